@@ -1,0 +1,71 @@
+# Mainspring's commands. `make` alone prints them; each sets up whatever it needs first.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+BENCH_VENV := .venv-bench
+BENCH_READY := $(BENCH_VENV)/.ready
+TOOLS_VENV := .venv-tools
+CODE := $(wildcard src tests examples benchmarks)
+
+# Overridable: PYTHON=python3.13, PYTEST_ARGS="-n 2 -k claim", SEED=17, N=500
+PYTHON ?= $(shell sh tools/find-python.sh)
+PYTEST_ARGS ?=
+SEED ?=
+N ?=
+
+.PHONY: help setup run test check fix format lint types contracts sim chaos bench lock clean
+
+help:  ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## Make .venv with the locked dependencies and Mainspring itself, editable
+
+run: $(READY)  ## Run the demo on an embedded SQLite file
+	$(PY) examples/demo/run.py
+
+test: check  ## Set up, pass every gate of `make check`, then run all tests
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+check: format lint types contracts  ## Check format, lint, types and import contracts
+
+fix: $(READY)  ## Apply the formatter and the safe lint fixes
+	$(VENV)/bin/ruff check --fix $(CODE)
+	$(VENV)/bin/ruff format $(CODE)
+
+sim: $(READY)  ## Simulate whole clusters with faults (SEED= replays one, N= sets how many)
+	$(if $(SEED),MAINSPRING_TEST_SEED=$(SEED)) $(if $(N),MAINSPRING_TEST_SEEDS=$(N)) $(PY) -m pytest tests/simulation $(PYTEST_ARGS)
+
+chaos: $(READY)  ## Hurt real processes: kill -9, SIGSTOP, database restarts (minutes)
+	$(PY) -m pytest tests -m chaos $(PYTEST_ARGS)
+
+bench: $(BENCH_READY)  ## Measure Mainspring beside its peers and write a report (minutes)
+	$(BENCH_VENV)/bin/python -m benchmarks $(BENCH_ARGS)
+
+lock:  ## Resolve requirements/*.txt anew, newest versions, with hashes
+	sh tools/lock.sh
+
+clean:  ## Remove everything that these commands made
+	rm -rf $(VENV) $(BENCH_VENV) $(TOOLS_VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# The gates, one by one.
+format: $(READY)
+	$(VENV)/bin/ruff format --check $(CODE)
+lint: $(READY)
+	$(VENV)/bin/ruff check $(CODE)
+types: $(READY)
+	$(VENV)/bin/mypy $(CODE)
+contracts: $(READY)
+	$(VENV)/bin/lint-imports --no-logo
+
+# The environments. A stamp keeps the second time quick.
+$(READY): requirements/dev.txt requirements/uv.txt pyproject.toml
+	@PYTHON="$(PYTHON)" sh tools/venv.sh $(VENV) requirements/dev.txt
+	@touch $@
+$(BENCH_READY): requirements/bench.txt requirements/uv.txt pyproject.toml
+	@PYTHON="$(PYTHON)" sh tools/venv.sh $(BENCH_VENV) requirements/bench.txt
+	@touch $@
