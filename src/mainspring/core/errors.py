@@ -1,0 +1,228 @@
+"""Everything that can be raised, as one picture.
+
+::
+
+    MainspringError
+    ├── DefinitionError        tasks that cannot be used, all problems at once, each with file and line
+    ├── ConfigurationError     a setting, an option or a URL that makes no sense
+    ├── InvalidParams          parameters that do not fit the task, one problem a field
+    │   └── UndecodableParams  what is stored is not even JSON
+    ├── InvalidResult          a result that cannot be stored, or that no longer fits its annotation
+    ├── NotFound
+    │   ├── UnknownTask
+    │   └── UnknownRun
+    ├── Conflict               what is asked for is not possible in this state (disabled, already finished)
+    ├── NoActiveApp            ``task.enqueue()`` without an app about
+    ├── LeaseLost              the run is no longer ours; nothing was written
+    ├── StoreError
+    │   ├── StoreUnavailable   unreachable, locked, read-only, full: try again later
+    │   ├── StoreForeign       the database belongs to something else
+    │   └── SchemaMismatch     schema and code do not fit; names the command that helps
+    └── RunError               what ``await run.result()`` raises instead of a result
+        ├── RunFailed
+        ├── RunTimeout
+        ├── RunCancelled
+        ├── RunSkipped
+        └── StillRunning       the wait was over before the run was
+
+    TaskVerb                   what a body raises to say what becomes of its run
+    ├── Fail                   terminal: no retry
+    ├── RetryLater(after)      try again after a while; counts as a retry
+    ├── Snooze(until)          try again later; counts as nothing
+    └── Skip(why)              there was nothing to do
+
+``code`` is at once the API problem type, the message key and the anchor in the docs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+
+class MainspringError(Exception):
+    """Base of everything that the engine raises on purpose."""
+
+    code: ClassVar[str] = "error"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[Exception], args: tuple[object, ...], held: dict[str, object]) -> Exception:
+    error = kind.__new__(kind, *args)  # what unpickling needs where __init__ takes other arguments than the message
+    error.__dict__.update(held)
+    return error
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: where (field or ``file:line``), what, and with which value (already shortened)."""
+
+    where: str
+    what: str
+    value: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f" (got {self.value})" if self.value is not None else "")
+
+
+class _WithProblems(MainspringError):
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        self.problems = tuple(problems)
+        lines = "".join(f"\n  {problem}" for problem in self.problems)
+        super().__init__(message + lines)
+        self.message = message
+
+
+class DefinitionError(_WithProblems):
+    code = "definition"
+
+
+class ConfigurationError(MainspringError):
+    code = "configuration"
+
+
+class InvalidParams(_WithProblems):
+    code = "invalid-params"
+
+
+class UndecodableParams(InvalidParams):
+    code = "undecodable-params"
+
+
+class InvalidResult(_WithProblems):
+    code = "invalid-result"
+
+
+class NotFound(MainspringError):
+    code = "not-found"
+
+
+class UnknownTask(NotFound):
+    code = "unknown-task"
+
+
+class UnknownRun(NotFound):
+    code = "unknown-run"
+
+
+class Conflict(MainspringError):
+    code = "conflict"
+
+
+class NoActiveApp(MainspringError):
+    code = "no-active-app"
+
+
+class LeaseLost(MainspringError):
+    code = "lease-lost"
+
+
+class StoreError(MainspringError):
+    code = "store"
+
+
+class StoreUnavailable(StoreError):
+    code = "store-unavailable"
+
+
+class StoreForeign(StoreError):
+    code = "store-foreign"
+
+
+class SchemaMismatch(StoreError):
+    code = "schema-mismatch"
+
+
+class RunError(MainspringError):
+    """Carries the end of a run: id, final ``state`` as a word, ``reason`` code and the stored ``error``, if any."""
+
+    code = "run"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        run_id: str,
+        state: str,
+        reason: str | None = None,
+        error: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.run_id, self.state, self.reason, self.error = run_id, state, reason, error
+
+
+class RunFailed(RunError):
+    code = "run-failed"
+
+
+class RunTimeout(RunError):
+    code = "run-timeout"
+
+
+class RunCancelled(RunError):
+    code = "run-cancelled"
+
+
+class RunSkipped(RunError):
+    code = "run-skipped"
+
+
+class StillRunning(RunError):
+    code = "still-running"
+
+
+class TaskVerb(Exception):
+    """Base of the exceptions with which a body says what becomes of its run."""
+
+    def __reduce__(self) -> tuple[object, ...]:  # bodies may raise them in process pools of their own
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+class Fail(TaskVerb):
+    """End the run as failed now; no retry follows."""
+
+
+class RetryLater(TaskVerb):
+    """Ask for another attempt ``after`` a while (timedelta, seconds, ``"30s"``); without it the policy's delay holds.
+
+    Counts as a retry.
+    """
+
+    def __init__(self, after: timedelta | float | str | None = None, message: str = "") -> None:
+        super().__init__(message or "retry later")
+        self.after = after
+
+
+class Snooze(TaskVerb):
+    """Put the run back until a time (aware datetime) or for a while (timedelta, seconds, ``"5m"``).
+
+    Counts as nothing.
+    """
+
+    def __init__(self, until: datetime | timedelta | float | str) -> None:
+        super().__init__("snoozed")
+        self.until = until
+
+
+class Skip(TaskVerb):
+    """End the run as skipped: there was nothing to do, and this is ``why``."""
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(why or "skipped")
+
+
+_ENDS: Mapping[str, type[RunError]] = {
+    "failed": RunFailed, "timeout": RunTimeout, "cancelled": RunCancelled, "skipped": RunSkipped,
+}  # fmt: skip
+
+
+def end_error(*, run_id: str, task: str, state: str, reason: str | None, error: Mapping[str, object] | None) -> RunError:
+    """Return the exception for a run that ended in another way than completed."""
+    said = (error or {}).get("message") or reason or ""
+    kind = (error or {}).get("type")
+    text = f"{task} {state}" + (f": {kind}: {said}" if kind else f": {said}" if said else "") + f" (run {run_id})"
+    return _ENDS.get(state, RunError)(text, run_id=run_id, state=state, reason=reason, error=error)

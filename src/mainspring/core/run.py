@@ -1,0 +1,339 @@
+"""Runs: what is asked for, how a try ended, and what becomes of the run then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from mainspring.core.policy import PoolKind, Priority, Retry
+from mainspring.core.state import RunState
+
+
+class Reason(StrEnum):
+    """Codes that stand beside a state and say the rest."""
+
+    LOST = "lost"  # the node or executor vanished with the run
+    CRASHED = "crashed"  # the executor died under the body; the signal is in the error
+    MEMORY = "memory"  # the executor was killed for its memory
+    INTERRUPTED = "interrupted"  # lost, and the task must not be repeated
+    DEADLINE = "deadline"  # the run's overall deadline
+    INVALID = "invalid"  # stored parameters are not accepted by the code
+    UNDECODABLE = "undecodable"  # stored parameters are not even JSON
+    REQUESTED = "requested"  # a person or program asked for it
+    SHUTDOWN = "shutdown"
+    UNKNOWN_TASK = "unknown_task"  # this node does not know the task
+    NO_CAPABLE_NODE = "no capable node"
+    NOT_STARTED = "not_started"  # claimed, but never handed to a body
+    DISABLED = "disabled"
+
+
+class Suspicion(IntEnum):
+    """Whether a run may be what brought others down with it. A suspect runs alone until that is known."""
+
+    NONE = 0
+    EXECUTOR = 1  # its executor died with several runs in it: it gets a fresh executor of its own
+    NODE = 2  # its node died with several runs on it: besides, only one such run is on a node at a time
+
+
+class ErrorKind(StrEnum):
+    """The closed list of kinds of errors."""
+
+    TIMEOUT = "timeout"
+    EXECUTION = "execution"
+    CRASH = "crash"
+    VALIDATION = "validation"
+    DEPENDENCY = "dependency"
+    CONFIGURATION = "configuration"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run to be added: policies are resolved, parameters are checked JSON text.
+
+    ``delay`` is counted by the store's clock.
+    """
+
+    id: str
+    task: str
+    params: str = "{}"
+    queue: str = "default"
+    tenant: str = ""
+    pool: PoolKind = PoolKind.ASYNC
+    priority: Priority = Priority.MEDIUM
+    delay: timedelta | None = None
+    run_at: datetime | None = None
+    key: str | None = None
+    timeout: timedelta | None = None
+    deadline: timedelta | None = None
+    max_retries: int = 3
+    max_rescues: int = 3
+    is_repeatable: bool = True
+    label: str | None = None
+    origin: str = "api"
+    actor: str | None = None
+    retry_of: str | None = None
+    params_version: int = 1
+    meta: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Answer to an enqueue: the id of the run that won, and whether it is the new one."""
+
+    id: str
+    is_new: bool
+
+
+@dataclass(slots=True)
+class ClaimedRun:
+    """A run in the hands of a node: what its executor needs, and no more. Never leaves the node."""
+
+    id: str
+    claim_id: str
+    task: str
+    params: str
+    attempt: int
+    retries: int
+    max_retries: int
+    rescues: int
+    max_rescues: int
+    timeout_ms: int | None
+    is_repeatable: bool
+    suspicion: int
+    queue: str = "default"
+    tenant: str = ""
+    pool: int = PoolKind.ASYNC
+    priority: int = Priority.MEDIUM
+    ready_at: Any = None  # opaque: the lane's watermark, as the database gave it
+
+    @property
+    def is_suspect(self) -> bool:
+        """Tell whether the run went down with others and must show alone whether it was the cause."""
+        return self.suspicion > Suspicion.NONE
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that one attempt may take, or None."""
+        return None if self.timeout_ms is None else self.timeout_ms / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as people and programs read it; times are aware UTC by the store's clock."""
+
+    id: str
+    task: str
+    state: RunState
+    reason: str | None
+    queue: str
+    tenant: str
+    priority: Priority
+    attempt: int
+    retries: int
+    max_retries: int
+    rescues: int
+    created_at: datetime
+    run_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    node_id: str | None
+    params: str
+    result: str | None
+    error: Mapping[str, Any] | None
+    progress: Mapping[str, Any] | None
+    key: str | None
+    label: str | None
+    origin: str
+    actor: str | None
+    retry_of: str | None
+    cancel_requested: bool
+    cancelled_by: str | None
+    seq: int
+
+    @property
+    def is_final(self) -> bool:
+        """Tell whether nothing will change any more."""
+        return self.state.is_final
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One finished try. ``outcome`` is a word of `AttemptOutcome`."""
+
+    run_id: str
+    number: int
+    outcome: str
+    reason: str | None
+    node_id: str | None
+    started_at: datetime | None
+    finished_at: datetime
+    retry_at: datetime | None
+    error: Mapping[str, Any] | None
+
+
+class AttemptOutcome(StrEnum):
+    """How one try ended, as kept in its attempt row."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    SNOOZED = "snoozed"
+    RELEASED = "released"
+    LOST = "lost"
+
+
+# -- outcomes: how a try ended
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The body returned; ``result`` is JSON text or None."""
+
+    result: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The body raised. ``after`` is the delay that it asked for."""
+
+    error: Mapping[str, Any]
+    is_terminal: bool = False
+    after: timedelta | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The attempt took longer than its timeout."""
+
+    error: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledByRequest:
+    """The body was stopped because somebody had asked for it."""
+
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """There was nothing to do."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snoozed:
+    """The body asked to be tried later; ``until`` wins over ``delay``."""
+
+    delay: timedelta | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The executor or the node went down.
+
+    ``is_alone``: nothing else ran in it, so the loss is this run's own; ``is_innocent``: the culprit is known to be
+    another; ``suspicion`` is how a run is marked that was not alone.
+    """
+
+    reason: str
+    error: Mapping[str, Any]
+    is_alone: bool
+    is_innocent: bool = False
+    suspicion: Suspicion = Suspicion.EXECUTOR
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The node gave the run back (shutdown, unknown task, never started)."""
+
+    reason: str
+    delay: timedelta | None = None
+
+
+Outcome = Completed | Failed | TimedOut | CancelledByRequest | Skipped | Snoozed | Lost | Released
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of the run now.
+
+    A final ``state`` ends it; ``pending`` puts it back after ``delay`` (at once when None).
+    The store has the last word in two cases, both under the row's lock: a requested cancel turns *pending* into
+    *cancelled*, and a delay past the run's deadline turns it into *timeout* with reason ``deadline``.
+    """
+
+    state: RunState
+    outcome: AttemptOutcome
+    reason: str | None = None
+    result: str | None = None
+    error: Mapping[str, Any] | None = None
+    delay: timedelta | None = None
+    until: datetime | None = None
+    burns_retry: bool = False
+    burns_rescue: bool = False
+    suspicion: Suspicion | None = field(default=None)  # None leaves the mark as it is
+
+
+def decide(run: ClaimedRun, outcome: Outcome, retry: Retry) -> Decision:
+    """Say what becomes of a run whose try ended like this. Pure; the same inputs always give the same answer."""
+    match outcome:
+        case Completed(result):
+            return Decision(RunState.COMPLETED, AttemptOutcome.COMPLETED, result=result)
+        case Failed(error, is_terminal, after, reason):
+            if is_terminal:
+                return Decision(RunState.FAILED, AttemptOutcome.FAILED, reason, error=error)
+            return _retried(run, retry, RunState.FAILED, AttemptOutcome.FAILED, reason, error, after)
+        case TimedOut(error):
+            return _retried(run, retry, RunState.TIMEOUT, AttemptOutcome.TIMEOUT, None, error, None)
+        case CancelledByRequest(error):
+            return Decision(RunState.CANCELLED, AttemptOutcome.CANCELLED, Reason.REQUESTED, error=error)
+        case Skipped(why):
+            return Decision(RunState.SKIPPED, AttemptOutcome.SKIPPED, why)
+        case Snoozed(delay, until):
+            return Decision(RunState.PENDING, AttemptOutcome.SNOOZED, delay=delay, until=until, suspicion=Suspicion.NONE)
+        case Released(reason, delay):
+            if reason == Reason.NO_CAPABLE_NODE:
+                return Decision(RunState.BLOCKED, AttemptOutcome.RELEASED, reason)
+            return Decision(RunState.PENDING, AttemptOutcome.RELEASED, reason, delay=delay)
+        case Lost():
+            return _after_loss(run, outcome)
+
+
+def _retried(
+    run: ClaimedRun, retry: Retry, final: RunState, outcome: AttemptOutcome, reason: str | None,
+    error: Mapping[str, Any], after: timedelta | None,
+) -> Decision:  # fmt: skip
+    if run.retries >= run.max_retries:
+        return Decision(final, outcome, reason, error=error)
+    delay = after if after is not None else retry.delay_before(run.retries + 1, run.id)
+    return Decision(RunState.PENDING, outcome, reason, error=error, delay=delay, burns_retry=True, suspicion=Suspicion.NONE)
+
+
+def _after_loss(run: ClaimedRun, loss: Lost) -> Decision:
+    if not run.is_repeatable:
+        reason = Reason.INTERRUPTED if loss.reason == Reason.LOST else loss.reason
+        return Decision(RunState.FAILED, AttemptOutcome.LOST, reason, error=loss.error)
+    if loss.is_innocent:
+        return Decision(RunState.PENDING, AttemptOutcome.LOST, loss.reason, error=loss.error)
+    if not loss.is_alone:
+        return Decision(RunState.PENDING, AttemptOutcome.LOST, loss.reason, error=loss.error, suspicion=loss.suspicion)
+    if run.rescues + 1 >= run.max_rescues:
+        return Decision(RunState.FAILED, AttemptOutcome.LOST, loss.reason, error=loss.error, burns_rescue=True)
+    return Decision(
+        RunState.PENDING,
+        AttemptOutcome.LOST,
+        loss.reason,
+        error=loss.error,
+        burns_rescue=True,
+        suspicion=loss.suspicion,
+    )

@@ -1,0 +1,420 @@
+"""Tasks: the decorator, the frozen definition behind it, and the options of one call."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+
+from mainspring.core.active import active_enqueuer
+from mainspring.core.context import Context
+from mainspring.core.duration import Duration, parse_duration
+from mainspring.core.errors import ConfigurationError, DefinitionError, Problem
+from mainspring.core.policy import MOST_RETRIES, Isolation, Priority, Retry, check_whole
+from mainspring.core.signature import takes_context
+
+if TYPE_CHECKING:
+    from mainspring.core.handle import RunHandle
+    from mainspring.core.params import Params, Result
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+DEFAULT_QUEUE = "default"
+DEFAULT_CATEGORY = "general"
+DEFAULT_ICON = "gear"
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,199}")
+QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
+SHORTEST_TIMEOUT, LONGEST_TIMEOUT = timedelta(milliseconds=1), timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a definition stands in the code."""
+
+    module: str
+    qualname: str
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """Everything that a definition says, as plain values.
+
+    ``timeout`` None means the app's default, ``retry`` likewise.
+    """
+
+    name: str
+    title: str
+    description: str
+    category: str
+    icon: str
+    tags: tuple[str, ...]
+    danger: str | None
+    is_expensive: bool
+    queue: str
+    priority: Priority
+    retry: Retry | None
+    timeout: timedelta | None
+    deadline: timedelta | None
+    isolation: Isolation
+    is_enabled: bool
+    is_repeatable: bool
+    max_rescues: int
+    is_async: bool
+    takes_context: bool
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """Options of one enqueue; None leaves what the task says."""
+
+    delay: timedelta | None = None
+    run_at: datetime | None = None
+    key: str | None = None
+    priority: Priority | None = None
+    queue: str | None = None
+    retry: Retry | None = None
+    timeout: timedelta | None = None
+    deadline: timedelta | None = None
+    label: str | None = None
+    connection: object | None = None
+
+
+class Bound(Generic[P, R]):
+    """A task with the options of one call. Made by ``task.options(...)``; holds nothing but values."""
+
+    __slots__ = ("call", "task")
+
+    def __init__(self, task: Task[P, R], call: CallOptions) -> None:
+        self.task, self.call = task, call
+
+    async def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> RunHandle[R]:
+        """Enqueue by the active app and return the run's handle."""
+        return cast("RunHandle[R]", await active_enqueuer(self.task.name).enqueue(self, *args, **kwargs))
+
+
+class Task(Generic[P, R]):
+    """A definition: inert, frozen, and still callable as the plain function that it wraps."""
+
+    __slots__ = ("__dict__", "_inspected", "_problems", "fn", "spec")
+
+    def __init__(self, fn: Callable[..., Any], spec: TaskSpec, problems: Sequence[Problem] = ()) -> None:
+        self.fn, self.spec = fn, spec
+        self._problems = tuple(problems)
+        self._inspected: tuple[Params | None, Result | None, tuple[Problem, ...]] | None = None
+        update_wrapper(cast("Callable[..., Any]", self), fn)
+
+    @property
+    def name(self) -> str:
+        """The name under which runs are stored and operators find the task."""
+        return self.spec.name
+
+    def __repr__(self) -> str:
+        return f"<task {self.spec.name} at {self.spec.source}>"
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return everything that is wrong with the definition, each with file and line; empty for a good one."""
+        return self._inspect()[2]
+
+    @property
+    def params(self) -> Params:
+        """The model of the parameters; raises `DefinitionError` for a bad definition."""
+        return self._good()[0]
+
+    @property
+    def result(self) -> Result:
+        """The model of the result; raises `DefinitionError` for a bad definition."""
+        return self._good()[1]
+
+    def options(
+        self, *, delay: Duration | None = None, run_at: datetime | None = None, key: str | None = None,
+        priority: Priority | str | None = None, queue: str | None = None, retry: Retry | int | None = None,
+        timeout: Duration | None = None, deadline: Duration | None = None, label: str | None = None,
+        connection: object | None = None,
+    ) -> Bound[P, R]:  # fmt: skip
+        """Return the task with options for one call; they never mix with its parameters.
+
+        ``delay`` and ``run_at`` (aware) exclude each other. ``key``: while an unfinished run of this task has the same
+        key, that run is returned and nothing is added. ``connection``: a connection of the caller's (psycopg, sqlite3)
+        in whose transaction the run is added; it exists when that commits. ``deadline`` is counted from the enqueue and
+        spans all attempts, ``timeout`` one. Raises `ConfigurationError` naming the option.
+        """
+        if delay is not None and run_at is not None:
+            raise ConfigurationError("delay and run_at exclude each other: give one of them")
+        call = CallOptions(
+            delay=None if delay is None else parse_duration(delay, "delay"),
+            run_at=_as_moment(run_at, "run_at"),
+            key=_as_short_text(key, "key", 500),
+            priority=None if priority is None else Priority.parse(priority),
+            queue=None if queue is None else _as_queue(queue),
+            retry=_as_retry(retry),
+            timeout=_as_timeout(timeout, "timeout"),
+            deadline=_as_timeout(deadline, "deadline"),
+            label=_as_short_text(label, "label", 200),
+            connection=connection,
+        )
+        return Bound(self, call)
+
+    async def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> RunHandle[R]:
+        """Enqueue by the active app and return the run's handle; raises `NoActiveApp` where there is none."""
+        return cast("RunHandle[R]", await active_enqueuer(self.name).enqueue(self, *args, **kwargs))
+
+    def _good(self) -> tuple[Params, Result]:
+        params, result, problems = self._inspect()
+        if problems or params is None or result is None:
+            raise DefinitionError(f"the task {self.name!r} cannot be used", problems)
+        return params, result
+
+    def _inspect(self) -> tuple[Params | None, Result | None, tuple[Problem, ...]]:
+        if self._inspected is None:
+            if not inspect.isfunction(self.fn):  # that it is none is told already
+                self._inspected = (None, None, self._problems)
+            else:
+                from mainspring.core.params import (
+                    inspect_params,
+                )  # late: pydantic is most of the time that our import takes
+
+                params, result, problems = inspect_params(self.name, self.fn, skip_first=self.spec.takes_context)
+                located = tuple(replace(each, where=f"{self.spec.source} {self.name}({each.where})") for each in problems)
+                self._inspected = (params, result, self._problems + located)
+        return self._inspected
+
+
+class AsyncTask(Task[P, R]):
+    """A task around ``async def``."""
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        return cast("Coroutine[Any, Any, R]", self.fn(*args, **kwargs))
+
+
+class SyncTask(Task[P, R]):
+    """A task around ``def``."""
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return cast("R", self.fn(*args, **kwargs))
+
+
+class ContextAsyncTask(Task[P, R]):
+    """A task around ``async def f(ctx: Context, …)``; the context is no part of the public signature."""
+
+    def __call__(self, ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        return cast("Coroutine[Any, Any, R]", self.fn(ctx, *args, **kwargs))
+
+
+class ContextSyncTask(Task[P, R]):
+    """A task around ``def f(ctx: Context, …)``."""
+
+    def __call__(self, ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return cast("R", self.fn(ctx, *args, **kwargs))
+
+
+# The overloads overlap by intent: the first that fits wins, so a coroutine's result is never taken for a plain value.
+# Their limit: a first parameter annotated as object or Any accepts a Context too, and type checkers take it for one.
+
+
+class TaskDecorator(Protocol):
+    """What ``@task(...)`` returns."""
+
+    @overload
+    def __call__(self, fn: Callable[Concatenate[Context, P], Coroutine[Any, Any, R]], /) -> ContextAsyncTask[P, R]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, fn: Callable[Concatenate[Context, P], R], /) -> ContextSyncTask[P, R]: ...
+    @overload
+    def __call__(self, fn: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> SyncTask[P, R]: ...
+
+
+@overload
+def task(fn: Callable[Concatenate[Context, P], Coroutine[Any, Any, R]], /) -> ContextAsyncTask[P, R]: ...  # type: ignore[overload-overlap]
+@overload
+def task(fn: Callable[Concatenate[Context, P], R], /) -> ContextSyncTask[P, R]: ...
+@overload
+def task(fn: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...  # type: ignore[overload-overlap]
+@overload
+def task(fn: Callable[P, R], /) -> SyncTask[P, R]: ...
+@overload
+def task(
+    *, name: str | None = None, title: str | None = None, description: str | None = None, category: str = ...,
+    icon: str = ..., tags: Sequence[str] = ..., danger: str | None = None, expensive: bool = False, queue: str = ...,
+    priority: Priority | str = ..., retry: Retry | int | None = None, timeout: Duration | None = None,
+    deadline: Duration | None = None, isolation: Isolation | str = ..., enabled: bool = True, repeatable: bool = True,
+    max_rescues: int = 3,
+) -> TaskDecorator: ...  # fmt: skip
+
+
+def task(
+    fn: Callable[..., Any] | None = None, /, *, name: str | None = None, title: str | None = None,
+    description: str | None = None, category: str = DEFAULT_CATEGORY, icon: str = DEFAULT_ICON,
+    tags: Sequence[str] = (), danger: str | None = None, expensive: bool = False, queue: str = DEFAULT_QUEUE,
+    priority: Priority | str = Priority.MEDIUM, retry: Retry | int | None = None, timeout: Duration | None = None,
+    deadline: Duration | None = None, isolation: Isolation | str = Isolation.PROCESS, enabled: bool = True,
+    repeatable: bool = True, max_rescues: int = 3,
+) -> Any:  # fmt: skip
+    """Make a function a durable task. Calling the task still calls the function; ``enqueue`` and ``app.run`` make runs.
+
+    ``name`` is the function's name unless given; ``title`` and ``description`` come from the name and the docstring.
+    ``timeout`` bounds one attempt (the app's default is five minutes), ``deadline`` the whole run.
+    ``repeatable=False``: an attempt that was lost with its node is not repeated. ``max_rescues``: how many losses of
+    its own a run may cause. A bad definition does not raise here but when the registry is built, together with all
+    others.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Task[..., Any]:
+        source = _source_of(function)
+        given: Any = getattr(function, "__name__", type(function).__name__) if name is None else name
+        problems: list[Problem] = []
+
+        def say(what: str) -> None:
+            problems.append(Problem(f"{source} {given}", what))
+
+        def check(make: Callable[..., T], *values: Any, otherwise: T) -> T:
+            try:
+                return make(*values)
+            except ConfigurationError as error:
+                say(str(error))
+                return otherwise
+
+        if not inspect.isfunction(function):
+            say(f"@task needs a function, this is {_kind_of(function)}")
+        elif inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            say("a generator cannot be a task: return the result, and report on the way with ctx.progress and ctx.log")
+        if not isinstance(given, str) or not NAME.fullmatch(given):
+            allowed = "letters, digits and _ . : - after a first letter, 200 at most"
+            say(f"name={given!r} is not allowed: give name= of {allowed}")
+            given = str(given)
+        check(check_whole, max_rescues, 1, 100, "max_rescues", otherwise=None)
+        docs = inspect.cleandoc(getattr(function, "__doc__", None) or "")
+        spec = TaskSpec(
+            name=given,
+            title=check(_as_text, title, "title", otherwise=None) or humanise(given),
+            description=check(_as_text, docs if description is None else description, "description", otherwise=None) or "",
+            category=check(_as_text, category, "category", otherwise=None) or DEFAULT_CATEGORY,
+            icon=check(_as_text, icon, "icon", otherwise=None) or DEFAULT_ICON,
+            tags=check(_as_tags, tags, otherwise=()),
+            danger=check(_as_text, danger, "danger", otherwise=None),
+            is_expensive=check(_as_flag, expensive, "expensive", otherwise=False),
+            queue=check(_as_queue, queue, otherwise=DEFAULT_QUEUE),
+            priority=check(Priority.parse, priority, otherwise=Priority.MEDIUM),
+            retry=check(_as_retry, retry, otherwise=None),
+            timeout=check(_as_timeout, timeout, "timeout", otherwise=None),
+            deadline=check(_as_timeout, deadline, "deadline", otherwise=None),
+            isolation=check(_as_isolation, isolation, otherwise=Isolation.PROCESS),
+            is_enabled=check(_as_flag, enabled, "enabled", otherwise=True),
+            is_repeatable=check(_as_flag, repeatable, "repeatable", otherwise=True),
+            max_rescues=max_rescues,
+            is_async=inspect.iscoroutinefunction(function),
+            takes_context=takes_context(function),
+            source=source,
+        )
+        return _KINDS[spec.takes_context, spec.is_async](function, spec, problems)
+
+    return decorate if fn is None else decorate(fn)
+
+
+_KINDS: Mapping[tuple[bool, bool], type[Task[..., Any]]] = {
+    (True, True): ContextAsyncTask,
+    (True, False): ContextSyncTask,
+    (False, True): AsyncTask,
+    (False, False): SyncTask,
+}  # by (takes the context, is async)
+
+
+def humanise(name: str) -> str:
+    """Return a title made from a name: ``prune_old_dumps`` becomes ``Prune old dumps``."""
+    words = re.sub(r"[_.:-]+", " ", name).strip()
+    return words[:1].upper() + words[1:]
+
+
+def _source_of(function: Callable[..., Any]) -> Source:
+    module: str = getattr(function, "__module__", None) or "?"
+    qualname: str = getattr(function, "__qualname__", None) or repr(function)
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is not None:
+        return Source(module, qualname, code.co_filename, code.co_firstlineno)
+    try:  # a class, for instance: no task, but the report is to say where it stands
+        file, line = inspect.getsourcefile(cast("Any", function)), inspect.getsourcelines(cast("Any", function))[1]
+    except (TypeError, OSError):
+        file, line = getattr(sys.modules.get(module), "__file__", None), 0
+    return Source(module, qualname, file or "?", line)
+
+
+def _kind_of(thing: object) -> str:
+    return f"the class {thing.__name__}" if isinstance(thing, type) else f"a {type(thing).__name__}"
+
+
+def _as_retry(value: Retry | int | None) -> Retry | None:
+    if value is None or isinstance(value, Retry):
+        return value
+    check_whole(value, 0, MOST_RETRIES, "retry")
+    return Retry(retries=value)
+
+
+def _as_timeout(value: Duration | None, field_name: str) -> timedelta | None:
+    if value is None:
+        return None
+    found = parse_duration(value, field_name)
+    if not SHORTEST_TIMEOUT <= found <= LONGEST_TIMEOUT:
+        raise ConfigurationError(f"{field_name}={value!r} is out of range: from 1ms to 30 days")
+    return found
+
+
+def _as_isolation(value: Isolation | str) -> Isolation:
+    try:
+        return Isolation(value)
+    except ValueError:
+        raise ConfigurationError(f"isolation={value!r} is unknown: choose one of {', '.join(Isolation)}") from None
+
+
+def _as_queue(value: object) -> str:
+    if not isinstance(value, str) or not QUEUE.fullmatch(value):
+        allowed = "letters, digits and _ . : - after a first letter or digit, 100 at most"
+        raise ConfigurationError(f"queue={value!r} is not allowed: {allowed}")
+    return value
+
+
+def _as_moment(value: object, field_name: str) -> datetime | None:
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        raise ConfigurationError(f"{field_name}={value!r} is no datetime; for a while from now give delay=")
+    if value.utcoffset() is None:
+        raise ConfigurationError(f"{field_name}={value} has no time zone: give an aware datetime, for instance with tzinfo=UTC")
+    return value
+
+
+def _as_text(value: object, field_name: str) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise ConfigurationError(f"{field_name}={value!r}: a text is needed")
+    return value
+
+
+def _as_short_text(value: object, field_name: str, most: int) -> str | None:
+    text = _as_text(value, field_name)
+    if text is not None and not 0 < len(text) <= most:
+        raise ConfigurationError(f"{field_name} has {len(text)} characters: 1 to {most} are allowed")
+    return text
+
+
+def _as_tags(value: object) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(each, str) for each in value):
+        raise ConfigurationError(f"tags={value!r}: a list of texts is needed")
+    return tuple(value)
+
+
+def _as_flag(value: object, field_name: str) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{field_name}={value!r}: True or False is needed")
+    return value

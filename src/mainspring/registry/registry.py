@@ -1,0 +1,119 @@
+"""The registry: every task by name, frozen once it is built."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from threading import Lock
+from types import MappingProxyType
+from typing import Any
+
+from mainspring.core.errors import DefinitionError, Problem, UnknownTask
+from mainspring.core.task import Task
+
+AnyTask = Task[..., Any]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Registry:
+    """All tasks of an app, sorted by name. Made by `Registry.build` or a `RegistryBuilder`."""
+
+    by_name: Mapping[str, AnyTask] = field(default_factory=lambda: MappingProxyType({}))
+    by_category: Mapping[str, tuple[AnyTask, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def build(cls, tasks: Iterable[AnyTask], problems: Sequence[Problem] = ()) -> Registry:
+        """Return a registry of the tasks; the same object twice is fine.
+
+        Raises one `DefinitionError` with everything that is wrong: ``problems`` (those of the discovery), then bad
+        definitions and names that are taken twice, each with file and line.
+        """
+        builder = RegistryBuilder()
+        for task in tasks:
+            builder.add(task)
+        return builder.build(problems)
+
+    @property
+    def all(self) -> tuple[AnyTask, ...]:
+        """Every task, sorted by name."""
+        return tuple(self.by_name.values())
+
+    def get(self, name: str) -> AnyTask:
+        """Return the task of a name; raises `UnknownTask` with the names that come close."""
+        try:
+            return self.by_name[name]
+        except KeyError:
+            raise UnknownTask(self._unknown(name)) from None
+
+    def _unknown(self, name: str) -> str:
+        if not self.by_name:
+            return f"there is no task named {name!r}: no task is registered at all, name their packages in discover=[…]"
+        folded = {known.casefold(): known for known in self.by_name}
+        close = [folded[each] for each in get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)]
+        guess = f", did you mean {' or '.join(repr(each) for each in close)}?" if close else ""
+        return f"there is no task named {name!r}{guess}"
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.by_name
+
+    def __iter__(self) -> Iterator[AnyTask]:
+        return iter(self.by_name.values())
+
+    def __len__(self) -> int:
+        return len(self.by_name)
+
+    def __repr__(self) -> str:
+        return f"<registry of {len(self)} tasks>"
+
+
+class RegistryBuilder:
+    """Collects tasks from any thread until `build`; nothing is checked before, so that all problems come at once."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._tasks: dict[int, AnyTask] = {}
+
+    def add(self, task: AnyTask) -> None:
+        """Take a task; one that was added before is taken once."""
+        with self._lock:
+            self._tasks[id(task)] = task
+
+    def build(self, problems: Sequence[Problem] = ()) -> Registry:
+        """Check everything and return the registry; raises one `DefinitionError` with all that is wrong."""
+        with self._lock:
+            tasks = sorted(self._tasks.values(), key=_place)
+        found = [*problems, *(problem for task in tasks for problem in task.problems()), *_taken_twice(tasks)]
+        if found:
+            count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+            raise DefinitionError(f"{count} with the tasks; nothing was registered", found)
+        by_category: defaultdict[str, list[AnyTask]] = defaultdict(list)
+        for task in tasks:
+            by_category[task.spec.category].append(task)
+        return Registry(
+            MappingProxyType({task.name: task for task in tasks}),
+            MappingProxyType({category: tuple(by_category[category]) for category in sorted(by_category)}),
+        )
+
+
+def _place(task: AnyTask) -> tuple[str, str, int]:
+    """Return what to sort by: the name, and for those of one name where they stand."""
+    return task.name, task.spec.source.file, task.spec.source.line
+
+
+def _taken_twice(tasks: Sequence[AnyTask]) -> list[Problem]:
+    problems: list[Problem] = []
+    first: dict[str, AnyTask] = {}
+    for task in tasks:
+        other = first.setdefault(task.name, task)
+        if other is not task:
+            problems.append(Problem(f"{task.spec.source} {task.name}", _why_twice(task, other)))
+    return problems
+
+
+def _why_twice(task: AnyTask, other: AnyTask) -> str:
+    here, there = task.spec.source, other.spec.source
+    if (here.file, here.line) == (there.file, there.line) and here.module != there.module:
+        return f"the same file was imported as {there.module} and as {here.module}: import it under one name only"
+    return f"the name {task.name!r} is taken by {there.module}.{there.qualname} at {there}: give one of them name="
