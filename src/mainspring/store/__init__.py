@@ -1,0 +1,1 @@
+"""The durable truth, split by noun. `Store` is the door; SQL is spoken nowhere else."""

@@ -1,0 +1,69 @@
+"""The one port below the store, with two implementations: SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+from mainspring.store.queries import Dialect, Query
+
+Row = tuple[Any, ...]  # columns in the order of the query; their types are the query's business
+Record = dict[str, Any]  # the same by name
+
+
+class Database(Protocol):
+    """What the store needs of a database. Every call is one transaction of its own, durable when it returns.
+
+    Failures to reach or use the database are raised as `StoreUnavailable`.
+    """
+
+    @property
+    def dialect(self) -> Dialect:
+        """Name the SQL that it speaks."""
+
+    async def open(self) -> None:
+        """Connect; raises `StoreUnavailable` or `StoreForeign` with the remedy."""
+
+    async def close(self) -> None:
+        """Let everything go."""
+
+    async def write(self, query: str, /, **values: Any) -> list[Row]:
+        """Run a named query that may change rows, and return what it answers."""
+
+    async def read(self, query: str, /, **values: Any) -> list[Record]:
+        """Run a named query that changes nothing."""
+
+    async def execute(self, sql: str) -> list[Record]:
+        """Run SQL text without values: migrations and maintenance only."""
+
+    def exclusive(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Hold a lock by this name over all processes that use the database."""
+
+    async def notify(self, payload: str) -> None:
+        """Send a hint to every process that listens; may be lost."""
+
+    async def listen(self, hear: Callable[[str], None]) -> None:
+        """Call ``hear`` on the loop for every hint from now on."""
+
+    def query(self, name: str) -> Query:
+        """Return a query as this database's driver wants it, for connections of others."""
+
+    def to_time(self, moment: datetime | None) -> Any:
+        """Turn an aware datetime into a value for queries and JSON batches."""
+
+    def to_list(self, values: list[Any] | None) -> Any:
+        """Turn a list into a value for queries."""
+
+    def from_time(self, value: Any) -> datetime | None:
+        """Turn a column's time into an aware datetime in UTC."""
+
+    async def now(self) -> datetime:
+        """Return the database's clock."""
+
+
+def sure(moment: datetime | None) -> datetime:
+    """Return a time that a column may not lack."""
+    assert moment is not None
+    return moment

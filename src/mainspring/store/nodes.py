@@ -1,0 +1,116 @@
+"""Nodes in the store: who lives, until when, and who is asked to stop which run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from mainspring.core.node import Node, NodeState
+from mainspring.store import codes
+from mainspring.store.database import Database, Record, sure
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Answer to a beat.
+
+    The database backend that took it (0 where there is none), and the runs that were asked to stop.
+    """
+
+    backend: int
+    cancels: tuple[str, ...]
+
+
+class NodeStore:
+    """Presence and leases."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def register(self, node_id: str, *, name: str, host: str, pid: int, lease: timedelta, facts: Mapping[str, Any]) -> None:
+        """Say that a process lives."""
+        await self._database.write(
+            "nodes_register",
+            id=node_id,
+            name=name,
+            host=host,
+            pid=pid,
+            lease_ms=lease.total_seconds() * 1000,
+            facts=json.dumps(facts),
+        )
+
+    async def beat(
+        self,
+        node_id: str,
+        *,
+        lease: timedelta,
+        running: int,
+        state: NodeState = NodeState.ALIVE,
+        facts: Mapping[str, Any] | None = None,
+        is_direct: bool = False,
+    ) -> Beat | None:
+        """Renew a lease in one statement.
+
+        None means that others have declared the node dead. ``is_direct``: the same backend took the last beats.
+        """
+        values: dict[str, Any] = {
+            "id": node_id,
+            "lease_ms": lease.total_seconds() * 1000,
+            "running": running,
+            "state": codes.NODE_CODE[state],
+            "facts": None if facts is None else json.dumps(facts),
+        }
+        if self._database.dialect == "postgres":
+            values["is_direct"] = is_direct
+        rows = await self._database.write("nodes_beat", **values)
+        if not rows:
+            return None
+        backend, cancels = rows[0]
+        return Beat(backend, tuple(json.loads(cancels) if isinstance(cancels, str) else cancels))
+
+    async def reap(self, me: str, *, found: Sequence[str] = (), may_expire: bool = True) -> list[str]:
+        """Declare nodes dead and return their ids.
+
+        Those ``found`` dead, those whose backend is gone and, if ``may_expire``, those past their lease.
+        """
+        rows = await self._database.write("nodes_reap", me=me, found=self._database.to_list(list(found)), may_expire=may_expire)
+        return [row[0] for row in rows]
+
+    async def alive_on(self, host: str, me: str) -> list[str]:
+        """Return the other nodes of a host that count as alive."""
+        return [row["id"] for row in await self._database.read("nodes_alive_on", host=host, me=me)]
+
+    async def known_tasks(self) -> set[str]:
+        """Return the tasks that live nodes say they can run."""
+        rows = await self._database.read("nodes_tasks")
+        return {name for row in rows for name in json.loads(row["facts"]).get("tasks", ())}
+
+    async def stop(self, node_id: str) -> None:
+        """Say good-bye."""
+        await self._database.write("nodes_stop", id=node_id)
+
+    async def forget(self, older: timedelta) -> int:
+        """Forget dead and stopped nodes that hold nothing; answers how many."""
+        return len(await self._database.write("nodes_forget", older_ms=older.total_seconds() * 1000))
+
+    async def list(self) -> list[Node]:
+        """Return all nodes that are remembered, the youngest first."""
+        return [self._node(row) for row in await self._database.read("nodes_list")]
+
+    def _node(self, row: Record) -> Node:
+        time = self._database.from_time
+        return Node(
+            id=row["id"],
+            name=row["name"],
+            host=row["host"],
+            pid=row["pid"],
+            state=codes.NODE_STATE[row["state"]],
+            started_at=sure(time(row["started_at"])),
+            beat_at=sure(time(row["beat_at"])),
+            lease_until=sure(time(row["lease_until"])),
+            running=row["running"],
+            facts=json.loads(row["facts"]),
+        )

@@ -1,0 +1,214 @@
+"""PostgreSQL 15 and newer, by psycopg 3.
+
+Every write is one statement, so each call is one round trip and one commit. Engine connections force generic plans
+(twice the rate at small batches) and forbid sequential scans, so that a plan made on an empty table is still right on
+a full one; the plan tests run that way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any, Literal
+
+import psycopg
+from psycopg import errors, sql
+from psycopg.rows import dict_row
+
+from mainspring.core.errors import ConfigurationError, Conflict, StoreError, StoreUnavailable
+from mainspring.store.database import Record, Row
+from mainspring.store.queries import Query, load, render
+from mainspring.store.wire import Wires, read_as_text
+
+OLDEST = 150000
+CHANNEL = "mainspring"
+CALL_SECONDS = 15.0  # by our own clock, on every call: a server that vanished without a word must not hang the engine
+_SETTINGS = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "jit": "off",
+    "timezone": "UTC",
+    "statement_timeout": "10s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+_SCHEMA = re.compile(r"^[a-z_][a-z0-9_]{0,50}$")
+
+
+class PostgresDatabase:
+    """A `Database` in one schema of a PostgreSQL database.
+
+    ``clock`` is an SQL expression that replaces the server's clock; tests use it.
+    """
+
+    dialect: Literal["postgres"] = "postgres"
+
+    def __init__(self, url: str, *, schema: str = "mainspring", connections: int = 8, clock: str | None = None) -> None:
+        if not _SCHEMA.match(schema):
+            raise ConfigurationError(f"schema={schema!r} is not allowed: lower-case letters, digits and _")
+        self.url, self.schema = url, schema
+        self._now, self._clock = (clock, clock) if clock else ("statement_timestamp()", "clock_timestamp()")
+        self._connections = connections
+        self._queries: dict[str, Query] = {}
+        self._wires: Wires | None = None
+        self._beats: Wires | None = None  # beats keep one connection: others look for its backend to tell whether we live
+        self._listening: asyncio.Task[None] | None = None
+        self._process = os.getpid()
+
+    async def open(self) -> None:
+        if self._process != os.getpid():  # a forked child: pool and sockets stayed with the parent
+            self._process, self._wires, self._beats, self._listening = os.getpid(), None, None, None
+        if self._wires is not None:
+            return
+        try:
+            async with await psycopg.AsyncConnection.connect(self.url, connect_timeout=10, autocommit=True) as first:
+                version = first.info.server_version
+        except psycopg.OperationalError as error:
+            raise StoreUnavailable(
+                f"cannot reach PostgreSQL at {_hide(self.url)}: {_first_line(error)}; check that it runs and that the URL is right"
+            ) from error
+        except psycopg.ProgrammingError as error:
+            raise ConfigurationError(f"the URL {_hide(self.url)} is not understood: {_first_line(error)}") from error
+        if version < OLDEST:
+            raise StoreError(f"PostgreSQL {version // 10000} is too old: 15 or newer is needed")
+        self._wires = Wires(self.url, _SETTINGS, self._connections)
+        self._beats = Wires(self.url, _SETTINGS, 1)
+
+    async def close(self) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await self._listening
+            self._listening = None
+        wires, beats, self._wires, self._beats = self._wires, self._beats, None, None
+        for each in (wires, beats):
+            if each is not None:
+                await each.close()
+
+    def query(self, name: str) -> Query:
+        found = self._queries.get(name)
+        if found is None:
+            found = self._queries[name] = load("postgres", name, prefix=f"{self.schema}.", now=self._now, clock=self._clock)
+        return found
+
+    async def write(self, query: str, /, **values: Any) -> list[Row]:
+        return (await self._run(self.query(query), values))[0]
+
+    async def read(self, query: str, /, **values: Any) -> list[Record]:
+        rows, columns = await self._run(self.query(query), values)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    async def _run(self, query: Query, values: Mapping[str, Any]) -> tuple[list[Row], list[str]]:
+        with _translated(self.url):
+            opened = self._opened()
+            wires = self._beats if query.name == "nodes_beat" and self._beats is not None else opened
+            async with asyncio.timeout(CALL_SECONDS), wires.one() as wire:
+                return await wire.run(query.numbered, [values[name] for name in query.parameters])
+
+    async def execute(self, text: str) -> list[Record]:
+        filled = render("postgres", text, prefix=f"{self.schema}.", now=self._now, clock=self._clock)
+        with _translated(self.url):
+            self._opened()
+            connection = await psycopg.AsyncConnection.connect(self.url, autocommit=True, connect_timeout=10)
+            read_as_text(connection)
+            # No settings of ours, so no time-out: an index or a vacuum takes what it takes.
+            async with connection, connection.cursor(row_factory=dict_row) as cursor:
+                await cursor.execute(filled.encode(), prepare=False)
+                records: list[Record] = []
+                while True:  # several statements in one text answer one after the other; the last answer counts
+                    if cursor.description is not None:
+                        records = await cursor.fetchall()
+                    if not cursor.nextset():
+                        return records
+
+    def exclusive(self, name: str) -> AbstractAsyncContextManager[None]:
+        return self._exclusive(name)
+
+    @asynccontextmanager
+    async def _exclusive(self, name: str) -> AsyncIterator[None]:
+        number = int.from_bytes(blake2b(f"{self.schema}:{name}".encode(), digest_size=8).digest(), "big", signed=True)
+        with _translated(self.url):
+            connection = await psycopg.AsyncConnection.connect(self.url)
+            # The lock of a transaction, not of a session, which a pooler would hand to somebody else.
+            await connection.execute("select pg_advisory_xact_lock(%s)", (number,))
+        try:
+            yield
+        finally:
+            await connection.close()
+
+    async def notify(self, payload: str) -> None:
+        with _translated(self.url):
+            async with asyncio.timeout(CALL_SECONDS), self._opened().one() as wire:
+                await wire.run("select pg_notify($1, $2)", (f"{CHANNEL}_{self.schema}", payload))
+
+    async def listen(self, hear: Callable[[str], None]) -> None:
+        self._listening = asyncio.get_running_loop().create_task(self._listen_for_ever(hear), name="mainspring-listen")
+
+    async def _listen_for_ever(self, hear: Callable[[str], None]) -> None:
+        """Listen on a connection of its own; come back after every failure, for hints only shorten waits."""
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(self.url, autocommit=True, connect_timeout=10) as connection:
+                    await connection.execute(sql.SQL("listen {}").format(sql.Identifier(f"{CHANNEL}_{self.schema}")))
+                    hear("")  # something may have been missed while nobody listened
+                    async for notice in connection.notifies():
+                        hear(notice.payload)
+            except (psycopg.Error, OSError):
+                await asyncio.sleep(1)
+
+    def to_time(self, moment: datetime | None) -> str | None:
+        return None if moment is None else moment.isoformat()
+
+    def to_list(self, values: list[Any] | None) -> list[Any] | None:
+        return values
+
+    def from_time(self, value: Any) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    async def now(self) -> datetime:
+        row = (await self.execute("select {CLOCK} as now"))[0]
+        return row["now"].astimezone(UTC)  # type: ignore[no-any-return]
+
+    def _opened(self) -> Wires:
+        if self._process != os.getpid():
+            raise StoreError("this process was forked from the one that opened the store: open it here as well")
+        if self._wires is None:
+            raise StoreUnavailable("the store is closed")
+        return self._wires
+
+
+@contextlib.contextmanager
+def _translated(url: str) -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise StoreUnavailable(f"PostgreSQL at {_hide(url)} did not answer within {CALL_SECONDS:.0f} s") from error
+    except (errors.ReadOnlySqlTransaction, errors.DiskFull) as error:
+        raise StoreUnavailable(f"PostgreSQL at {_hide(url)} takes no writes now: {_first_line(error)}") from error
+    except (errors.UndefinedTable, errors.InvalidSchemaName) as error:
+        raise StoreUnavailable(
+            f"PostgreSQL at {_hide(url)} has no tables of ours ({_first_line(error)}): run 'mainspring migrate'"
+        ) from error
+    except errors.InsufficientPrivilege as error:
+        raise StoreUnavailable(f"PostgreSQL at {_hide(url)} refuses: {_first_line(error)}; grant the role its rights") from error
+    except errors.UniqueViolation as error:
+        raise Conflict(f"PostgreSQL at {_hide(url)} holds that already ({_first_line(error)})") from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise StoreUnavailable(f"PostgreSQL at {_hide(url)} cannot be used now: {_first_line(error)}") from error
+    except (psycopg.DataError, ValueError) as error:
+        raise StoreError(f"PostgreSQL at {_hide(url)} cannot keep a value: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _hide(url: str) -> str:
+    """Return a URL without its password, for messages."""
+    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", url)

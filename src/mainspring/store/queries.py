@@ -1,0 +1,68 @@
+"""Named queries: one ``.sql`` file each, in ``sql/common`` or, where it pays, in a dialect's folder.
+
+Files are plain SQL that can be pasted into a shell, with three kinds of slots: ``:name`` (a value), ``mainspring.``
+(the schema on PostgreSQL, a prefix of table names on SQLite), and the two clocks: ``{NOW}``, stable within a
+statement, for predicates, and ``{CLOCK}`` for assignments.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+Dialect = Literal["sqlite", "postgres"]
+
+_PREFIX = re.compile(r"\bmainspring\.")
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)\b")
+_COMMENT = re.compile(r"--[^\n]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query ready for its driver.
+
+    Statements in order; several only on SQLite, which runs them in one transaction.
+    """
+
+    name: str
+    statements: tuple[str, ...]
+    parameters: tuple[str, ...]
+    numbered: str = ""  # PostgreSQL only: the statement with $n slots, in the order of the parameters
+
+
+@cache
+def read_sql(dialect: Dialect, name: str) -> str:
+    """Return the text of a query's file, the dialect's before the common one."""
+    for folder in (dialect, "common"):
+        file = files("mainspring.store").joinpath("sql", folder, f"{name}.sql")
+        if file.is_file():
+            return file.read_text("utf-8")
+    raise LookupError(f"there is no query {name!r} for {dialect}")
+
+
+def names(dialect: Dialect) -> list[str]:
+    """Return the names of all queries of a dialect."""
+    found = set()
+    for folder in (dialect, "common"):
+        found |= {each.name[:-4] for each in files("mainspring.store").joinpath("sql", folder).iterdir() if each.name.endswith(".sql")}
+    return sorted(found)
+
+
+def render(dialect: Dialect, text: str, *, prefix: str, now: str, clock: str) -> str:
+    """Fill in the schema and the clocks."""
+    bare = _COMMENT.sub("", text)
+    filled = bare.replace("{NOW}", now).replace("{CLOCK}", clock)
+    return _PREFIX.sub(prefix, filled)
+
+
+def load(dialect: Dialect, name: str, *, prefix: str, now: str, clock: str) -> Query:
+    """Return a query in its driver's style: ``:name`` for sqlite3, ``%(name)s`` for psycopg."""
+    text = render(dialect, read_sql(dialect, name), prefix=prefix, now=now, clock=clock)
+    parameters = tuple(dict.fromkeys(_PARAMETER.findall(text)))
+    if dialect == "postgres":
+        numbered = _PARAMETER.sub(lambda found: f"${parameters.index(found[1]) + 1}", text).strip()
+        return Query(name, (_PARAMETER.sub(r"%(\1)s", text.replace("%", "%%")).strip(),), parameters, numbered)
+    return Query(name, tuple(part.strip() for part in text.split(";") if part.strip()), parameters)

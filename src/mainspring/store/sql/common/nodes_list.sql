@@ -1,0 +1,2 @@
+-- All nodes that are remembered, the youngest first.
+select id, name, host, pid, state, started_at, beat_at, lease_until, running, facts from mainspring.nodes order by started_at desc, id

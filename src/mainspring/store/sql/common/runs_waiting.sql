@@ -1,0 +1,3 @@
+-- Unfinished runs by queue and state; each count stops at a bound, for nobody should wait for an exact large number.
+select queue, state, count(*) as n, min(ready_at) as oldest_at
+from (select queue, state, ready_at from mainspring.hot_runs limit :bound) as counted group by queue, state order by queue, state

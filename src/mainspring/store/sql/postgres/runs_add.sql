@@ -1,0 +1,31 @@
+-- Add a batch; answers (ord, id, is_new). A run whose key or id is taken is not added: the answer is the id that won, or null when the
+-- winner committed after this statement's snapshot (ask again in a new statement). Sorted by key, so that two batches lock in one order.
+with clock as materialized (select {CLOCK} as now),
+given as materialized (
+    select r.*, coalesce(r.run_at, clock.now + r.delay_ms * interval '1 millisecond') as due, clock.now
+    from json_to_recordset(:batch) as r(
+        ord integer, id uuid, task text, params text, queue text, tenant text, pool smallint, priority smallint, delay_ms float8,
+        run_at timestamptz, key text, timeout_ms bigint, deadline_ms float8, max_retries smallint, max_rescues smallint,
+        is_repeatable boolean, label text, origin text, actor text, retry_of uuid, params_version smallint, meta text), clock
+),
+done as (select id from mainspring.history where id = any(array(select id from given where :is_repeated))),
+added as (
+    insert into mainspring.hot_runs (
+        id, created_at, run_at, ready_at, deadline_at, retry_of, timeout_ms, state, pool, priority, max_retries, max_rescues,
+        params_version, is_repeatable, queue, tenant, task, key, label, origin, actor, params, meta)
+    select id, now, due, case when due > now then null else now end, now + deadline_ms * interval '1 millisecond', retry_of, timeout_ms,
+           case when due > now then 2 else 3 end, pool, priority, max_retries, max_rescues, params_version, is_repeatable,
+           queue, tenant, task, key, label, origin, actor, params, meta
+    from given where id not in (select id from done)
+    order by tenant, task, key, id
+    on conflict do nothing
+    returning id
+)
+select given.ord, coalesce(added.id, done.id, held.id) as id, added.id is not null as is_new
+from given
+left join added on added.id = given.id
+left join done on done.id = given.id
+left join mainspring.hot_runs held
+    on added.id is null and done.id is null
+    and (held.id = given.id or (held.key = given.key and held.tenant = given.tenant and held.task = given.task))
+order by given.ord

@@ -1,0 +1,73 @@
+-- Settle tries that ended in any other way than plain success: fenced by the claim, decided on the locked row (a cancel that commits
+-- between snapshot and lock must not strand the run). A rescuer, who is not the owner, takes only what nobody is writing now: its waiting
+-- against an owner's batch would deadlock. Answers (id, state) of what was accepted.
+with clock as materialized (select {CLOCK} as now),
+given as materialized (
+    select * from json_to_recordset(:batch) as r(
+        id uuid, claim uuid, state smallint, outcome smallint, reason text, delay_ms float8, until timestamptz, burns_retry boolean,
+        burns_rescue boolean, suspicion smallint, result text, error text, fingerprint text, ms float8, records json)
+),
+free as materialized (
+    select id from mainspring.hot_runs where not :is_owner and id = any(array(select id from given)) order by id for update skip locked
+),
+held as materialized (
+    select run.*, now, given.outcome, given.reason as why, given.suspicion as mark, given.result, given.error as failure, given.fingerprint,
+           given.burns_retry, given.burns_rescue, given.ms, given.records, coalesce(json_array_length(given.records), 0) as n,
+           coalesce(given.until, now + coalesce(given.delay_ms, 0) * interval '1 millisecond') as due,
+           case when given.state >= 10 then given.state
+                when run.cancel_requested then 13
+                when run.deadline_at < greatest(now, coalesce(given.until, now + coalesce(given.delay_ms, 0) * interval '1 millisecond')) then 12
+                when given.state = 1 then 1
+                when coalesce(given.until, now + coalesce(given.delay_ms, 0) * interval '1 millisecond') > now then 2
+                else 3 end::smallint as next,
+           case when given.state >= 10 then null when run.cancel_requested then 'requested'
+                when run.deadline_at < greatest(now, coalesce(given.until, now + coalesce(given.delay_ms, 0) * interval '1 millisecond')) then 'deadline'
+           end as overruled
+    from clock, mainspring.hot_runs run join given on run.id = given.id and run.claim_id = given.claim
+    where run.id = any(array(select id from given)) and (:is_owner or run.id = any(array(select id from free)))
+    order by run.id for update of run
+),
+gone as (
+    delete from mainspring.hot_runs where id = any(array(select id from held where next >= 10))
+),
+again as (
+    update mainspring.hot_runs run
+    set state = held.next, claim_id = null, node_id = null, attempt_until = null, seq = held.seq + held.n + 1, reason = held.why,
+        run_at = case when held.next = 2 then held.due else run.run_at end, ready_at = case when held.next = 3 then held.now end,
+        retries = run.retries + held.burns_retry::int, rescues = run.rescues + held.burns_rescue::int,
+        suspicion = coalesce(held.mark, run.suspicion), error = coalesce(held.failure, run.error)
+    from held where held.next < 10 and run.id = held.id
+      and run.id = any(array(select id from held where next < 10))
+),
+kept as (
+    insert into mainspring.events (run_id, seq, at, attempt, kind, data)
+    select held.id, held.seq + record.ord, held.now - (record.value->>0)::float8 * interval '1 millisecond', held.attempt,
+           (record.value->>1)::smallint, record.value->>2
+    from held cross join lateral json_array_elements(held.records) with ordinality as record(value, ord)
+    where held.n > 0
+),
+tried as (
+    insert into mainspring.attempts (
+        run_id, number, claim_seq, end_seq, outcome, reason, node_id, started_at, finished_at, retry_at, fingerprint, error)
+    select id, attempt, claim_seq, seq + n + 1, outcome, why, node_id, started_at, now, case when next < 10 then due end, fingerprint, failure
+    from held
+),
+counted as (
+    insert into mainspring.stats as s (bucket, task, state, shard, n, ran_ms, waited_ms)
+    select date_trunc('minute', now), task, next, :shard, count(*), sum(coalesce(ms, 0)),
+           sum(greatest(coalesce(extract(epoch from started_at - ready_at) * 1000, 0), 0))
+    from held where next >= 10 group by 1, 2, 3 order by 2, 3
+    on conflict (bucket, task, state, shard)
+    do update set n = s.n + excluded.n, ran_ms = s.ran_ms + excluded.ran_ms, waited_ms = s.waited_ms + excluded.waited_ms
+),
+past as (
+    insert into mainspring.history (
+        id, created_at, run_at, ready_at, started_at, finished_at, slot_at, node_id, retry_of, parent_id, schedule_id, seq, claim_seq,
+        attempt, state, reason, pool, priority, retries, max_retries, rescues, params_version, queue, tenant, task, key, label, origin, actor,
+        cancelled_by, params, progress, result, error, meta)
+    select id, created_at, run_at, ready_at, started_at, now, slot_at, node_id, retry_of, parent_id, schedule_id, seq + n + 1, claim_seq,
+           attempt, next, coalesce(overruled, why), pool, priority, retries, max_retries, rescues + burns_rescue::int, params_version, queue, tenant,
+           task, key, label, origin, actor, cancelled_by, params, progress, result, coalesce(failure, error), meta
+    from held where next >= 10
+)
+select id, next as state from held

@@ -1,0 +1,61 @@
+-- Settle tries that ended in any other way than plain success: fenced by the claim. The decision is written down first, in a table of
+-- this connection, because each later statement needs it and the row that it was made from changes on the way.
+delete from temp.held;
+
+insert into temp.held
+select run.id, coalesce(value->>'until', {NOW} + cast(coalesce(value->>'delay_ms', 0) * 1000 as integer)) as due, null, null,
+       value->>'state', value->>'outcome', value->>'reason', value->>'burns_retry', value->>'burns_rescue', value->>'suspicion',
+       value->>'result', value->>'error', value->>'fingerprint', coalesce(value->>'ms', 0), coalesce(json_array_length(value->'records'), 0),
+       value->'records'
+from json_each(:batch) given
+join mainspring.hot_runs run on run.id = given.value->>'id' and run.claim_id = given.value->>'claim';
+
+update temp.held
+set next = case when held.state >= 10 then held.state
+                when run.cancel_requested then 13
+                when run.deadline_at < max({NOW}, held.due) then 12
+                when held.state = 1 then 1
+                when held.due > {NOW} then 2
+                else 3 end,
+    overruled = case when held.state >= 10 then null when run.cancel_requested then 'requested'
+                     when run.deadline_at < max({NOW}, held.due) then 'deadline' end
+from mainspring.hot_runs run where run.id = held.id;
+
+insert into mainspring.events (run_id, seq, at, attempt, kind, data)
+select run.id, run.seq + record.key + 1, {NOW} - cast(record.value->>0 * 1000 as integer), run.attempt, record.value->>1, record.value->>2
+from temp.held join mainspring.hot_runs run on run.id = held.id join json_each(held.records) record
+where held.n > 0;
+
+insert into mainspring.attempts (
+    run_id, number, claim_seq, end_seq, outcome, reason, node_id, started_at, finished_at, retry_at, fingerprint, error)
+select run.id, attempt, claim_seq, seq + n + 1, outcome, held.reason, node_id, started_at, {NOW}, case when next < 10 then due end,
+       fingerprint, held.error
+from temp.held join mainspring.hot_runs run on run.id = held.id;
+
+insert into mainspring.stats (bucket, task, state, shard, n, ran_ms, waited_ms)
+select {NOW} - {NOW} % 60000000, task, next, :shard, count(*), sum(ms), sum(max(coalesce(started_at - ready_at, 0), 0)) / 1000.0
+from temp.held join mainspring.hot_runs run on run.id = held.id
+where next >= 10 group by task, next
+on conflict (bucket, task, state, shard)
+do update set n = n + excluded.n, ran_ms = ran_ms + excluded.ran_ms, waited_ms = waited_ms + excluded.waited_ms;
+
+insert into mainspring.history (
+    id, created_at, run_at, ready_at, started_at, finished_at, slot_at, node_id, retry_of, parent_id, schedule_id, seq, claim_seq,
+    attempt, state, reason, pool, priority, retries, max_retries, rescues, params_version, queue, tenant, task, key, label, origin, actor,
+    cancelled_by, params, progress, result, error, meta)
+select run.id, created_at, run_at, ready_at, started_at, {NOW}, slot_at, node_id, retry_of, parent_id, schedule_id, seq + n + 1, claim_seq,
+       attempt, next, coalesce(overruled, held.reason), pool, priority, retries, max_retries, rescues + burns_rescue, params_version, queue, tenant,
+       task, key, label, origin, actor, cancelled_by, params, progress, held.result, coalesce(held.error, run.error), meta
+from temp.held join mainspring.hot_runs run on run.id = held.id
+where next >= 10;
+
+update mainspring.hot_runs as run
+set state = held.next, claim_id = null, node_id = null, attempt_until = null, seq = run.seq + held.n + 1, reason = held.reason,
+    run_at = case when held.next = 2 then held.due else run.run_at end, ready_at = case when held.next = 3 then {NOW} end,
+    retries = run.retries + held.burns_retry, rescues = run.rescues + held.burns_rescue,
+    suspicion = coalesce(held.suspicion, run.suspicion), error = coalesce(held.error, run.error)
+from temp.held where held.next < 10 and run.id = held.id;
+
+delete from mainspring.hot_runs where id in (select id from temp.held where next >= 10);
+
+select id, next as state from temp.held

@@ -1,0 +1,7 @@
+-- Take one named run, if it is ready: for the caller who carries it out on the spot.
+update mainspring.hot_runs
+set state = 4, claim_id = :claim, node_id = :node, started_at = {NOW}, attempt = attempt + 1, claim_seq = seq + 1, seq = seq + 2,
+    reason = null, attempt_until = {NOW} + (timeout_ms + :grace_ms) * 1000
+where id = :id and state = 3 and exists (select 1 from mainspring.nodes where id = :node and state in (1, 2))
+returning id, task, params, attempt, retries, max_retries, rescues, max_rescues, timeout_ms, is_repeatable, suspicion,
+          queue, tenant, pool, priority, ready_at

@@ -1,0 +1,97 @@
+"""The store: one door to the durable truth, split by noun."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from mainspring.core.errors import ConfigurationError, StoreError
+from mainspring.store.audit import AuditStore
+from mainspring.store.database import Database
+from mainspring.store.events import EventStore
+from mainspring.store.migrate import Migrations
+from mainspring.store.nodes import NodeStore
+from mainspring.store.queues import QueueStore
+from mainspring.store.runs import RunStore
+from mainspring.store.sqlite import Clock, SqliteDatabase, wall_microseconds
+from mainspring.store.stats import StatStore
+from mainspring.store.upkeep import Upkeep
+
+SHARDS = 16  # of the statistics
+
+
+class Store:
+    """Nouns over one database. Open it before use; it may be opened and closed again."""
+
+    def __init__(self, database: Database, shard: int | None = None) -> None:
+        self.database = database
+        self.runs = RunStore(database, (os.getpid() if shard is None else shard) % SHARDS)
+        self.events = EventStore(database, self.runs)
+        self.nodes = NodeStore(database)
+        self.queues = QueueStore(database)
+        self.audit = AuditStore(database)
+        self.stats = StatStore(database)
+        self.migrations = Migrations(database)
+        self.upkeep = Upkeep(database)
+
+    async def open(self) -> None:
+        """Connect."""
+        await self.database.open()
+
+    async def close(self) -> None:
+        """Let everything go."""
+        await self.database.close()
+
+
+def database_for(url: str, *, clock: Clock | None = None) -> Database:
+    """Return the database that a URL names; nothing is opened yet.
+
+    ``sqlite://`` (in memory), ``sqlite:///relative.db``, ``sqlite:////absolute.db`` with ``?durability=relaxed``, and
+    ``postgresql://…`` with ``?schema=name``. Raises `ConfigurationError` with examples. ``clock`` (microseconds since 1970) is a
+    test's own, for SQLite alone.
+    """
+    scheme = url.partition(":")[0].lower()
+    if scheme == "sqlite":
+        return _sqlite(url, clock)
+    if scheme in ("postgres", "postgresql"):
+        return _postgres(url)
+    raise ConfigurationError(
+        f"the store URL {url!r} is not understood: write sqlite:///mainspring.db (a file here), "
+        "sqlite:////var/lib/app/mainspring.db (an absolute path), sqlite:// (in memory) or "
+        "postgresql://user@host/database"
+    )
+
+
+def _sqlite(url: str, clock: Clock | None) -> Database:
+    parts = urlsplit(url)
+    options = parse_qs(parts.query)
+    if unknown := options.keys() - {"durability", "network"}:
+        raise ConfigurationError(
+            f"{url!r} has an unknown option {sorted(unknown)[0]!r}: durability=full|relaxed and network=allow are known"
+        )
+    durability = options.get("durability", ["full"])[0]
+    if durability not in ("full", "relaxed"):
+        raise ConfigurationError(f"durability={durability!r} is unknown: choose full or relaxed")
+    if parts.netloc and parts.netloc != "":
+        raise ConfigurationError(f"{url!r} has two slashes before the path: write sqlite:///{parts.netloc}{parts.path}")
+    path = unquote(parts.path[1:])
+    is_memory = path in ("", ":memory:")
+    return SqliteDatabase(
+        None if is_memory else Path(path),
+        durability="relaxed" if durability == "relaxed" else "full",
+        clock=clock or wall_microseconds,
+        network_ok=options.get("network") == ["allow"],
+    )
+
+
+def _postgres(url: str) -> Database:
+    try:
+        from mainspring.store.postgres import PostgresDatabase
+    except ImportError as error:
+        raise StoreError(f"PostgreSQL needs psycopg ({error}): pip install 'mainspring[postgres]'") from error
+    base, _, query = url.partition("?")
+    options = [each for each in query.split("&") if each]
+    schema = [each.split("=", 1)[1] for each in options if each.startswith("schema=")]
+    rest = "&".join(each for each in options if not each.startswith("schema="))
+    return PostgresDatabase(base + (f"?{rest}" if rest else ""), schema=schema[0] if schema else "mainspring")
