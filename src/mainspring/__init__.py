@@ -1,0 +1,57 @@
+"""Mainspring: a typed Python function becomes a durable task.
+
+The public names, listed by hand. Heavy rooms are imported when they are first used, so that a definition costs little.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mainspring.core import errors
+from mainspring.core.context import Context, current_run, log, progress
+from mainspring.core.errors import Fail, MainspringError, RetryLater, Skip, Snooze
+from mainspring.core.event import Event, EventKind
+from mainspring.core.handle import RunHandle
+from mainspring.core.policy import Isolation, Priority, Retry
+from mainspring.core.run import Attempt, Run
+from mainspring.core.state import RunState
+from mainspring.core.task import Task, task
+from mainspring.core.version import VERSION
+
+__version__ = VERSION
+
+__all__ = [
+    "Attempt",
+    "Blocking",
+    "Context",
+    "Event",
+    "EventKind",
+    "Fail",
+    "Isolation",
+    "Mainspring",
+    "MainspringError",
+    "Priority",
+    "Retry",
+    "RetryLater",
+    "Run",
+    "RunHandle",
+    "RunState",
+    "Skip",
+    "Snooze",
+    "Task",
+    "__version__",
+    "current_run",
+    "errors",
+    "log",
+    "progress",
+    "task",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Bring the app and asyncio along when somebody makes an app: definitions and ``mainspring --help`` do without."""
+    if name in ("Blocking", "Mainspring"):
+        from mainspring import app
+
+        return getattr(app, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,257 @@
+"""Settings, read once at the composition root: defaults < mainspring.toml or pyproject.toml < environment < arguments.
+
+Everything below receives plain values. Each value remembers where it came from, so that ``mainspring doctor`` can say so.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from mainspring.core.duration import parse_duration
+from mainspring.core.errors import ConfigurationError
+from mainspring.core.policy import Isolation
+
+DEFAULT_URL = "sqlite:///mainspring.db"
+OURS_BUT_NOT_SETTINGS = ("MAINSPRING_TEST_", "MAINSPRING_BENCH_", "MAINSPRING_FAULT", "MAINSPRING_APP")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Plain values. ``sources`` says for each changed field where its value came from."""
+
+    url: str = DEFAULT_URL
+    max_concurrent: int | None = None
+    async_slots: int = 100
+    default_timeout: timedelta | None = timedelta(minutes=5)
+    default_retries: int = 3
+    buffer_size: int = 1000
+    log_level: str = "info"
+    retention: timedelta | None = timedelta(days=7)
+    isolation: Isolation = Isolation.PROCESS
+    lease: timedelta = timedelta(seconds=60)
+    beat: timedelta = timedelta(seconds=3)
+    drain: timedelta = timedelta(seconds=25)
+    grace: timedelta = timedelta(seconds=5)
+    memory_limit: int | None = None
+    max_runs_per_child: int | None = None
+    auto_migrate: bool | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def def_children(self) -> int:
+        """How many ``def`` bodies run at once."""
+        return self.max_concurrent or os.cpu_count() or 1
+
+    @property
+    def slots(self) -> int:
+        """How many ``async def`` bodies run at once."""
+        return self.max_concurrent or self.async_slots
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How one field is called outside, and how its text is read."""
+
+    field: str
+    variables: tuple[str, ...]
+    parse: Callable[[str, str], Any]
+    about: str
+
+
+def _text(value: str, name: str) -> str:
+    return value
+
+
+def _count(value: str, name: str) -> int:
+    try:
+        found = int(value)
+    except ValueError:
+        raise ConfigurationError(f"{name}={value!r}: a whole number is needed") from None
+    if found < 1:
+        raise ConfigurationError(f"{name}={value!r}: it must be at least 1")
+    return found
+
+
+def _retries(value: str, name: str) -> int:
+    try:
+        found = int(value)
+    except ValueError:
+        raise ConfigurationError(f"{name}={value!r}: a whole number is needed") from None
+    if not 0 <= found <= 1000:
+        raise ConfigurationError(f"{name}={value!r}: from 0 to 1000 is allowed")
+    return found
+
+
+def _bool(value: str, name: str) -> bool:
+    lowered = value.strip().lower()
+    if lowered in ("1", "true", "yes", "on"):
+        return True
+    if lowered in ("0", "false", "no", "off"):
+        return False
+    raise ConfigurationError(f"{name}={value!r}: write true or false")
+
+
+def _duration(value: str, name: str) -> timedelta:
+    return parse_duration(value, name)
+
+
+def _milliseconds(value: str, name: str) -> timedelta:
+    """Read the seeds' settings in milliseconds; a bare number so small that seconds were meant is refused."""
+    if value.strip().isdigit():
+        if int(value) < 1000:
+            raise ConfigurationError(
+                f"{name}={value!r} would be {value} milliseconds: write {int(value) * 1000} or '{value}s' if you mean seconds"
+            )
+        return timedelta(milliseconds=int(value))
+    return parse_duration(value, name)
+
+
+def _days(value: str, name: str) -> timedelta:
+    if value.strip().isdigit():
+        return timedelta(days=_count(value, name))
+    return parse_duration(value, name)
+
+
+def _size(value: str, name: str) -> int:
+    units = {"k": 2**10, "m": 2**20, "g": 2**30}
+    stripped = value.strip().lower().rstrip("ib")
+    factor = units.get(stripped[-1:], 1)
+    try:
+        return int(float(stripped.rstrip("kmg")) * factor)
+    except ValueError:
+        raise ConfigurationError(f"{name}={value!r}: write a size such as 512M or 2G") from None
+
+
+def _level(value: str, name: str) -> str:
+    if value.lower() not in ("debug", "info", "warning", "error", "critical"):
+        raise ConfigurationError(f"{name}={value!r}: choose debug, info, warning, error or critical")
+    return value.lower()
+
+
+def _isolation(value: str, name: str) -> Isolation:
+    try:
+        return Isolation(value.lower())
+    except ValueError:
+        raise ConfigurationError(f"{name}={value!r}: choose {', '.join(Isolation)}") from None
+
+
+SETTINGS = (
+    Setting("url", ("MAINSPRING_URL",), _text, "the store"),
+    Setting("max_concurrent", ("TASK_MAX_CONCURRENT",), _count, "bodies at once: def children, and async slots where it is set"),
+    Setting("async_slots", ("MAINSPRING_ASYNC_SLOTS",), _count, "async bodies at once where TASK_MAX_CONCURRENT is not set"),
+    Setting(
+        "default_timeout", ("TASK_DEFAULT_TIMEOUT", "TASK_TIMEOUT"), _duration, "how long an attempt may take where the task does not say"
+    ),
+    Setting("default_retries", ("TASK_DEFAULT_RETRIES",), _retries, "retries where the task does not say"),
+    Setting(
+        "buffer_size", ("TASK_BUFFER_SIZE",), _count, "log lines of a run that wait to be written, past which they are dropped and counted"
+    ),
+    Setting("log_level", ("TASK_LOG_LEVEL",), _level, "the least level of log lines that runs keep"),
+    Setting("retention", ("TASK_RETENTION_DAYS",), _days, "how long finished runs are kept"),
+    Setting("isolation", ("MAINSPRING_ISOLATION",), _isolation, "where bodies run: process, thread or inline"),
+    Setting("lease", ("MAINSPRING_LEASE",), _duration, "how long a silent node keeps its runs"),
+    Setting("beat", ("MAINSPRING_BEAT",), _duration, "how often a node renews its lease"),
+    Setting("drain", ("MAINSPRING_DRAIN",), _duration, "how long a stopping node lets bodies finish"),
+    Setting("grace", ("MAINSPRING_GRACE",), _duration, "how long a body that was asked to stop may take before it is forced"),
+    Setting("memory_limit", ("MAINSPRING_MEMORY_LIMIT",), _size, "memory past which an executor child is killed"),
+    Setting("max_runs_per_child", ("MAINSPRING_MAX_RUNS_PER_CHILD",), _count, "runs after which an executor child is replaced"),
+    Setting("auto_migrate", ("MAINSPRING_AUTO_MIGRATE",), _bool, "bring the schema up to date at start (SQLite: yes, PostgreSQL: no)"),
+)
+_BY_VARIABLE = {variable: setting for setting in SETTINGS for variable in setting.variables}
+_BY_FIELD = {setting.field: setting for setting in SETTINGS}
+
+
+def read_settings(
+    environment: Mapping[str, str] | None = None, folder: Path | None = None, **arguments: Any
+) -> tuple[Settings, list[str]]:  # fmt: skip
+    """Return settings and warnings (unknown names, with the nearest known). Raises `ConfigurationError` naming variable, value and remedy.
+
+    ``arguments`` that are None count as not given.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    warnings: list[str] = []
+    for name, value, source in _from_file(folder or Path.cwd()):
+        setting = _BY_FIELD.get(name) or _BY_VARIABLE.get(name)
+        if setting is None:
+            warnings.append(_unknown(name, source))
+            continue
+        values[setting.field], sources[setting.field] = _parse(setting, name, str(value)), source
+    _from_environment(environment, values, sources, warnings)
+    for name, value in arguments.items():
+        if value is not None:
+            values[name], sources[name] = value, "argument"
+    settings = replace(Settings(), **values, sources=sources)
+    if settings.lease < settings.beat * 3:
+        raise ConfigurationError(
+            f"MAINSPRING_LEASE={settings.lease} is too short for MAINSPRING_BEAT={settings.beat}: at least three beats are needed"
+        )
+    return settings, warnings
+
+
+def _from_environment(environment: Mapping[str, str], values: dict[str, Any], sources: dict[str, str], warnings: list[str]) -> None:
+    read: dict[str, tuple[str, Any]] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(("TASK_", "MAINSPRING_")) or variable.startswith(OURS_BUT_NOT_SETTINGS):
+            continue
+        setting = _BY_VARIABLE.get(variable)
+        if setting is None:
+            warnings.append(_unknown(variable, "environment"))
+            continue
+        value = _parse(setting, variable, text)
+        if setting.field in read and read[setting.field][1] != value:
+            other = read[setting.field][0]
+            raise ConfigurationError(f"{other}={environment[other]!r} and {variable}={text!r} say different things: keep one of them")
+        read[setting.field] = (variable, value)
+        values[setting.field], sources[setting.field] = value, f"environment ({variable})"
+
+
+def _parse(setting: Setting, name: str, text: str) -> Any:
+    return _milliseconds(text, name) if name == "TASK_DEFAULT_TIMEOUT" else setting.parse(text, name)
+
+
+def read_table(folder: Path) -> tuple[dict[str, Any], str]:
+    """Return what ``mainspring.toml``, or ``[tool.mainspring]`` of ``pyproject.toml``, says in a folder, and which of them it was."""
+    for name, path in (("mainspring.toml", ()), ("pyproject.toml", ("tool", "mainspring"))):
+        file = folder / name
+        if file.is_file():
+            try:
+                table: Any = tomllib.loads(file.read_text("utf-8"))
+            except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                raise ConfigurationError(f"{file} cannot be read: {error}") from None
+            for part in path:
+                table = table.get(part, {})
+            if table:
+                return table, name
+    return {}, ""
+
+
+def _from_file(folder: Path) -> list[tuple[str, Any, str]]:
+    table, name = read_table(folder)
+    return [(key, value, name) for key, value in table.items() if not isinstance(value, dict) and key not in ("app", "discover")]
+
+
+def _unknown(name: str, source: str) -> str:
+    near = difflib.get_close_matches(name, [*_BY_VARIABLE, *_BY_FIELD], n=1)
+    return f"{source}: the setting {name} is unknown" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def explain(settings: Settings) -> list[tuple[str, str, str, str]]:
+    """Return each setting as (name, value, source, meaning), for people."""
+    told = []
+    for each in fields(settings):
+        setting = _BY_FIELD.get(each.name)
+        if setting is not None:
+            value = getattr(settings, each.name)
+            told.append(
+                (setting.variables[0], "-" if value is None else str(value), settings.sources.get(each.name, "default"), setting.about)
+            )
+    return told

@@ -1,0 +1,55 @@
+"""The crew: the pools of a node, made from its options."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from mainspring.core.policy import Isolation
+from mainspring.core.task import Task
+from mainspring.engine.local_pools import InlinePool, ThreadPool
+from mainspring.engine.nursery import Plan, open_nursery
+from mainspring.engine.options import NodeOptions
+from mainspring.engine.pools import Pool, PoolName, Report, is_importable
+from mainspring.engine.process_pools import DefPool, LoopPool, SoloPool
+
+
+class Crew:
+    """The pools that a node needs for its tasks; the child processes of all of them come from one nursery."""
+
+    def __init__(self, tasks: Mapping[str, Task[..., Any]], report: Report, options: NodeOptions) -> None:
+        self.pools: Mapping[PoolName, Pool] = make_pools(tasks, report, options)
+
+    async def start(self) -> None:
+        """Make all pools ready; those that cannot be say why in their ``problem``."""
+        await asyncio.gather(*(pool.start() for pool in self.pools.values()))
+
+    async def stop(self, grace: float) -> None:
+        """Stop all bodies within ``grace`` seconds, by force where needed, and let the children go."""
+        await asyncio.gather(*(pool.stop(grace) for pool in self.pools.values()))
+
+
+def make_pools(tasks: Mapping[str, Task[..., Any]], report: Report, options: NodeOptions) -> Mapping[PoolName, Pool]:
+    """Return the pools that a node needs for its tasks: no child is started for tasks that all run inline."""
+    limits = options.limits
+    inline = InlinePool(tasks, report, slots=options.async_slots, log_level=limits.log_level)
+    pools: dict[PoolName, Pool] = {"inline": inline}
+    isolations = {_isolation(task, options.isolation) for task in tasks.values()}
+    if Isolation.THREAD in isolations:
+        slots, level = options.def_children, limits.log_level
+        pools["thread"] = ThreadPool(tasks, report, slots=slots, grace=limits.grace, log_level=level)
+    if Isolation.PROCESS in isolations:
+        apart = [task for task in tasks.values() if _isolation(task, options.isolation) is Isolation.PROCESS]
+        nursery = open_nursery(Plan.of(apart, hooks=options.on_child_start))
+        pools["solo"] = SoloPool(nursery, report, limits, tasks)
+        if any(task.spec.is_async for task in apart):
+            pools["async"] = LoopPool(nursery, report, limits)
+        if not all(task.spec.is_async for task in apart):
+            pools["def"] = DefPool(nursery, report, limits, options.def_children)
+    return pools
+
+
+def _isolation(task: Task[..., Any], default: Isolation) -> Isolation:
+    chosen = default if task.spec.isolation is Isolation.PROCESS else task.spec.isolation
+    return chosen if is_importable(task) else Isolation.INLINE

@@ -1,0 +1,36 @@
+"""The promoter: makes due runs claimable, ends those whose deadline passed while they waited, and lets blocked ones go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mainspring.engine.presence import Presence
+from mainspring.store.runs import Lane, RunStore
+
+LONGEST = 1.0  # seconds between looks: a run that another process put here is found within them
+BATCH = 500
+UNBLOCK_EVERY = 5  # rounds
+
+
+class Promoter:
+    """Moves waiting runs on when their time has come."""
+
+    name = "promoter"
+
+    def __init__(self, runs: RunStore, presence: Presence, tasks: Sequence[str]) -> None:
+        self._runs, self._presence, self._tasks = runs, presence, tasks
+        self._rounds = 0
+        self.on_ready: Callable[[Lane], None] = lambda lane: None
+
+    async def tick(self) -> float:
+        """Do one round; answers when the next run is due."""
+        grown = await self._runs.promote(BATCH)
+        if self._rounds % UNBLOCK_EVERY == 0:
+            await self._runs.expire(BATCH)
+            if self._tasks and not self._presence.is_quiet:
+                grown |= await self._runs.unblock_known(self._tasks, BATCH)
+        self._rounds += 1
+        for lane in grown:
+            self.on_ready(lane)
+        due = await self._runs.next_due()
+        return LONGEST if due is None else min(max(due.total_seconds(), 0.0), LONGEST)

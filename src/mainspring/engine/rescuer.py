@@ -1,0 +1,98 @@
+"""The rescuer: finds dead nodes and gives their runs back. Level-triggered, on every node; two of them at once change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from mainspring.core.policy import Retry
+from mainspring.core.run import ClaimedRun, ErrorKind, Lost, Outcome, Reason, Suspicion, TimedOut, decide
+from mainspring.core.task import Task
+from mainspring.engine.faults import FAULT
+from mainspring.engine.loop import log
+from mainspring.engine.presence import Presence
+from mainspring.store.files import FileLock
+from mainspring.store.runs import Orphan, Settlement
+from mainspring.store.store import Store
+
+EVERY = 2.0
+BATCH = 500
+FORGET_AFTER = timedelta(days=1)
+FORGET_EVERY = 1800  # rounds
+
+
+class Rescuer:
+    """Gives runs back whose node is gone, and takes runs from nodes that hold them past their time."""
+
+    name = "rescuer"
+
+    def __init__(
+        self, store: Store, tasks: Mapping[str, Task[..., Any]], presence: Presence, *, clock: Callable[[], float], default_retry: Retry
+    ) -> None:
+        self._store, self._tasks, self._presence, self._clock, self._default_retry = store, tasks, presence, clock, default_retry
+        self._rounds = 0
+        self.on_released: Callable[[], None] = lambda: None
+        self.rescued = 0
+
+    async def tick(self) -> float:
+        """Look once; answers at once when there is more."""
+        found = await self._dead_on_this_host()
+        dead = await self._store.nodes.reap(self._presence.id, found=found, may_expire=self._presence.may_rescue(self._clock()))
+        if dead:
+            log.warning("dead nodes: %s", ", ".join(id_[-8:] for id_ in dead))
+        FAULT("after_reap")
+        orphans = await self._store.runs.orphans(BATCH)
+        overdue = await self._store.runs.overdue(BATCH)
+        settled = await self._settle([*((each, _loss(each)) for each in orphans), *((each, _overdue(each)) for each in overdue)])
+        self._rounds += 1
+        if self._rounds % FORGET_EVERY == 0:
+            await self._store.nodes.forget(FORGET_AFTER)
+        for path in (self._presence.lock_path(id_) for id_ in found):
+            path.unlink(missing_ok=True)
+        return 0.0 if settled >= BATCH else EVERY
+
+    async def _dead_on_this_host(self) -> list[str]:
+        """Return nodes of this host whose lock file is there but free: the kernel freed it when their process ended."""
+        dead = []
+        for node_id in await self._store.nodes.alive_on(self._presence.host, self._presence.id):
+            path = self._presence.lock_path(node_id)
+            if not path.exists():
+                continue  # another mount or user: only the lease can tell
+            lock = FileLock(path)
+            try:
+                if lock.try_acquire():
+                    dead.append(node_id)
+            finally:
+                lock.close()
+        return dead
+
+    async def _settle(self, ends: Sequence[tuple[Orphan, Outcome]]) -> int:
+        if not ends:
+            return 0
+        settlements = [
+            Settlement(orphan.run.id, orphan.run.claim_id, decide(orphan.run, outcome, self._retry(orphan.run))) for orphan, outcome in ends
+        ]
+        states = await self._store.runs.settle(settlements)
+        self.rescued += len(states)
+        for run_id, state in states.items():
+            log.warning("the run %s was taken from its node and is %s now", run_id, state)
+        if states:
+            self.on_released()
+        return len(ends)
+
+    def _retry(self, run: ClaimedRun) -> Retry:
+        task = self._tasks.get(run.task)
+        return (task.spec.retry if task is not None else None) or self._default_retry
+
+
+def _loss(orphan: Orphan) -> Outcome:
+    node = (orphan.node_id or "?")[-8:]
+    error = {"kind": ErrorKind.CRASH, "type": "NodeLost", "message": f"the node {node} was lost while the body ran", "node": orphan.node_id}
+    is_alone = orphan.together <= 1 or orphan.run.suspicion == Suspicion.NODE
+    return Lost(Reason.LOST, error, is_alone=is_alone, suspicion=Suspicion.NODE)
+
+
+def _overdue(orphan: Orphan) -> Outcome:
+    message = "the node did not stop the body in time: another took the run from it"
+    return TimedOut({"kind": ErrorKind.TIMEOUT, "type": "TimedOut", "message": message, "node": orphan.node_id})

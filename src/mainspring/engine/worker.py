@@ -1,0 +1,384 @@
+"""The worker: claims runs for free slots under the node's lease, hands them to pools, and decides what becomes of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from mainspring.core.errors import StoreError
+from mainspring.core.ids import make_claim_id
+from mainspring.core.policy import Isolation, PoolKind, Retry
+from mainspring.core.run import ClaimedRun, Completed, Decision, Outcome, Reason, Released, Suspicion, decide
+from mainspring.core.task import Task
+from mainspring.engine.faults import FAULT
+from mainspring.engine.lanes import Lanes
+from mainspring.engine.loop import log
+from mainspring.engine.pools import EnqueueReply, EnqueueRequest, Pool, PoolName, pool_for
+from mainspring.engine.presence import Presence
+from mainspring.engine.recorder import Recorder
+from mainspring.engine.records import Record
+from mainspring.store.runs import Lane
+from mainspring.store.store import Store
+
+MOST_CLAIMED = 500
+MOST_PREFETCHED = 1000
+PREFETCH_SECONDS = 0.04  # work for one round trip to a busy database and back
+SHORT_MS = 20.0  # a task is short when its mean is below this
+PROVED = 20  # runs after which a mean counts
+POLL = 1.0  # seconds between looks when nothing wakes the worker
+WARM = 0.01  # seconds until the next look at a lane that gave something, but not all that was asked for
+AUDIT_EVERY = 30.0
+UNKNOWN_DELAY = timedelta(seconds=5)
+QUARANTINE_DELAY = timedelta(seconds=1)
+STOP_GRACE = timedelta(seconds=30)  # past timeout plus this, a rescuer takes a run even from a node that breathes
+
+_POOL_OF: Mapping[PoolKind, PoolName] = {
+    PoolKind.ASYNC: "async", PoolKind.DEF: "def", PoolKind.THREAD: "thread", PoolKind.INLINE: "inline",
+}  # fmt: skip
+
+Spawn = Callable[[EnqueueRequest, ClaimedRun], Awaitable[EnqueueReply]]
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How long runs of a task take, as a moving mean."""
+
+    n: int = 0
+    mean_ms: float = 0.0
+
+    def add(self, ran_ms: float) -> None:
+        self.n += 1
+        self.mean_ms += (ran_ms - self.mean_ms) * max(1 / self.n, 0.05)
+
+    @property
+    def is_short(self) -> bool:
+        return self.n >= PROVED and self.mean_ms < SHORT_MS
+
+
+@dataclass(slots=True)
+class _Crew:
+    """A pool with what the worker knows about its throughput."""
+
+    pool: Pool
+    kinds: tuple[PoolKind, ...]  # the pool numbers in lanes that it serves
+    seen: set[str] = field(default_factory=set)  # tasks of the latest claim
+    finished: int = 0
+    rate: float = 0.0
+    measured_at: float = 0.0
+
+
+class Worker:
+    """One node's worker: a `Loop`, and the `Report` of its pools."""
+
+    name = "worker"
+
+    def __init__(
+        self, store: Store, tasks: Mapping[str, Task[..., Any]], presence: Presence, *, clock: Callable[[], float], spawn: Spawn,
+        default_retry: Retry, isolation: Isolation = Isolation.PROCESS, queues: Sequence[str] = (), claims: bool = True,
+    ) -> None:  # fmt: skip
+        self._store, self._tasks, self._presence, self._clock = store, tasks, presence, clock
+        self._spawn, self._default_retry, self._isolation = spawn, default_retry, isolation
+        self._queues, self._claims = frozenset(queues), claims
+        self.recorder = Recorder(store.runs, self, clock=clock)
+        self.lanes = Lanes()
+        self.wake: Callable[[], None] = lambda: None
+        self.on_ended: Callable[[Sequence[str]], None] = lambda ids: None
+        self._crews: dict[PoolName, _Crew] = {}
+        self._in_hand: dict[str, tuple[ClaimedRun, PoolName]] = {}
+        self._paces: dict[str, _Pace] = {}
+        self._uncertain: list[str] = []  # claims whose answer was lost
+        self._known_elsewhere: tuple[float, frozenset[str]] = (float("-inf"), frozenset())
+        self._audit_at = clock() + AUDIT_EVERY
+        self._suspected: set[str] = set()
+        self._is_hungry = False  # there may be more than was claimed: a slot that frees is worth a look
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._asking: set[asyncio.Task[None]] = set()
+        self.claimed_at = clock()
+        self.claimed = 0
+
+    def equip(self, pools: Mapping[PoolName, Pool]) -> None:
+        """Give the worker its pools, before the first round."""
+        self._crews = {name: _Crew(pool, _kinds(name, set(pools), self._isolation), measured_at=self._clock()) for name, pool in pools.items()}
+
+    @property
+    def in_hand(self) -> int:
+        """How many runs this node is responsible for."""
+        return len(self._in_hand)
+
+    def runs_in_hand(self) -> list[ClaimedRun]:
+        """Return the runs that this node is responsible for."""
+        return [run for run, _ in self._in_hand.values()]
+
+    # -- claiming
+
+    async def tick(self) -> float:
+        """Claim for every pool that has room, and hand over; answers at once when there may be more."""
+        now = self._clock()
+        self._presence.running = len(self._in_hand)
+        if not self._presence.may_start(now):
+            return 0.2
+        if self._uncertain:
+            await self._adopt_uncertain()
+        if now >= self._audit_at:
+            await self._audit(now)
+        if not self._claims:
+            self.claimed_at = now
+            return AUDIT_EVERY
+        if self.recorder.is_full:
+            return 0.05
+        room = self._room(now)
+        if not room:
+            self._is_hungry = True
+            self.claimed_at = now  # full is healthy
+            return POLL
+        if not self.lanes.is_empty:  # what is known to wait goes first: somebody's latency hangs on it
+            self._is_hungry = await self._claim_all(room)
+            if self._is_hungry or not self.lanes.is_full_pass_due(self._clock()):
+                return 0.0 if self._is_hungry else POLL if self.lanes.is_empty else WARM
+        await self._look_everywhere()
+        return 0.0 if not self.lanes.is_empty else POLL
+
+    async def _claim_all(self, room: Mapping[PoolName, int]) -> bool:
+        """Claim for every pool with room; answers whether one of them took all that it asked for, so that there may be more."""
+        is_more = False
+        for name, n in room.items():
+            is_more |= await self._claim_for(name, n)
+        self.claimed_at = self._clock()
+        return is_more
+
+    async def _look_everywhere(self) -> None:
+        """Find every lane with ready runs, from its beginning: late commits, lanes that nobody hinted at."""
+        began = self._clock()
+        found = [each for each in await self._store.runs.lanes() if not self._queues or each[0].queue in self._queues]
+        self.claimed_at = self._clock()
+        self.lanes.passed(found, self.claimed_at, self.claimed_at - began)
+
+    def _room(self, now: float) -> dict[PoolName, int]:
+        """Return how many runs each pool could take; a pool that is nearly full of short runs waits for a worthwhile batch."""
+        room: dict[PoolName, int] = {}
+        solo = self._crews.get("solo")
+        if solo is not None and solo.pool.holding > 4 * max(solo.pool.free, 1):
+            return room  # suspects have piled up: first they
+        for name, crew in self._crews.items():
+            if name == "solo":
+                continue
+            ahead = self._prefetch(crew, now)
+            capacity = crew.pool.slots + ahead
+            n = capacity - crew.pool.holding
+            if n > 0 and (not ahead or n * 4 >= capacity):
+                room[name] = min(n, MOST_CLAIMED)
+        return room
+
+    def _prefetch(self, crew: _Crew, now: float) -> int:
+        """Return how many runs beyond the slots are worth holding: none until every task in the pool has proved short."""
+        if not crew.seen or not all((pace := self._paces.get(task)) is not None and pace.is_short for task in crew.seen):
+            return 0
+        passed = now - crew.measured_at
+        if passed >= 0.05:
+            crew.rate = crew.finished / passed
+            crew.finished, crew.measured_at = 0, now
+        return min(int(crew.rate * PREFETCH_SECONDS), MOST_PREFETCHED)
+
+    async def _claim_for(self, name: PoolName, n: int) -> bool:
+        """Claim up to ``n`` runs for one pool; answers whether there may be more."""
+        lanes = self.lanes.order(self._crews[name].kinds)
+        if not lanes:
+            return False
+        claim_id = make_claim_id()
+        FAULT("before_claim")
+        try:
+            runs = await self._store.runs.claim(self._presence.id, claim_id, lanes, n, STOP_GRACE)
+        except (StoreError, asyncio.CancelledError):
+            self._uncertain.append(claim_id)
+            raise
+        FAULT("after_claim_commit")
+        self.lanes.claimed(lanes, runs, n)
+        self._take(runs)
+        if runs:
+            self._crews[name].seen = {run.task for run in runs}
+        return len(runs) == n
+
+    def take(self, runs: Sequence[ClaimedRun]) -> None:
+        """Take runs that were claimed for this node in another way (``app.run``)."""
+        self._take(runs)
+
+    def _take(self, runs: Sequence[ClaimedRun]) -> None:
+        self.claimed += len(runs)
+        for run in runs:
+            task = self._tasks.get(run.task)
+            if task is None:
+                self._track(asyncio.get_running_loop().create_task(self._release_unknown(run)))
+                continue
+            if run.suspicion == Suspicion.NODE:
+                if self._suspected:
+                    self._decide(run, Released(Reason.NOT_STARTED, QUARANTINE_DELAY), 0.0, [])
+                    continue
+                self._suspected.add(run.id)
+            name = pool_for(task, run, self._isolation)
+            self._in_hand[run.id] = (run, name)
+            self._empty.clear()
+            self._crews[name].pool.submit(run)
+
+    async def _release_unknown(self, run: ClaimedRun) -> None:
+        """Give a run back whose task this node does not know: later to others, or out of the lanes where no live node knows it."""
+        read_at, known = self._known_elsewhere
+        if self._clock() - read_at > 5:
+            try:
+                known = frozenset(await self._store.nodes.known_tasks())
+                self._known_elsewhere = (self._clock(), known)
+            except StoreError:
+                known = frozenset({run.task})  # cannot tell now: let it wait a little
+        outcome = Released(Reason.UNKNOWN_TASK, UNKNOWN_DELAY) if run.task in known else Released(Reason.NO_CAPABLE_NODE)
+        if run.task not in known:
+            log.warning("no live node knows the task %r: the run %s waits, blocked, until one does", run.task, run.id)
+        self._decide(run, outcome, 0.0, [])
+
+    async def _adopt_uncertain(self) -> None:
+        """Take the runs of claims whose answer was lost: they are this node's, and nobody else would ever look for them."""
+        while self._uncertain:
+            runs = await self._store.runs.claimed_under(self._uncertain[-1], self._presence.id)
+            self._uncertain.pop()
+            self._take([run for run in runs if run.id not in self._in_hand])
+
+    async def _audit(self, now: float) -> None:
+        """Compare what the store says this node holds with what it knows; what it does not know is given back."""
+        self._audit_at = now + AUDIT_EVERY
+        before = set(self._in_hand)
+        held = await self._store.runs.held_by(self._presence.id)
+        strangers = {
+            id_: claim for id_, claim in held.items() if id_ not in before and id_ not in self._in_hand and not self.recorder.knows(id_)
+        }
+        for id_, claim_id in strangers.items():
+            for run in await self._store.runs.claimed_under(claim_id, self._presence.id):
+                if run.id == id_ and run.id not in self._in_hand:
+                    log.warning("the run %s was this node's without its knowledge: it is given back", run.id)
+                    self._decide(run, Released(Reason.NOT_STARTED), 0.0, [])
+
+    # -- the pools' report
+
+    def finished(self, run: ClaimedRun, outcome: Outcome, ran_ms: float, tail: list[Record]) -> None:
+        """Take the end of an attempt from a pool."""
+        held = self._in_hand.pop(run.id, None)
+        if not self._in_hand:
+            self._empty.set()
+        self._suspected.discard(run.id)
+        if held is None:
+            return  # the node lost the run meanwhile; nothing may be written about it
+        crew = self._crews[held[1]]
+        crew.finished += 1
+        pace = self._paces.get(run.task)
+        if pace is None:
+            pace = self._paces[run.task] = _Pace()
+        pace.add(ran_ms)
+        self._decide(run, outcome, ran_ms, tail)
+        if self._is_hungry:
+            self.wake()
+
+    def _decide(self, run: ClaimedRun, outcome: Outcome, ran_ms: float, tail: list[Record]) -> None:
+        if type(outcome) is Completed:
+            self.recorder.completed(run, outcome.result, ran_ms, tail)
+            return
+        self.recorder.decided(run, self._decision(run, outcome), ran_ms, tail)
+
+    def _decision(self, run: ClaimedRun, outcome: Outcome) -> Decision:
+        task = self._tasks.get(run.task)
+        return decide(run, outcome, (task.spec.retry if task is not None else None) or self._default_retry)
+
+    def recorded(self, run: ClaimedRun, records: list[Record]) -> None:
+        """Take what a running body says."""
+        if run.id in self._in_hand:
+            self.recorder.said(run, records)
+
+    def asked(self, run: ClaimedRun, request: EnqueueRequest, reply: Callable[[EnqueueReply], None]) -> None:
+        """Enqueue for a body."""
+
+        async def answer() -> None:
+            reply(await self._spawn(request, run))
+
+        self._track(asyncio.get_running_loop().create_task(answer()))
+
+    def _track(self, task: asyncio.Task[None]) -> None:
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    # -- the recorder's answer
+
+    def accepted(self, ended: Sequence[str]) -> None:
+        """Hear from the recorder of runs that have ended."""
+        self.on_ended(ended)
+
+    def refused(self, runs: Sequence[ClaimedRun]) -> None:
+        """Hear from the recorder of runs that are no longer this node's: their bodies are cancelled."""
+        for run in runs:
+            self._lose(run.id)
+
+    def _lose(self, run_id: str) -> None:
+        held = self._in_hand.pop(run_id, None)
+        self.recorder.forget(run_id)
+        self._suspected.discard(run_id)
+        if held is not None:
+            log.warning("the run %s is no longer this node's: its body is cancelled, nothing of it is written", run_id)
+            self._crews[held[1]].pool.cancel(run_id, "shutdown")
+        if not self._in_hand:
+            self._empty.set()
+
+    # -- stopping
+
+    def cancel(self, run_ids: Sequence[str]) -> None:
+        """Stop runs that somebody asked to stop."""
+        for run_id in run_ids:
+            if (held := self._in_hand.get(run_id)) is not None:
+                self._crews[held[1]].pool.cancel(run_id, "requested")
+
+    def abandon(self) -> None:
+        """Let go of everything: others have declared this node dead, so every write would be refused."""
+        for run_id in list(self._in_hand):
+            self._lose(run_id)
+
+    def stop_unrepeatable(self) -> None:
+        """Stop the bodies that must not run twice, while the lease still holds."""
+        for run, name in list(self._in_hand.values()):
+            if not run.is_repeatable:
+                self._crews[name].pool.cancel(run.id, "shutdown")
+
+    def release_unstarted(self) -> None:
+        """Give back what no body has begun."""
+        for crew in self._crews.values():
+            for run in crew.pool.unstarted():
+                if self._in_hand.pop(run.id, None) is not None:
+                    self._suspected.discard(run.id)
+                    self._decide(run, Released(Reason.NOT_STARTED), 0.0, [])
+        if not self._in_hand:
+            self._empty.set()
+
+    async def drained(self, timeout: float) -> bool:
+        """Wait until nothing is in hand, or for the timeout; answers whether it is so."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def hint(self, lane: Lane | None) -> None:
+        """Hear that a lane grew (None: somewhere), and look at once."""
+        if lane is None:
+            self.lanes.look_again()
+        elif not self._queues or lane.queue in self._queues:
+            self.lanes.hinted(lane)
+        self.wake()
+
+
+def _kinds(name: PoolName, there: set[PoolName], isolation: Isolation) -> tuple[PoolKind, ...]:
+    """Return the kinds of lanes that a pool serves.
+
+    A lane is named by whoever enqueued; what has no pool here (another default, an older definition) goes through the one that is always
+    there, and each run is carried out where its task says.
+    """
+    if isolation is Isolation.INLINE:
+        return tuple(PoolKind) if name == "inline" else ()
+    return tuple(kind for kind in PoolKind if (_POOL_OF[kind] if _POOL_OF[kind] in there else "inline") == name)
