@@ -241,6 +241,15 @@ class Mainspring:
         self._hint(held, first)
         return [RunHandle(self, each.id, definition.result, each.is_new) for each in added]
 
+    async def enqueue_json(
+        self, task: Task[..., Any] | Bound[..., Any], params: str, *, origin: str = "api", actor: str | None = None
+    ) -> RunHandle[Any]:
+        """Add a run whose parameters arrive as JSON text, for faces; see `enqueue`. ``origin`` and ``actor`` are kept with the run."""
+        checked = self._known(task.task if isinstance(task, Bound) else task).params.dump_json_text(params)
+        run, definition, _ = self.prepare(task, (), {}, origin=origin, actor=actor, params=checked)
+        added = await self._add(await self._opened(), run)
+        return RunHandle(self, added.id, definition.result, added.is_new)
+
     def prepare(
         self, task: Task[..., Any] | Bound[..., Any], args: Sequence[object], kwargs: Mapping[str, object], *, origin: str = "api",
         actor: str | None = None, retry_of: str | None = None, params: str | None = None,

@@ -31,11 +31,16 @@ class Reason(StrEnum):
 
 
 class Suspicion(IntEnum):
-    """Whether a run may be what brought others down with it. A suspect runs alone until that is known."""
+    """Whether a run may be what brought others down with it. A suspect runs alone until that is known.
+
+    A node dies for many reasons, most of them no body's fault, so its runs go on as usual the first time; those that were there the second
+    time too are looked at one by one.
+    """
 
     NONE = 0
-    EXECUTOR = 1  # its executor died with several runs in it: it gets a fresh executor of its own
-    NODE = 2  # its node died with several runs on it: besides, only one such run is on a node at a time
+    WITNESS = 1  # its node died with several runs on it, once: it runs as usual
+    EXECUTOR = 2  # its executor died with several runs in it: it gets a fresh executor of its own
+    NODE = 3  # its node died under it again: besides, only one such run is on a node at a time
 
 
 class ErrorKind(StrEnum):
@@ -113,7 +118,7 @@ class ClaimedRun:
     @property
     def is_suspect(self) -> bool:
         """Tell whether the run went down with others and must show alone whether it was the cause."""
-        return self.suspicion > Suspicion.NONE
+        return self.suspicion >= Suspicion.EXECUTOR
 
     @property
     def timeout(self) -> float | None:

@@ -51,13 +51,12 @@ class Lanes:
     def order(self, pools: Iterable[int]) -> list[Lane]:
         """Return the lanes of some pools in the order in which they are to be served: by priority, tenants and queues taking turns."""
         wanted = set(pools)
-        keys = [key for key in self._known if key[2] in wanted]
+        keys = sorted(key for key in self._known if key[2] in wanted)
         self._claims += 1
         if self._claims % AGEING == 0:
             aged = sorted((key for key in keys if key in self._oldest), key=lambda key: self._oldest[key])
-            keys = aged + [key for key in keys if key not in self._oldest]
+            keys = aged + [key for key in keys if key not in self._oldest]  # hinted at since the last pass: young
         else:
-            keys.sort()
             turn = self._claims % len(keys) if keys else 0
             keys = sorted(keys[turn:] + keys[:turn], key=lambda key: key[3])
         return [Lane(*key, since=self._since.get(key)) for key in keys]

@@ -126,7 +126,7 @@ def pool_for(task: Task[..., object], run: ClaimedRun, default: Isolation = Isol
         return "inline"
     if isolation is Isolation.THREAD:
         return "thread"
-    if run.suspicion or not run.is_repeatable:
+    if run.is_suspect or not run.is_repeatable:
         return "solo"
     return "async" if task.spec.is_async else "def"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -75,9 +76,9 @@ class Rescuer:
         ]
         states = await self._store.runs.settle(settlements)
         self.rescued += len(states)
-        for run_id, state in states.items():
-            log.warning("the run %s was taken from its node and is %s now", run_id, state)
         if states:
+            told = ", ".join(f"{n} {state}" for state, n in sorted(Counter(states.values()).items()))
+            log.warning("%d runs were taken from their nodes: %s", len(states), told)
             self.on_released()
         return len(ends)
 
@@ -90,7 +91,8 @@ def _loss(orphan: Orphan) -> Outcome:
     node = (orphan.node_id or "?")[-8:]
     error = {"kind": ErrorKind.CRASH, "type": "NodeLost", "message": f"the node {node} was lost while the body ran", "node": orphan.node_id}
     is_alone = orphan.together <= 1 or orphan.run.suspicion == Suspicion.NODE
-    return Lost(Reason.LOST, error, is_alone=is_alone, suspicion=Suspicion.NODE)
+    is_first = is_alone or orphan.run.suspicion == Suspicion.NONE
+    return Lost(Reason.LOST, error, is_alone=is_alone, suspicion=Suspicion.WITNESS if is_first else Suspicion.NODE)
 
 
 def _overdue(orphan: Orphan) -> Outcome:

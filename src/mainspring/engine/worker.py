@@ -137,7 +137,7 @@ class Worker:
             return POLL
         if not self.lanes.is_empty:  # what is known to wait goes first: somebody's latency hangs on it
             self._is_hungry = await self._claim_all(room)
-            if self._is_hungry or not self.lanes.is_full_pass_due(self._clock()):
+            if not self.lanes.is_full_pass_due(self._clock()):  # due in a flood as well: it finds who would starve
                 return 0.0 if self._is_hungry else POLL if self.lanes.is_empty else WARM
         await self._look_everywhere()
         return 0.0 if not self.lanes.is_empty else POLL
