@@ -274,7 +274,7 @@ class Mainspring:
             task=spec.name,
             params=definition.params.dump(args, kwargs) if params is None else params,
             queue=options.queue or spec.queue,
-            pool=PoolKind.of(isolation, is_async=spec.is_async),
+            pool=PoolKind.of(isolation, is_async=spec.is_async, is_repeatable=spec.is_repeatable),
             priority=spec.priority if options.priority is None else options.priority,
             delay=options.delay,
             run_at=options.run_at,

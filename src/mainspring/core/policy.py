@@ -56,14 +56,17 @@ class PoolKind(IntEnum):
     DEF = 1
     THREAD = 2
     INLINE = 3
+    SOLO = 4  # an executor for one run only: what must not be repeated, and what may have brought others down
 
     @classmethod
-    def of(cls, isolation: Isolation, *, is_async: bool) -> PoolKind:
+    def of(cls, isolation: Isolation, *, is_async: bool, is_repeatable: bool = True) -> PoolKind:
         """Return the pool of a task."""
         if isolation is Isolation.INLINE:
             return cls.INLINE
         if isolation is Isolation.THREAD:
             return cls.THREAD
+        if not is_repeatable:
+            return cls.SOLO
         return cls.ASYNC if is_async else cls.DEF
 
 

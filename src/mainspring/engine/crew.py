@@ -30,6 +30,9 @@ class Crew:
         await asyncio.gather(*(pool.stop(grace) for pool in self.pools.values()))
 
 
+SOLO_SLOTS = 16  # neighbours of a crash run again at once, each alone; forked children share most of their memory
+
+
 def make_pools(tasks: Mapping[str, Task[..., Any]], report: Report, options: NodeOptions) -> Mapping[PoolName, Pool]:
     """Return the pools that a node needs for its tasks: no child is started for tasks that all run inline."""
     limits = options.limits
@@ -42,7 +45,7 @@ def make_pools(tasks: Mapping[str, Task[..., Any]], report: Report, options: Nod
     if Isolation.PROCESS in isolations:
         apart = [task for task in tasks.values() if _isolation(task, options.isolation) is Isolation.PROCESS]
         nursery = open_nursery(Plan.of(apart, hooks=options.on_child_start))
-        pools["solo"] = SoloPool(nursery, report, limits, tasks)
+        pools["solo"] = SoloPool(nursery, report, limits, tasks, SOLO_SLOTS)
         if any(task.spec.is_async for task in apart):
             pools["async"] = LoopPool(nursery, report, limits)
         if not all(task.spec.is_async for task in apart):

@@ -36,7 +36,7 @@ QUARANTINE_DELAY = timedelta(seconds=1)
 STOP_GRACE = timedelta(seconds=30)  # past timeout plus this, a rescuer takes a run even from a node that breathes
 
 _POOL_OF: Mapping[PoolKind, PoolName] = {
-    PoolKind.ASYNC: "async", PoolKind.DEF: "def", PoolKind.THREAD: "thread", PoolKind.INLINE: "inline",
+    PoolKind.ASYNC: "async", PoolKind.DEF: "def", PoolKind.THREAD: "thread", PoolKind.INLINE: "inline", PoolKind.SOLO: "solo",
 }  # fmt: skip
 
 Spawn = Callable[[EnqueueRequest, ClaimedRun], Awaitable[EnqueueReply]]
@@ -160,14 +160,11 @@ class Worker:
     def _room(self, now: float) -> dict[PoolName, int]:
         """Return how many runs each pool could take; a pool that is nearly full of short runs waits for a worthwhile batch."""
         room: dict[PoolName, int] = {}
-        solo = self._crews.get("solo")
-        if solo is not None and solo.pool.holding > 4 * max(solo.pool.free, 1):
-            return room  # suspects have piled up: first they
         for name, crew in self._crews.items():
-            if name == "solo":
-                continue
-            ahead = self._prefetch(crew, now)
+            ahead = self._prefetch(crew, now) if name != "solo" else 0
             capacity = crew.pool.slots + ahead
+            if not ahead and crew.pool.holding > capacity:
+                self._release(crew.pool.unstarted())  # what was short is so no more: others may have room for what waits here
             n = capacity - crew.pool.holding
             if n > 0 and (not ahead or n * 4 >= capacity):
                 room[name] = min(n, MOST_CLAIMED)
@@ -348,10 +345,13 @@ class Worker:
     def release_unstarted(self) -> None:
         """Give back what no body has begun."""
         for crew in self._crews.values():
-            for run in crew.pool.unstarted():
-                if self._in_hand.pop(run.id, None) is not None:
-                    self._suspected.discard(run.id)
-                    self._decide(run, Released(Reason.NOT_STARTED), 0.0, [])
+            self._release(crew.pool.unstarted())
+
+    def _release(self, runs: Sequence[ClaimedRun]) -> None:
+        for run in runs:
+            if self._in_hand.pop(run.id, None) is not None:
+                self._suspected.discard(run.id)
+                self._decide(run, Released(Reason.NOT_STARTED), 0.0, [])
         if not self._in_hand:
             self._empty.set()
 

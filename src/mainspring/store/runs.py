@@ -28,6 +28,7 @@ CHUNK = 1000
 NEWEST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # the escape, but not an escaped backslash before the same letters
 _BY_ID = attrgetter("id")  # batches lock rows in one order
+_COMPLETION = ("id", "claim", "ms", "result", "records")
 _AGAIN = 3  # how often an enqueue looks again for a winner that committed after its snapshot
 
 
@@ -266,19 +267,15 @@ class RunStore:
 
         Answers the ids accepted. A missing one had been taken from its node: nothing was written for it.
         """
-        batch = _json([
-            {
-                "id": each.id,
-                "claim": each.claim_id,
-                "ms": each.ran_ms,
-                "result": each.result,
-                "records": _records(each.entries),
-            }
-            for each in sorted(completions, key=_BY_ID)
-        ])  # fmt: skip
-        values: dict[str, Any] = {"batch": batch, "shard": self._shard}
+        rows: list[Any] = [
+            (each.id, each.claim_id, each.ran_ms, each.result, _records(each.entries)) for each in sorted(completions, key=_BY_ID)
+        ]
+        values: dict[str, Any] = {"shard": self._shard}
         if self._database.dialect == "sqlite":
             values["has_records"] = any(each.entries for each in completions)
+        else:
+            rows = [dict(zip(_COMPLETION, row, strict=True)) for row in rows]
+        values["batch"] = _json(rows)
         return {row[0] for row in await self._database.write("runs_complete", **values)}
 
     async def settle(self, settlements: Sequence[Settlement], *, is_owner: bool = True) -> dict[str, RunState]:

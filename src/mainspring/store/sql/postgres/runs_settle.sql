@@ -35,7 +35,7 @@ again as (
     set state = held.next, claim_id = null, node_id = null, attempt_until = null, seq = held.seq + held.n + 1, reason = held.why,
         run_at = case when held.next = 2 then held.due else run.run_at end, ready_at = case when held.next = 3 then held.now end,
         retries = run.retries + held.burns_retry::int, rescues = run.rescues + held.burns_rescue::int,
-        suspicion = coalesce(held.mark, run.suspicion), error = coalesce(held.failure, run.error)
+        suspicion = coalesce(held.mark, run.suspicion), pool = case when held.mark >= 2 then 4 else run.pool end, error = coalesce(held.failure, run.error)
     from held where held.next < 10 and run.id = held.id
       and run.id = any(array(select id from held where next < 10))
 ),

@@ -3,11 +3,11 @@
 update mainspring.hot_runs
 set state = 4, claim_id = :claim, node_id = :node, started_at = {NOW}, attempt = attempt + 1, claim_seq = seq + 1, seq = seq + 2,
     reason = null, attempt_until = {NOW} + (timeout_ms + :grace_ms) * 1000
-where id in (
+where rowid in (
     select found.value
     from json_each(:lanes) lane, json_each((
-        select json_group_array(id) from (
-            select id from mainspring.hot_runs
+        select json_group_array(rowid) from (
+            select rowid from mainspring.hot_runs
             where state = 3 and queue = lane.value->>0 and tenant = lane.value->>1 and pool = lane.value->>2 and priority = lane.value->>3
               and ready_at >= lane.value->>4
               and (deadline_at is null or deadline_at > {NOW})

@@ -53,7 +53,7 @@ update mainspring.hot_runs as run
 set state = held.next, claim_id = null, node_id = null, attempt_until = null, seq = run.seq + held.n + 1, reason = held.reason,
     run_at = case when held.next = 2 then held.due else run.run_at end, ready_at = case when held.next = 3 then {NOW} end,
     retries = run.retries + held.burns_retry, rescues = run.rescues + held.burns_rescue,
-    suspicion = coalesce(held.suspicion, run.suspicion), error = coalesce(held.error, run.error)
+    suspicion = coalesce(held.suspicion, run.suspicion), pool = case when held.suspicion >= 2 then 4 else run.pool end, error = coalesce(held.error, run.error)
 from temp.held where held.next < 10 and run.id = held.id;
 
 delete from mainspring.hot_runs where id in (select id from temp.held where next >= 10);
