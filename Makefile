@@ -17,7 +17,7 @@ PYTEST_ARGS ?=
 SEED ?=
 N ?=
 
-.PHONY: help setup run test check fix format lint types contracts sim chaos bench lock clean
+.PHONY: help setup run test check fix format lint types contracts sim chaos bench lock reference clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench: $(BENCH_READY)  ## Measure Mainspring beside its peers and write a report
 
 lock:  ## Resolve requirements/*.txt anew, newest versions, with hashes
 	sh tools/lock.sh
+
+reference: $(READY)  ## Write docs/reference from the code
+	$(PY) tools/reference.py
 
 clean:  ## Remove everything that these commands made
 	rm -rf $(VENV) $(BENCH_VENV) $(TOOLS_VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
