@@ -18,6 +18,9 @@ from mainspring.core.state import RunState
 from mainspring.core.task import Task, task
 from mainspring.core.version import VERSION
 
+if TYPE_CHECKING:
+    from mainspring.app import Blocking, Mainspring
+
 __version__ = VERSION
 
 __all__ = [

@@ -22,6 +22,7 @@ from mainspring.core.policy import Isolation, PoolKind, Retry
 from mainspring.core.run import Added, ClaimedRun, NewRun, Run
 from mainspring.core.state import RunState
 from mainspring.core.task import Bound, CallOptions, Task
+from mainspring.engine.faults import FAULT
 
 if TYPE_CHECKING:
     from mainspring.core.event import Event
@@ -292,8 +293,10 @@ class Mainspring:
         return run, definition, options
 
     async def _add(self, held: _Open, run: NewRun) -> Added:
+        FAULT("before_enqueue")
         try:
             added = await held.store.runs.add(run)
+            FAULT("after_enqueue_commit")
         except StoreUnavailable:
             # The commit may have happened and only its answer been lost: the same id asked again is never a second run.
             added = await held.store.runs.add_again(run)

@@ -17,14 +17,13 @@ import sys
 import threading
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mainspring.core.task import Task
 from mainspring.engine.attempt import take_apart
 from mainspring.engine.faults import arm_from
-from mainspring.engine.frames import READ_SIZE, FrameReader, Message, encode
+from mainspring.engine.frames import Wire
 from mainspring.engine.page import Page
 
 BROKEN = 3  # the exit code of a child that could not be made ready
@@ -32,36 +31,6 @@ BROKEN = 3  # the exit code of a child that could not be made ready
 
 class StartProblem(Exception):
     """What hinders a child or the template: a sentence with the culprit's name."""
-
-
-class Wire:
-    """The child's end of the socket, read and written by waiting."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock, self.reader = sock, FrameReader()
-        self.unread: deque[Message] = deque()
-        self._sending = threading.Lock()
-
-    def receive(self) -> Message | None:
-        """Return the next message, or None when the engine has closed the socket or is gone."""
-        while not self.unread:
-            try:
-                data = self.sock.recv(READ_SIZE)
-            except ConnectionError:
-                data = b""
-            if not data:
-                return None
-            self.unread.extend(self.reader.feed(data))
-        return self.unread.popleft()
-
-    def send(self, message: Message) -> None:
-        """Send a message; an engine that is gone is noticed by `receive`."""
-        self.send_frame(encode(message))
-
-    def send_frame(self, frame: bytes) -> None:
-        """Send a message that is encoded already, from any thread."""
-        with self._sending, contextlib.suppress(ConnectionError):
-            self.sock.sendall(frame)
 
 
 def import_tasks(wanted: Sequence[Sequence[str]]) -> dict[str, Task[Any, Any]]:

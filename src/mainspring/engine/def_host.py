@@ -20,9 +20,8 @@ from mainspring.core.run import Outcome, Reason, Released
 from mainspring.core.task import Task
 from mainspring.engine.attempt import AttemptContext, Bodies, Body, classify, perform_def, under_stop
 from mainspring.engine.capture import FLUSH_EVERY, Capture, Row, Tape, Tapes, current_tape
-from mainspring.engine.child import Wire
 from mainspring.engine.faults import FAULT
-from mainspring.engine.frames import Message, pack_outcome, tolerant
+from mainspring.engine.frames import Message, Wire, pack_outcome, tolerant
 from mainspring.engine.page import REASONS, STARTED, STOP, VOID, WHY, Page, Why
 from mainspring.engine.pipe import Answer, Pipe
 

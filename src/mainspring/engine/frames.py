@@ -11,8 +11,11 @@ From the child: ``ready``, ``broken``, ``done`` (a batch of outcomes), ``said`` 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -158,6 +161,36 @@ class Channel(asyncio.Protocol):
         self.is_closed = True
         if self.on_closed is not None:
             self.on_closed()
+
+
+class Wire:
+    """The child's end of the socket, read and written by waiting."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock, self.reader = sock, FrameReader()
+        self.unread: deque[Message] = deque()
+        self._sending = threading.Lock()
+
+    def receive(self) -> Message | None:
+        """Return the next message, or None when the engine has closed the socket or is gone."""
+        while not self.unread:
+            try:
+                data = self.sock.recv(READ_SIZE)
+            except ConnectionError:
+                data = b""
+            if not data:
+                return None
+            self.unread.extend(self.reader.feed(data))
+        return self.unread.popleft()
+
+    def send(self, message: Message) -> None:
+        """Send a message; an engine that is gone is noticed by `receive`."""
+        self.send_frame(encode(message))
+
+    def send_frame(self, frame: bytes) -> None:
+        """Send a message that is encoded already, from any thread."""
+        with self._sending, contextlib.suppress(ConnectionError):
+            self.sock.sendall(frame)
 
 
 # -- values on the wire

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from mainspring.core.errors import StoreError
 from mainspring.core.node import NodeState
+from mainspring.engine.faults import FAULT
 from mainspring.engine.loop import log
 from mainspring.engine.presence import BEAT, Presence
 from mainspring.store.files import FileLock
@@ -38,6 +39,7 @@ class Heartbeat:
         self._nodes, self._presence, self._held, self._clock, self._every = nodes, presence, held, clock, every
         self._backends: list[int] = []
         self.lock: FileLock | None = None
+        self._fence: asyncio.TimerHandle | None = None
         self.on_renewed: Callable[[], None] = lambda: None
 
     async def register(self, pid: int) -> None:
@@ -52,7 +54,21 @@ class Heartbeat:
             presence.id, name=presence.name, host=presence.host, pid=pid, lease=timedelta(seconds=presence.lease), facts=presence.facts
         )
         self._pid = pid
-        presence.renewed(asked_at)
+        self._renewed(asked_at)
+
+    def _renewed(self, asked_at: float) -> None:
+        """Note a renewal, and set the fence of what must not run twice: a call that hangs cannot keep a timer from going off."""
+        self._presence.renewed(asked_at)
+        self._disarm()
+        lease = self._presence.lease
+        ends_in = asked_at + lease - self._clock()
+        wait = max(ends_in - min(STOP_BEFORE, lease / 3), 0.0)
+        self._fence = asyncio.get_running_loop().call_later(wait, self._held.stop_unrepeatable)
+
+    def _disarm(self) -> None:
+        if self._fence is not None:
+            self._fence.cancel()
+            self._fence = None
 
     async def tick(self) -> float:
         """Renew once."""
@@ -61,14 +77,11 @@ class Heartbeat:
         is_direct = (
             len(self._backends) >= 2 and len(set(self._backends)) == 1
         )  # behind a pooler the backend changes, and says nothing of us
-        try:
-            beat = await self._nodes.beat(
-                presence.id, lease=timedelta(seconds=presence.lease), running=presence.running, state=state, is_direct=is_direct
-            )
-        except StoreError:
-            if asked_at - presence.renewed_at > presence.lease - STOP_BEFORE:
-                self._held.stop_unrepeatable()
-            raise
+        FAULT("before_beat")
+        beat = await self._nodes.beat(
+            presence.id, lease=timedelta(seconds=presence.lease), running=presence.running, state=state, is_direct=is_direct
+        )
+        FAULT("after_beat_commit")
         if beat is None:
             log.warning("others have declared this node dead: it lets go of its runs and comes back under a new id")
             self._held.abandon()
@@ -78,7 +91,7 @@ class Heartbeat:
         if beat.backend:
             self._backends = [*self._backends[-2:], beat.backend]
         was_stale = asked_at - presence.renewed_at > self._every * 2
-        presence.renewed(asked_at)
+        self._renewed(asked_at)
         if was_stale:
             self.on_renewed()
         if beat.cancels:
@@ -87,6 +100,7 @@ class Heartbeat:
 
     async def stop(self) -> None:
         """Say good-bye, and free the lock file."""
+        self._disarm()
         try:
             await self._nodes.stop(self._presence.id)
         finally:

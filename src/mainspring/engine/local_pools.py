@@ -111,10 +111,13 @@ class LocalPool:
                 self._report.finished(run, outcome, 0.0, [])
                 return
 
-    def unstarted(self) -> list[ClaimedRun]:
+    def surplus(self) -> list[ClaimedRun]:
         taken = list(self._queue)
         self._queue.clear()
         return taken
+
+    def unstarted(self) -> list[ClaimedRun]:
+        return self.surplus()
 
     def tick(self, now: float) -> float:
         return _RARELY

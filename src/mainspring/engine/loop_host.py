@@ -25,9 +25,8 @@ from mainspring.core.task import Task
 from mainspring.engine.attempt import Bodies, Body, perform, under_stop
 from mainspring.engine.blame import user_frame
 from mainspring.engine.capture import FLUSH_EVERY, Capture, Row, Tape, Tapes, current_tape
-from mainspring.engine.child import Wire
 from mainspring.engine.faults import FAULT
-from mainspring.engine.frames import Channel, Message, pack_outcome, tolerant
+from mainspring.engine.frames import Channel, Message, Wire, pack_outcome, tolerant
 from mainspring.engine.page import BEAT, BLAMED, STARTED, STEP, Page, Why
 from mainspring.engine.pipe import Answer, Pipe
 

@@ -101,7 +101,9 @@ class Nursery:
         await self.has_settled.wait()
 
     async def take(self) -> Child:
-        """Return a child that is ready; waits as long as there is none."""
+        """Return a child that is ready; waits as long as there is none. Raises `RuntimeError` after the end."""
+        if not self._is_open:
+            raise RuntimeError("the nursery is closed")
         while self._spares:
             child = self._spares.popleft()
             if not child.channel.is_closed:

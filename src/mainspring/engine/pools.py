@@ -85,8 +85,11 @@ class Pool(Protocol):
     def cancel(self, run_id: str, why: StopReason) -> None:
         """Ask a run to stop, and force it after the grace; unknown runs are ignored."""
 
+    def surplus(self) -> list[ClaimedRun]:
+        """Take back the runs that wait here, in this process; they are not reported, and the pool goes on."""
+
     def unstarted(self) -> list[ClaimedRun]:
-        """Take back the runs that wait here; they are not reported. What waits in a child follows as ``Released``."""
+        """Take back, for good, the runs that wait here; they are not reported. What waits in a child follows as ``Released``."""
 
     def tick(self, now: float) -> float:
         """Enforce deadlines, memory limits and recycling from outside; returns the seconds to the next useful call."""

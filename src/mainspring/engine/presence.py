@@ -59,11 +59,14 @@ class Presence:
 
     def may_start(self, now: float) -> bool:
         """Tell whether bodies may be started: the lease was renewed a short while ago, and nobody asked for quiet."""
-        return not self.is_quiet and now - self.renewed_at < START_WITHIN
+        return not self.is_quiet and self._is_fresh(now)
 
     def may_rescue(self, now: float) -> bool:
         """Tell whether others may be judged by their leases: only after own renewals held for one, so that an outage is nobody's loss."""
-        return now - self.renewed_at < START_WITHIN and now - self.beating_since >= self.lease
+        return self._is_fresh(now) and now - self.beating_since >= self.lease
+
+    def _is_fresh(self, now: float) -> bool:
+        return now - self.renewed_at < min(START_WITHIN, self.lease * 2 / 3)
 
     def reborn(self) -> None:
         """Take a new identity, after others have declared this one dead."""

@@ -18,6 +18,7 @@ _SHORT = 5.0  # milliseconds: tasks whose bodies are shorter may queue in a def 
 _AHEAD_MS = 20.0  # of expected work that may stand before a run in a def child while another is free
 _AHEAD_RUNS = 128
 _STUCK = 0.25  # seconds that a body may run before what queues behind it is taken back
+_HELPLESS = 3.0  # seconds without any child after which waiting runs are given back
 _PAUSE = 1.0  # before a child is hired again when the last one ended by itself, at once and without work
 
 
@@ -35,6 +36,7 @@ class ProcessPool:
         self._is_quiet = False  # what comes back is given back
         self._pumping = False
         self._is_empty = asyncio.Event()
+        self._helpless_at: float | None = None
         self.last_lag = 0.0  # seconds that a body held a loop, the last time that one did
 
     @property
@@ -68,10 +70,14 @@ class ProcessPool:
                 self._report.finished(run, outcome, 0.0, [])
                 return
 
-    def unstarted(self) -> list[ClaimedRun]:
-        self._is_quiet = True
+    def surplus(self) -> list[ClaimedRun]:
         taken = list(self._queue)
         self._queue.clear()
+        return taken
+
+    def unstarted(self) -> list[ClaimedRun]:
+        self._is_quiet = True
+        taken = self.surplus()
         for executor in self._executors:
             executor.take_back()
         return taken
@@ -82,8 +88,7 @@ class ProcessPool:
             if executor.is_open and self._is_worn(executor, now):
                 self._replace(executor)
         self._pump()
-        if self._queue and self._nursery.problem is not None and not any(each.is_open for each in self._executors):
-            self._release_queue()  # other nodes may be able to run them
+        self._release_if_helpless(now)
         return TICK if any(each.load for each in self._executors) or self._queue else 4 * TICK
 
     async def stop(self, grace: float) -> None:
@@ -103,6 +108,15 @@ class ProcessPool:
             executor.retire()
         await self._gone_until(loop.time() + grace + 10)
         await self._nursery.stop()
+
+    def _release_if_helpless(self, now: float) -> None:
+        """Give back what waits when no child can be started for a while: other nodes may be able to."""
+        if self._nursery.problem is None or any(each.is_open for each in self._executors):
+            self._helpless_at = None
+        elif self._helpless_at is None:
+            self._helpless_at = now
+        elif now - self._helpless_at > _HELPLESS:
+            self._release_queue()
 
     def _release_queue(self) -> None:
         while self._queue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from mainspring.engine.faults import FAULT
 from mainspring.engine.presence import Presence
 from mainspring.store.runs import Lane, RunStore
 
@@ -25,6 +26,7 @@ class Promoter:
     async def tick(self) -> float:
         """Do one round; answers when the next run is due."""
         grown = await self._runs.promote(BATCH)
+        FAULT("after_promote_commit")
         if self._rounds % UNBLOCK_EVERY == 0:
             await self._runs.expire(BATCH)
             if self._tasks and not self._presence.is_quiet:

@@ -189,7 +189,9 @@ class Recorder:
                 self._spoken = {}
                 self._n_records = 0
                 self._appending = {each.run.id: [] for each in batch}
+                FAULT("before_append")
                 await self._insist(lambda batch=batch: self._write_records(batch), "log lines")  # type: ignore[misc]
+                FAULT("after_append_commit")
                 waited, self._appending = self._appending, {}
                 for finishes in waited.values():
                     for finish in finishes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from mainspring.core.node import NodeState
 from mainspring.core.policy import Retry
 from mainspring.core.run import ClaimedRun, ErrorKind, Lost, Outcome, Reason, Suspicion, TimedOut, decide
 from mainspring.core.task import Task
@@ -42,15 +43,16 @@ class Rescuer:
         dead = await self._store.nodes.reap(self._presence.id, found=found, may_expire=self._presence.may_rescue(self._clock()))
         if dead:
             log.warning("dead nodes: %s", ", ".join(id_[-8:] for id_ in dead))
+        self._sweep({*found, *dead})
         FAULT("after_reap")
         orphans = await self._store.runs.orphans(BATCH)
         overdue = await self._store.runs.overdue(BATCH)
         settled = await self._settle([*((each, _loss(each)) for each in orphans), *((each, _overdue(each)) for each in overdue)])
-        self._rounds += 1
-        if self._rounds % FORGET_EVERY == 0:
+        if self._rounds % FORGET_EVERY == 0:  # the first time at once: whoever buried a node may have died over it
+            gone = (NodeState.DEAD, NodeState.STOPPED)
+            self._sweep({each.id for each in await self._store.nodes.list() if each.host == self._presence.host and each.state in gone})
             await self._store.nodes.forget(FORGET_AFTER)
-        for path in (self._presence.lock_path(id_) for id_ in found):
-            path.unlink(missing_ok=True)
+        self._rounds += 1
         return 0.0 if settled >= BATCH else EVERY
 
     async def _dead_on_this_host(self) -> list[str]:
@@ -68,13 +70,19 @@ class Rescuer:
                 lock.close()
         return dead
 
+    def _sweep(self, node_ids: Iterable[str]) -> None:
+        """Take away the lock files of nodes that the store knows to be gone: none of them ever comes back under its id."""
+        for node_id in node_ids:
+            self._presence.lock_path(node_id).unlink(missing_ok=True)
+
     async def _settle(self, ends: Sequence[tuple[Orphan, Outcome]]) -> int:
         if not ends:
             return 0
         settlements = [
             Settlement(orphan.run.id, orphan.run.claim_id, decide(orphan.run, outcome, self._retry(orphan.run))) for orphan, outcome in ends
         ]
-        states = await self._store.runs.settle(settlements)
+        states = await self._store.runs.settle(settlements, is_owner=False)
+        FAULT("after_rescue_commit")
         self.rescued += len(states)
         if states:
             told = ", ".join(f"{n} {state}" for state, n in sorted(Counter(states.values()).items()))
@@ -97,4 +105,7 @@ def _loss(orphan: Orphan) -> Outcome:
 
 def _overdue(orphan: Orphan) -> Outcome:
     message = "the node did not stop the body in time: another took the run from it"
-    return TimedOut({"kind": ErrorKind.TIMEOUT, "type": "TimedOut", "message": message, "node": orphan.node_id})
+    error = {"kind": ErrorKind.TIMEOUT, "type": "TimedOut", "message": message, "node": orphan.node_id}
+    if not orphan.run.is_repeatable:  # its body may go on where it is: another must never begin
+        return Lost(Reason.LOST, error, is_alone=True)
+    return TimedOut(error)

@@ -93,6 +93,7 @@ class Worker:
         self._known_elsewhere: tuple[float, frozenset[str]] = (float("-inf"), frozenset())
         self._audit_at = clock() + AUDIT_EVERY
         self._suspected: set[str] = set()
+        self._leaving: set[str] = set()  # runs that this node lost, and whose bodies here have not ended yet
         self._is_hungry = False  # there may be more than was claimed: a slot that frees is worth a look
         self._empty = asyncio.Event()
         self._empty.set()
@@ -138,9 +139,12 @@ class Worker:
         if not self.lanes.is_empty:  # what is known to wait goes first: somebody's latency hangs on it
             self._is_hungry = await self._claim_all(room)
             if not self.lanes.is_full_pass_due(self._clock()):  # due in a flood as well: it finds who would starve
-                return 0.0 if self._is_hungry else POLL if self.lanes.is_empty else WARM
+                return 0.0 if self._is_hungry else self._next_look()
         await self._look_everywhere()
         return 0.0 if not self.lanes.is_empty else POLL
+
+    def _next_look(self) -> float:
+        return POLL if self.lanes.is_empty else WARM
 
     async def _claim_all(self, room: Mapping[PoolName, int]) -> bool:
         """Claim for every pool with room; answers whether one of them took all that it asked for, so that there may be more."""
@@ -164,7 +168,7 @@ class Worker:
             ahead = self._prefetch(crew, now) if name != "solo" else 0
             capacity = crew.pool.slots + ahead
             if not ahead and crew.pool.holding > capacity:
-                self._release(crew.pool.unstarted())  # what was short is so no more: others may have room for what waits here
+                self._release(crew.pool.surplus())  # what was short is so no more: others may have room for what waits here
             n = capacity - crew.pool.holding
             if n > 0 and (not ahead or n * 4 >= capacity):
                 room[name] = min(n, MOST_CLAIMED)
@@ -209,6 +213,9 @@ class Worker:
             task = self._tasks.get(run.task)
             if task is None:
                 self._track(asyncio.get_running_loop().create_task(self._release_unknown(run)))
+                continue
+            if run.id in self._leaving:  # it came back while its old body here still cleans up
+                self._decide(run, Released(Reason.NOT_STARTED, QUARANTINE_DELAY), 0.0, [])
                 continue
             if run.suspicion == Suspicion.NODE:
                 if self._suspected:
@@ -259,12 +266,15 @@ class Worker:
 
     def finished(self, run: ClaimedRun, outcome: Outcome, ran_ms: float, tail: list[Record]) -> None:
         """Take the end of an attempt from a pool."""
+        if run.id in self._leaving:
+            self._leaving.discard(run.id)
+            return  # the node lost the run meanwhile; nothing may be written about it
         held = self._in_hand.pop(run.id, None)
         if not self._in_hand:
             self._empty.set()
         self._suspected.discard(run.id)
         if held is None:
-            return  # the node lost the run meanwhile; nothing may be written about it
+            return
         crew = self._crews[held[1]]
         crew.finished += 1
         pace = self._paces.get(run.task)
@@ -311,7 +321,9 @@ class Worker:
     def refused(self, runs: Sequence[ClaimedRun]) -> None:
         """Hear from the recorder of runs that are no longer this node's: their bodies are cancelled."""
         for run in runs:
-            self._lose(run.id)
+            held = self._in_hand.get(run.id)
+            if held is None or held[0].claim_id == run.claim_id:  # it may have come back to this very node, under another claim
+                self._lose(run.id)
 
     def _lose(self, run_id: str) -> None:
         held = self._in_hand.pop(run_id, None)
@@ -319,6 +331,7 @@ class Worker:
         self._suspected.discard(run_id)
         if held is not None:
             log.warning("the run %s is no longer this node's: its body is cancelled, nothing of it is written", run_id)
+            self._leaving.add(run_id)
             self._crews[held[1]].pool.cancel(run_id, "shutdown")
         if not self._in_hand:
             self._empty.set()

@@ -67,7 +67,7 @@ past as (
         cancelled_by, params, progress, result, error, meta)
     select id, created_at, run_at, ready_at, started_at, now, slot_at, node_id, retry_of, parent_id, schedule_id, seq + n + 1, claim_seq,
            attempt, next, coalesce(overruled, why), pool, priority, retries, max_retries, rescues + burns_rescue::int, params_version, queue, tenant,
-           task, key, label, origin, actor, cancelled_by, params, progress, result, coalesce(failure, error), meta
+           task, key, label, origin, actor, case when next = 13 then cancelled_by end, params, progress, result, coalesce(failure, error), meta
     from held where next >= 10
 )
 select id, next as state from held

@@ -1,6 +1,9 @@
--- What was accepted from a node: runs that it has finished, and tries of its that were followed by something else.
+-- What was accepted from a node: first tries that succeeded are the run itself, all others left a row; and where those runs are now.
 select id, state, attempt from mainspring.history
 where id in (select value from json_each(:ids)) and node_id = :node
-union all
-select run.id, run.state, try.number from mainspring.attempts try join mainspring.hot_runs run on run.id = try.run_id
+union
+select try.run_id, coalesce(run.state, past.state), try.number
+from mainspring.attempts try
+left join mainspring.hot_runs run on run.id = try.run_id
+left join mainspring.history past on past.id = try.run_id
 where try.run_id in (select value from json_each(:ids)) and try.node_id = :node

@@ -45,7 +45,7 @@ insert into mainspring.history (
     cancelled_by, params, progress, result, error, meta)
 select run.id, created_at, run_at, ready_at, started_at, {NOW}, slot_at, node_id, retry_of, parent_id, schedule_id, seq + n + 1, claim_seq,
        attempt, next, coalesce(overruled, held.reason), pool, priority, retries, max_retries, rescues + burns_rescue, params_version, queue, tenant,
-       task, key, label, origin, actor, cancelled_by, params, progress, held.result, coalesce(held.error, run.error), meta
+       task, key, label, origin, actor, case when next = 13 then cancelled_by end, params, progress, held.result, coalesce(held.error, run.error), meta
 from temp.held join mainspring.hot_runs run on run.id = held.id
 where next >= 10;
 

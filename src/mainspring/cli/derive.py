@@ -1,0 +1,96 @@
+"""Commands made from operations: a required field becomes an argument, every other an option, the view is printed."""
+
+from __future__ import annotations
+
+import enum
+import json
+import types
+from collections.abc import Callable
+from typing import Any, Literal, Union, get_args, get_origin
+
+import click
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from mainspring.cli.session import Session, command
+from mainspring.operations.catalog import CATALOG
+
+Show = Callable[[Any], "int | None"]
+
+
+def command_for(name: str, show: Show) -> click.Command:
+    """Return the command of an operation; ``show`` prints its view for people and may answer an exit code."""
+    operation = CATALOG[name]
+
+    def call(session: Session, **given: Any) -> int | None:
+        view = session.answer(name, **{key: value for key, value in given.items() if value not in (None, ())})
+        if not session.is_json:
+            return show(view)
+        print_view(view)
+        return None
+
+    made = command(name=operation.verb, help=operation.summary)(call)
+    made.params[:0] = [_parameter(field, info) for field, info in operation.request.model_fields.items()]
+    return made
+
+
+def print_view(view: Any) -> None:
+    """Print a view as JSON: one object, or the items of a list one a line."""
+    from mainspring.cli.present import print_json
+
+    for each in getattr(view, "items", None) or ([] if "items" in type(view).model_fields else [view]):
+        print_json(each)
+
+
+class JsonObject(click.ParamType[dict[str, Any]]):
+    """A JSON object as the value of an option."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the object; fails with what is wrong about the text."""
+        if isinstance(value, dict):
+            return value
+        try:
+            found = json.loads(value)
+        except ValueError as error:
+            self.fail(f"is no JSON: {error}", param, ctx)
+        if not isinstance(found, dict):
+            self.fail("is no JSON object", param, ctx)
+        return found
+
+
+def _parameter(name: str, info: FieldInfo) -> click.Parameter:
+    kind, is_many = _type_of(info.annotation)
+    if info.is_required():
+        return click.Argument([name], type=kind)
+    has_default = info.default is not PydanticUndefined and info.default is not None
+    option = f"--{name.replace('_', '-')}"
+    if kind is click.BOOL:
+        return click.Option([option], is_flag=True, help=info.description)
+    letters = {"limit": ["-n"], "state": ["-s"], "task": ["-t"], "queue": ["-q"]}.get(name, [])
+    return click.Option(
+        [*letters, option],
+        type=kind,
+        multiple=is_many,
+        default=info.default if has_default else None,
+        show_default=has_default,
+        help=info.description,
+    )
+
+
+def _type_of(annotation: Any) -> tuple[Any, bool]:
+    if get_origin(annotation) in (Union, types.UnionType):
+        annotation = next(each for each in get_args(annotation) if each is not type(None))
+    origin = get_origin(annotation)
+    if origin is list:
+        return _type_of(get_args(annotation)[0])[0], True
+    if origin is Literal:
+        return click.Choice([str(each) for each in get_args(annotation)]), False
+    if isinstance(annotation, type) and issubclass(annotation, enum.StrEnum):
+        return click.Choice([str(each) for each in annotation]), False
+    if annotation is bool:
+        return click.BOOL, False
+    if origin is dict:
+        return JsonObject(), False
+    return (annotation if annotation in (int, float) else click.STRING), False

@@ -1,0 +1,279 @@
+"""The groups ``tasks``, ``runs``, ``queues``, ``nodes`` and ``stats``: commands derived from operations, and how each view looks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mainspring.cli import events
+from mainspring.cli.derive import command_for
+from mainspring.cli.groups import LazyGroup
+from mainspring.cli.parameters import describe, parameters_of
+from mainspring.cli.present import lasted, pretty, print_facts, print_table
+from mainspring.core.ids import short
+from mainspring.i18n import t
+
+
+def _group(noun: str, default: str, *commands: click.Command) -> LazyGroup:
+    made = LazyGroup(noun, default=default, help=t(f"cli.command.{noun}"), invoke_without_command=False)
+    for each in commands:
+        made.add_command(each)
+    return made
+
+
+# -- tasks -------------------------------------------------------------------------------------------------------------
+
+
+def _show_tasks(view: Any) -> None:
+    rows = [
+        [
+            each.name,
+            each.title,
+            each.category,
+            each.queue,
+            each.priority,
+            each.timeout,
+            ", ".join(_marks(each)) or None,
+        ]
+        for each in view.items
+    ]
+    print_table(["name", "title", "category", "queue", "priority", "timeout", "marks"], rows, empty=t("pick.none"))
+
+
+def _marks(task: Any) -> list[str]:
+    marks = {"danger": task.danger is not None, "expensive": task.is_expensive, "disabled": not task.is_enabled}
+    return [word for word, holds in marks.items() if holds]
+
+
+def show_task(view: Any) -> None:
+    """Print a task with its parameters."""
+    print_facts([
+        ("name", view.name),
+        ("title", view.title),
+        ("description", view.description or None),
+        ("category", view.category),
+        ("icon", view.icon),
+        ("tags", ", ".join(view.tags) or None),
+        ("danger", view.danger),
+        ("expensive", True if view.is_expensive else None),
+        ("enabled", None if view.is_enabled else False),
+        ("queue", f"{view.queue}, {view.priority}"),
+        ("retries", str(view.retries)),
+        ("timeout", view.timeout),
+        ("deadline", view.deadline),
+        ("repeatable", None if view.is_repeatable else False),
+        ("defined at", f"{view.file}:{view.line}"),
+    ])  # fmt: skip
+    click.echo()
+    print_parameters(view)
+
+
+def print_parameters(view: Any) -> None:
+    """Print what may be given to a task."""
+    parameters = parameters_of(view.params)
+    if not parameters:
+        click.echo(t("task.no-parameters"))
+        return
+    formatter = click.HelpFormatter(max_width=100)
+    with formatter.section(t("task.parameters").rstrip(":")):
+        formatter.write_dl([describe(each) for each in parameters])
+    click.echo(formatter.getvalue().rstrip())
+
+
+def _show_checked(view: Any) -> int:
+    print_table(["field", "problem", "value"], [[each.field, each.what, each.value] for each in view.problems])
+    if not view.problems:
+        click.echo(t("param.fit"))
+    return 2 if view.problems else 0
+
+
+tasks = _group(
+    "tasks",
+    "list",
+    command_for("tasks.list", _show_tasks),
+    command_for("tasks.show", show_task),
+    command_for("tasks.check", _show_checked),
+)
+
+
+# -- runs --------------------------------------------------------------------------------------------------------------
+
+
+def _show_runs(view: Any) -> None:
+    rows = [
+        [
+            each.id,
+            each.task if each.definition == "present" else f"{each.task} (definition missing)",
+            each.state,
+            each.reason,
+            str(each.attempt),
+            each.created_at,
+            lasted(each.started_at, each.finished_at),
+            events.progress_words(each.progress) if each.finished_at is None else None,
+            each.label,
+        ]
+        for each in view.items
+    ]
+    columns = ["id", "task", "state", "reason", "attempt", "created", "took", "progress", "label"]
+    print_table(columns, rows, empty=t("run.none"))
+
+
+def show_run(view: Any) -> None:
+    """Print everything about a run."""
+    error = view.error or {}
+    print_facts([
+        ("id", view.id),
+        ("task", view.task),
+        ("definition", t("run.definition-missing") if view.definition == "missing" else None),
+        ("state", str(view.state)),
+        ("reason", view.reason),
+        ("queue", f"{view.queue}, {view.priority}"),
+        ("attempt", f"{view.attempt} ({view.retries} of {view.max_retries} retries used)"),
+        ("created", view.created_at),
+        ("by", " via ".join(filter(None, [view.actor, view.origin]))),
+        ("due", view.run_at if not view.is_final and view.run_at != view.created_at else None),
+        ("started", view.started_at),
+        ("finished", view.finished_at),
+        ("took", lasted(view.started_at, view.finished_at)),
+        ("node", view.node_id),
+        ("key", view.key),
+        ("label", view.label),
+        ("retry of", view.retry_of),
+        ("cancelled by", view.cancelled_by),
+        ("asked to stop", True if view.cancel_requested else None),
+        ("progress", events.progress_words(view.progress)),
+        ("parameters", t("run.undecodable", text=view.params_text) if view.params_text is not None else pretty(view.params)),
+        ("result", None if view.result is None else pretty(view.result)),
+        ("error", f"{error.get('type')}: {error.get('message')}" if error else None),
+        ("kind", error.get("kind")),
+        ("traceback", error.get("traceback") or None),
+    ])  # fmt: skip
+
+
+def _show_attempts(view: Any) -> None:
+    rows = [
+        [
+            str(each.number),
+            each.outcome,
+            each.reason,
+            each.started_at,
+            lasted(each.started_at, each.finished_at),
+            each.retry_at,
+            f"{each.error.get('type')}: {each.error.get('message')}" if each.error else None,
+            each.node_id,
+        ]
+        for each in view.items
+    ]
+    print_table(["number", "outcome", "reason", "started", "took", "again at", "error", "node"], rows)
+
+
+def _show_events(view: Any) -> None:
+    for each in view.items:
+        events.print_event(each)
+
+
+def _show_logs(view: Any) -> None:
+    for each in view.items:
+        events.print_event(each, is_error=False)
+
+
+def _show_stopped(view: Any) -> None:
+    key = {"cancelled": "run.cancelled-now", "requested": "run.cancel-requested", "already": "run.cancel-already"}
+    click.echo(t(key[view.answer], id=view.id, state=view.state))
+
+
+def _show_enqueued(view: Any) -> None:
+    click.echo(view.id)
+
+
+runs = _group(
+    "runs",
+    "list",
+    command_for("runs.list", _show_runs),
+    command_for("runs.show", show_run),
+    command_for("runs.cancel", _show_stopped),
+    command_for("runs.retry", _show_enqueued),
+    events.logs,
+    events.watch,
+    command_for("runs.events", _show_events),
+    command_for("runs.attempts", _show_attempts),
+)
+
+
+# -- queues, nodes, stats ----------------------------------------------------------------------------------------------
+
+
+def _queue_rows(queues: Any) -> tuple[list[str], list[list[object]]]:
+    columns = ["queue", "state", "ready", "later", "running", "blocked", "suspended", "oldest", "reason"]
+    rows: list[list[object]] = [
+        [
+            each.name,
+            "paused" if each.is_paused else "open",
+            *(str(n) for n in (each.ready, each.later, each.running, each.blocked, each.suspended)),
+            each.oldest_at,
+            each.pause_reason,
+        ]
+        for each in queues
+    ]
+    return columns, rows
+
+
+def _show_queues(view: Any) -> None:
+    print_table(*_queue_rows(view.items))
+
+
+def _show_changed(view: Any) -> None:
+    click.echo(t("queue.paused" if view.is_paused else "queue.resumed", name=view.name))
+
+
+queues = _group(
+    "queues",
+    "list",
+    command_for("queues.list", _show_queues),
+    command_for("queues.pause", _show_changed),
+    command_for("queues.resume", _show_changed),
+)
+
+
+def _show_nodes(view: Any) -> None:
+    rows = [
+        [
+            short(each.id),
+            each.name,
+            each.host,
+            str(each.pid),
+            each.state,
+            str(each.running),
+            each.beat_at,
+            ", ".join(each.queues) or t("worker.all-queues"),
+            str(len(each.tasks)),
+            each.version,
+        ]
+        for each in view.items
+    ]
+    columns = ["id", "name", "host", "pid", "state", "running", "last beat", "queues", "tasks", "version"]
+    print_table(columns, rows, empty=t("finding.no-nodes"))
+
+
+nodes = _group("nodes", "list", command_for("nodes.list", _show_nodes))
+
+
+def _show_stats(view: Any) -> None:
+    columns = ["task", "completed", "failed", "timeout", "cancelled", "skipped", "mean run ms", "mean wait ms"]
+    rows = [
+        [
+            each.task,
+            *(str(n) for n in (each.completed, each.failed, each.timeout, each.cancelled, each.skipped)),
+            each.mean_ran_ms,
+            each.mean_waited_ms,
+        ]
+        for each in view.tasks
+    ]
+    print_table(columns, rows, empty=t("run.none"))
+    if view.queues:
+        click.echo()
+        print_table(*_queue_rows(view.queues))
+
+
+stats = _group("stats", "show", command_for("stats.show", _show_stats))

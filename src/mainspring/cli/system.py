@@ -1,0 +1,99 @@
+"""``mainspring doctor`` and ``mainspring migrate``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mainspring.cli.exits import UNAVAILABLE, USAGE
+from mainspring.cli.session import Session, command
+from mainspring.i18n import t
+
+
+@command(name="doctor", help=t("cli.command.doctor"))
+def doctor(session: Session) -> int:
+    """Say how everything is; the exit code is that of the worst finding."""
+    view = session.answer("system.doctor")
+    if session.is_json:
+        from mainspring.cli.present import print_json
+
+        print_json(view)
+    else:
+        _print(view)
+    kinds = {finding.kind for finding in view.findings if finding.level == "problem"}
+    return UNAVAILABLE if "unavailable" in kinds else USAGE if kinds else 0
+
+
+def _print(view: Any) -> None:
+    from mainspring.cli.present import print_facts, print_table, wants_colour
+
+    def head(key: str) -> None:
+        click.echo("\n" + (click.style(t(key), bold=True) if wants_colour() else t(key)))
+
+    head("doctor.settings")
+    print_table(["name", "value", "source", "meaning"], [[each.name, each.value, each.source, each.about] for each in view.settings])
+    head("doctor.database")
+    for line in _database_lines(view):
+        click.echo(line)
+    head("doctor.nodes")
+    click.echo(t("doctor.count", count=len(view.nodes), names=", ".join(node.name for node in view.nodes) or t("doctor.none")))
+    head("doctor.tasks")
+    click.echo(t("doctor.count", count=len(view.tasks), names=", ".join(view.tasks) or t("doctor.none")))
+    head("doctor.findings")
+    print_facts(
+        (finding.level, t(f"finding.{finding.code}", **finding.values) if finding.level == "warning" else finding.values["message"])
+        for finding in view.findings
+    )
+    click.echo(t("doctor.well" if view.is_healthy else "doctor.ill"))
+
+
+def _database_lines(view: Any) -> list[str]:
+    database, schema = view.database, view.schema_
+    if not database.is_reachable:
+        return [t("doctor.unreachable", dialect=database.dialect)]
+    lines = [t("doctor.reachable", dialect=database.dialect, ms=database.answered_in_ms, offset=abs(database.clock_offset_ms))]
+    if schema is not None:
+        lines.append(t("doctor.schema", applied=schema.applied, known=schema.known))
+    if database.partitions:
+        lines.append(t("doctor.partitions", count=database.partitions))
+    if threats := database.threats:
+        lines.append(
+            t(
+                "doctor.threats",
+                transaction=threats["oldest_transaction"],
+                dead=threats["dead_rows"],
+                live=threats["live_rows"],
+                slots=threats["idle_slots"],
+            )
+        )
+    return lines
+
+
+@command(name="migrate", help=t("cli.command.migrate"))
+@click.option("--status", "is_status", is_flag=True, help=t("cli.option.status"))
+@click.option("--phase", type=click.Choice(["pre", "post"]), default="pre", show_default=True)
+def migrate(session: Session, is_status: bool, phase: str) -> int:
+    """Migrate, or say where the schema stands."""
+    view = session.answer("system.schema") if is_status else session.answer("system.migrate", phase=phase)
+    if session.is_json:
+        from mainspring.cli.present import print_json
+
+        print_json(view)
+        return 0
+    if is_status:
+        _print_schema(view)
+        return 0
+    for step in view.applied:
+        click.echo(t("migrate.applied", step=step))
+    if view.partitions:
+        click.echo(t("migrate.partitions", count=len(view.partitions)))
+    _print_schema(view.schema_)
+    return 0
+
+
+def _print_schema(schema: Any) -> None:
+    key = "migrate.current" if schema.is_current else "migrate.waiting"
+    click.echo(t(key, applied=schema.applied, known=schema.known))
+    for step in schema.waiting:
+        click.echo(f"  {step}")

@@ -1,0 +1,102 @@
+"""Verbs about queues."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from mainspring.app import Mainspring
+from mainspring.core.state import RunState
+from mainspring.operations.operation import Caller, Request, View, operation
+
+
+class QueueView(View):
+    """A queue that holds runs or was ever paused. ``ready`` and ``later`` are both pending; ``oldest_at`` is of the
+    run that has been ready the longest."""
+
+    name: str
+    is_paused: bool
+    paused_at: datetime | None
+    paused_by: str | None
+    pause_reason: str | None
+    ready: int
+    later: int
+    running: int
+    blocked: int
+    suspended: int
+    oldest_at: datetime | None
+
+
+class QueueList(View):
+    """Queues, sorted by name."""
+
+    items: list[QueueView]
+
+
+class QueuesRequest(Request):
+    """All queues."""
+
+
+class PauseRequest(Request):
+    """Which queue, and why."""
+
+    name: str = Field(min_length=1, max_length=100, description="the queue's name")
+    reason: str | None = Field(None, description="why; kept with the queue and in the audit trail")
+
+
+class QueueChanged(View):
+    """What became of a queue; ``has_changed`` is False where it was so already."""
+
+    name: str
+    is_paused: bool
+    has_changed: bool
+
+
+async def read_queues(app: Mainspring) -> list[QueueView]:
+    """Return the queues with what waits in them."""
+    store = await app.store()
+    found: dict[str, dict[str, object]] = {}
+
+    def at(name: str) -> dict[str, object]:
+        return found.setdefault(name, {"ready": 0, "later": 0, "running": 0, "blocked": 0, "suspended": 0})
+
+    for row in await store.queues.list():
+        at(row["name"]).update(paused_at=row["paused_at"], paused_by=row["paused_by"], pause_reason=row["pause_reason"])
+    for row in await store.runs.waiting():
+        counts, state = at(row["queue"]), row["state"]
+        # What is ready has been so since a time; what comes later has not.
+        waits = "later" if row["oldest_at"] is None else "ready"
+        word = waits if state is RunState.PENDING else str(state)
+        counts[word] = int(str(counts[word])) + row["n"]
+        if word == "ready":
+            counts["oldest_at"] = row["oldest_at"]
+    empty = {"paused_at": None, "paused_by": None, "pause_reason": None, "oldest_at": None}
+    return [
+        QueueView.model_validate({
+            "name": name, **empty, **found[name], "is_paused": found[name].get("paused_at") is not None,
+        })
+        for name in sorted(found)
+    ]  # fmt: skip
+
+
+@operation("queues.list")
+async def list_queues(app: Mainspring, request: QueuesRequest, caller: Caller) -> QueueList:
+    """List the queues with what waits in them."""
+    return QueueList(items=await read_queues(app))
+
+
+@operation("queues.pause", changes="queue:{name}", dangerous=True)
+async def pause_queue(app: Mainspring, request: PauseRequest, caller: Caller) -> QueueChanged:
+    """Stop claims from a queue; its runs stay."""
+    queues = (await app.store()).queues
+    was_paused = request.name in await queues.paused()
+    await queues.pause(request.name, actor=caller.actor, reason=request.reason)
+    return QueueChanged(name=request.name, is_paused=True, has_changed=not was_paused)
+
+
+@operation("queues.resume", changes="queue:{name}")
+async def resume_queue(app: Mainspring, request: PauseRequest, caller: Caller) -> QueueChanged:
+    """Let claims from a queue go on."""
+    has_changed = await (await app.store()).queues.resume(request.name)
+    return QueueChanged(name=request.name, is_paused=False, has_changed=has_changed)

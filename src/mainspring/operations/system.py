@@ -1,0 +1,242 @@
+"""Verbs about the whole: is it well, and does the schema fit."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import Field
+
+from mainspring.app import Mainspring
+from mainspring.config import explain
+from mainspring.core.errors import DefinitionError, MainspringError, StoreError
+from mainspring.core.node import NodeState
+from mainspring.core.version import VERSION
+from mainspring.operations.nodes import NodeView, node_view
+from mainspring.operations.operation import Caller, Request, View, audit, operation
+from mainspring.store.migrate import SchemaStatus
+from mainspring.store.store import Store
+
+MOST_OFFSET = timedelta(seconds=30)  # between a node's clock and the database's: leases hold, but people misread times
+OLD_TRANSACTION = 300.0  # seconds past which an open transaction keeps vacuum from the hot table
+MOST_DEAD = 100_000  # dead rows in the hot table, twice what our own vacuum waits for
+_PASSWORD = re.compile(r"(://[^:/@]*):[^@/]*@")
+_SECRET_OPTION = re.compile(r"([?&](?:password|sslpassword)=)[^&]*", re.IGNORECASE)
+
+
+class SettingView(View):
+    """One setting: its value, where that came from, and what it means."""
+
+    name: str
+    value: str
+    source: str
+    about: str
+
+
+class Finding(View):
+    """Something that a person should know. ``code`` names it for good, ``values`` are what its text is made of.
+
+    A ``problem`` stops work: kind ``unavailable`` is the store's fault, ``usage`` that of code or configuration.
+    """
+
+    level: Literal["warning", "problem"]
+    kind: Literal["usage", "unavailable"] | None
+    code: str
+    values: dict[str, Any]
+
+
+class SchemaView(View):
+    """Where the database's schema stands; ``waiting`` are steps that are still to be applied, as number_phase_name."""
+
+    applied: int
+    known: int
+    waiting: list[str]
+    is_current: bool
+
+
+class DatabaseView(View):
+    """The database behind the store. ``clock_offset_ms`` is ours minus its own."""
+
+    dialect: str
+    is_reachable: bool
+    answered_in_ms: float | None
+    clock_offset_ms: float | None
+    partitions: int
+    threats: dict[str, float]
+
+
+class Diagnosis(View):
+    """Everything that ``doctor`` found out. Healthy when no finding is a problem."""
+
+    version: str
+    is_healthy: bool
+    settings: list[SettingView]
+    database: DatabaseView
+    schema_: SchemaView | None = Field(None, serialization_alias="schema")
+    nodes: list[NodeView]
+    tasks: list[str]
+    findings: list[Finding]
+
+
+class NothingRequest(Request):
+    """Nothing to say."""
+
+
+class MigrateRequest(Request):
+    """How far to migrate."""
+
+    phase: Literal["pre", "post"] = Field(
+        "pre", description="pre widens and may run beside the old release, post narrows and comes after it is gone"
+    )
+
+
+class Migrated(View):
+    """What was applied, and where the schema stands now."""
+
+    applied: list[str]
+    partitions: list[str]
+    schema_: SchemaView = Field(serialization_alias="schema")
+
+
+def hide(url: str) -> str:
+    """Return a URL without its password."""
+    return _SECRET_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url))
+
+
+def _problem(error: MainspringError) -> Finding:
+    kind: Literal["usage", "unavailable"] = "unavailable" if isinstance(error, StoreError) else "usage"
+    return Finding(level="problem", kind=kind, code=error.code, values={"message": str(error)})
+
+
+def _warning(code: str, **values: Any) -> Finding:
+    return Finding(level="warning", kind=None, code=code, values=values)
+
+
+@dataclass(slots=True)
+class _Looked:
+    """What a look at the store has shown so far; a store that fails halfway leaves the first half."""
+
+    database: DatabaseView
+    schema: SchemaView | None = None
+    nodes: list[NodeView] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+@operation("system.doctor")
+async def diagnose(app: Mainspring, request: NothingRequest, caller: Caller) -> Diagnosis:
+    """Look at settings, store, schema, clock, nodes and tasks, and say what is wrong."""
+    findings = [_warning("setting", message=each) for each in app.warnings]
+    tasks: list[str] = []
+    try:
+        tasks = sorted(app.registry.by_name)
+        if not tasks:
+            findings.append(_warning("no-tasks"))
+    except DefinitionError as error:
+        findings.append(_problem(error))
+    looked = _Looked(
+        DatabaseView(
+            dialect=app.settings.url.partition(":")[0],
+            is_reachable=False,
+            answered_in_ms=None,
+            clock_offset_ms=None,
+            partitions=0,
+            threats={},
+        )
+    )
+    try:
+        async with app.unchecked_store() as store:
+            await _look_at(store, app, looked)
+    except MainspringError as error:
+        looked.findings.append(_problem(error))
+    findings += looked.findings
+    return Diagnosis(
+        version=VERSION,
+        is_healthy=not any(each.level == "problem" for each in findings),
+        settings=[
+            SettingView(name=name, value=hide(value), source=source, about=about) for name, value, source, about in explain(app.settings)
+        ],
+        database=looked.database,
+        schema_=looked.schema,
+        nodes=looked.nodes,
+        tasks=tasks,
+        findings=findings,
+    )
+
+
+async def _look_at(store: Store, app: Mainspring, looked: _Looked) -> None:
+    asked = time.monotonic()
+    now = await store.database.now()
+    took = time.monotonic() - asked
+    offset = datetime.now(UTC) - now - timedelta(seconds=took / 2)
+    dialect = store.database.dialect
+    looked.database = DatabaseView(
+        dialect=dialect,
+        is_reachable=True,
+        answered_in_ms=round(took * 1000, 3),
+        clock_offset_ms=round(offset.total_seconds() * 1000, 1),
+        partitions=0,
+        threats={},
+    )
+    if abs(offset) > MOST_OFFSET:
+        looked.findings.append(_warning("clock-offset", seconds=round(offset.total_seconds(), 1)))
+    status = await store.migrations.status()
+    looked.schema = _schema_view(status)
+    migrates_itself = dialect == "sqlite" if app.settings.auto_migrate is None else app.settings.auto_migrate
+    if status.waiting and not status.narrowed and migrates_itself:
+        looked.findings.append(_warning("schema-waits"))
+        return  # there is nothing in it yet that could be looked at
+    await store.migrations.check()
+    looked.nodes = [node_view(each) for each in await store.nodes.list() if each.state in (NodeState.ALIVE, NodeState.DRAINING)]
+    if not looked.nodes:
+        looked.findings.append(_warning("no-nodes"))
+    partitions, threats = await store.upkeep.partitions(), await store.upkeep.threats()
+    looked.database = looked.database.model_copy(update={"partitions": len(partitions), "threats": threats})
+    looked.findings += _threats(threats)
+    if dialect == "postgres" and not _has_tomorrow(partitions):
+        looked.findings.append(_warning("partitions-missing"))
+
+
+def _threats(threats: dict[str, float]) -> list[Finding]:
+    findings = []
+    if threats.get("oldest_transaction", 0) > OLD_TRANSACTION:
+        findings.append(_warning("long-transaction", seconds=round(threats["oldest_transaction"])))
+    if threats.get("idle_slots", 0) > 0:
+        findings.append(_warning("idle-replication-slot", count=round(threats["idle_slots"])))
+    if threats.get("dead_rows", 0) > MOST_DEAD:
+        findings.append(_warning("bloat", dead=round(threats["dead_rows"]), live=round(threats["live_rows"])))
+    return findings
+
+
+def _has_tomorrow(partitions: list[str]) -> bool:
+    return f"history_{datetime.now(UTC) + timedelta(days=1):%Y%m%d}" in partitions
+
+
+def _schema_view(status: SchemaStatus) -> SchemaView:
+    waiting = [f"{each.number:04}_{each.phase}_{each.name}" for each in status.waiting]
+    return SchemaView(applied=status.applied, known=status.known, waiting=waiting, is_current=not waiting)
+
+
+@operation("system.schema")
+async def show_schema(app: Mainspring, request: NothingRequest, caller: Caller) -> SchemaView:
+    """Say where the database's schema stands."""
+    async with app.unchecked_store() as store:
+        return _schema_view(await store.migrations.status())
+
+
+@operation("system.migrate", changes="schema", dangerous=True, keeps_own_audit=True)
+async def migrate(app: Mainspring, request: MigrateRequest, caller: Caller) -> Migrated:
+    """Bring the database to this release's schema."""
+    async with app.unchecked_store() as store:
+        applied = await store.migrations.apply(phase=request.phase)
+        await store.migrations.check()
+        partitions = await store.upkeep.make_partitions()
+        view = Migrated(
+            applied=[f"{each.number:04}_{each.phase}_{each.name}" for each in applied],
+            partitions=partitions,
+            schema_=_schema_view(await store.migrations.status()),
+        )
+        await audit(store, migrate, request, view, caller)  # here, for the app's own door stays shut to broken tasks
+        return view
