@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
@@ -234,11 +234,18 @@ class Mainspring:
         held = await self._opened()
         dump, make_id, now = definition.params.dump, self._ids.make, time.time_ns() // 1_000_000
         if options.key is not None:
-            added = await held.store.runs.add_many([self.prepare(task, (), each)[0] for each in given])
+            runs = [self.prepare(task, (), each)[0] for each in given]
+            try:
+                added = await held.store.runs.add_many(runs)
+            except StoreUnavailable:  # as in `_add`: some may be there already
+                added = await self._add_many_again(held, runs)
         else:
             rows = [(first.id, first.params), *((make_id(now), dump((), each)) for each in given[1:])]
-            await held.store.runs.add_alike(first, rows)
-            added = [Added(id_, True) for id_, _ in rows]
+            try:
+                await held.store.runs.add_alike(first, rows)
+                added = [Added(id_, True) for id_, _ in rows]
+            except StoreUnavailable:
+                added = await self._add_many_again(held, [replace(first, id=id_, params=params) for id_, params in rows])
         self._hint(held, first)
         return [RunHandle(self, each.id, definition.result, each.is_new) for each in added]
 
@@ -304,6 +311,10 @@ class Mainspring:
         if added.is_new:
             self._hint(held, run)
         return added
+
+    async def _add_many_again(self, held: _Open, runs: Sequence[NewRun]) -> list[Added]:
+        again = await held.store.runs.add_many_again(runs)
+        return [Added(added.id, added.is_new or added.id == run.id) for added, run in zip(again, runs, strict=True)]
 
     def _hint(self, held: _Open, run: NewRun) -> None:
         from mainspring.store.runs import Lane

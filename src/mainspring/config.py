@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from mainspring.core.duration import describe, parse_duration
+from mainspring.core.duration import parse_duration
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.policy import Isolation
 

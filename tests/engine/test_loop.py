@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import pairwise
 
 import pytest
 
@@ -49,7 +50,7 @@ async def test_it_waits_as_long_as_a_round_asks_for_give_or_take(fleet: Fleet) -
     driven = Driven(loop)
     await fleet.advance(400)
     await driven.end()
-    waits = [after - before for before, after in zip(loop.ticked_at, loop.ticked_at[1:], strict=False)]
+    waits = [after - before for before, after in pairwise(loop.ticked_at)]
     assert all(10 * (1 - JITTER) <= wait <= 10 * (1 + JITTER) for wait in waits[:30])
     assert len({round(wait, 3) for wait in waits}) > 20  # nodes that start together do not stay together
 
@@ -99,10 +100,11 @@ async def test_failures_are_counted_waited_out_and_told(fleet: Fleet, caplog: py
     assert driven.driver.pulse.error == "StoreUnavailable: gone"
     assert driven.driver.pulse.age(fleet.loop.time()) == 2.0
     await fleet.advance(40)
-    waits = [after - before for before, after in zip(loop.ticked_at, loop.ticked_at[1:], strict=False)][:9]
-    assert all(before <= after * 1.3 for before, after in zip(waits, waits[1:], strict=False))
+    waits = [after - before for before, after in pairwise(loop.ticked_at)][:9]
+    assert all(before <= after * 1.3 for before, after in pairwise(waits))
     assert max(waits) <= LONGEST_BACKOFF * (1 + JITTER)
-    assert (driven.driver.pulse.failures, driven.driver.pulse.error) == (0, None)
+    health = driven.driver.pulse
+    assert (health.failures, health.error or "") == (0, "")
     assert told == ["gone"] * 9
     assert [record.message for record in caplog.records] == [
         "counting failed, it will be tried again: gone",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -21,7 +23,7 @@ def _fresh() -> None:
 async def quick() -> None: ...
 
 
-@task(retry=Retry(retries=5, delay=100, factor=1, jitter=False), deadline="5m")
+@task(retry=Retry(retries=5, delay=120, factor=1, jitter=False), deadline="5m")
 async def failing() -> None:
     raise ValueError("no")
 
@@ -51,7 +53,7 @@ async def test_no_retry_starts_past_the_deadline(fleet: Fleet) -> None:
     run = await node.app.enqueue(failing)
     for _ in range(10):
         await node.tick("heartbeat", "promoter", "worker")
-        await fleet.advance(50)
+        await fleet.advance(60)
     seen = await fleet.get(run)
     assert (seen.state, seen.reason, seen.attempt) == ("timeout", "deadline", 3)
     assert seen.finished_at is not None
@@ -115,7 +117,7 @@ async def test_a_body_may_say_when_and_a_snooze_burns_nothing(fleet: Fleet) -> N
         await fleet.advance(0.5)
     seen = await fleet.get(run)
     assert (seen.state, seen.attempt, seen.retries) == ("completed", 5, 1)
-    waits = [after - before for before, after in zip(tries, tries[1:], strict=False)]
+    waits = [after - before for before, after in pairwise(tries)]
     assert waits == pytest.approx([40, 40, 40, 30], abs=1)
 
 
@@ -127,6 +129,36 @@ async def test_a_due_run_wakes_the_worker_of_its_own_node(fleet: Fleet) -> None:
     assert (await fleet.get(run)).state == "pending"
     await fleet.advance(0.3)
     assert (await fleet.get(run)).state == "completed"
+
+
+async def test_a_short_wait_is_short(fleet: Fleet) -> None:
+    """A retry after a moment does not wait for those who look once a second, nor does what a stopping node gives back."""
+
+    @task(retry=Retry(retries=3, delay=0.05, factor=1, jitter=False))
+    async def hiccup() -> None:
+        tries.append(fleet.clock.monotonic())
+        if len(tries) < 4:
+            raise ValueError("once more")
+
+    @task(timeout="1h")
+    async def lasting() -> None:
+        tries.append(fleet.clock.monotonic())
+        await asyncio.sleep(1000)
+
+    one = await fleet.node("one", [hiccup, lasting], drives=True)
+    await fleet.advance(10)
+    await one.app.enqueue(hiccup)
+    await fleet.advance(1)
+    assert tries == pytest.approx([10, 10.05, 10.1, 10.15], abs=0.04)
+    await one.app.enqueue(lasting)
+    await fleet.advance(1)
+    await fleet.node("two", [hiccup, lasting], drives=True)
+    await fleet.advance(20)
+    tries.clear()
+    await one.do(one.runner.stop(0.0))
+    stopped_at = fleet.clock.monotonic()
+    await fleet.advance(1)
+    assert tries == pytest.approx([stopped_at], abs=0.1)
 
 
 @pytest.mark.scenario("K4")

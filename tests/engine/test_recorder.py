@@ -73,7 +73,8 @@ async def test_a_flood_of_progress_is_coalesced_and_its_last_value_exact(fleet: 
     events = [event for event in await told(fleet, run) if event.kind.value == "progress"]
     assert len(events) <= 8  # one second, four a second
     assert events[-1].data["current"] == 10_000
-    assert seen.progress is None or seen.progress["current"] == 10_000
+    assert seen.progress is not None
+    assert seen.progress["current"] == 10_000
     assert node.line.calls["runs_append"] <= 10
 
 
@@ -115,7 +116,8 @@ async def test_while_the_store_is_away_words_are_kept_up_to_a_bound(fleet: Fleet
     events = await told(fleet, run)
     gaps = [event.data["dropped"] for event in events if event.kind.value == "gap"]
     assert sum(gaps) == node.worker.recorder.dropped
-    assert len([event for event in events if event.kind.value == "log"]) + sum(gaps) == 100
+    lines = {event.data["message"] for event in events if event.kind.value == "log"}  # a lost acknowledgement may double a line
+    assert len(lines) + sum(gaps) == 100
     assert events[-1].kind.value == "completed"
 
 

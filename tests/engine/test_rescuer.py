@@ -381,6 +381,17 @@ async def test_an_overdue_run_that_must_not_be_repeated_is_not_retried(fleet: Fl
     assert (seen.state, seen.reason) == ("failed", "interrupted")  # its body may still run where it is
 
 
+async def test_a_run_that_lost_its_node_and_its_time_is_one_loss(fleet: Fleet) -> None:
+    one, other = await fleet.node("one", [held, hurried]), await fleet.node("other", [held, hurried])
+    late = await one.app.enqueue(hurried)
+    young = await one.app.enqueue(held)
+    await one.tick("worker")
+    one.crash()
+    await beats([other], 60)  # nobody looks while the first of them runs out of time as well
+    await other.once("rescuer")
+    assert [(await fleet.get(each)).state for each in (late, young)] == ["pending", "pending"]
+
+
 async def test_a_beat_tells_others_how_much_is_in_hand(fleet: Fleet) -> None:
     one = await fleet.node("one", [held])
     await one.app.enqueue_many(held, [{}] * 3)

@@ -11,8 +11,8 @@ from mainspring import Context, Retry, task
 from mainspring.core.errors import StoreUnavailable
 from mainspring.core.ids import make_claim_id
 from mainspring.core.run import ClaimedRun, NewRun
-from mainspring.engine.worker import AUDIT_EVERY, PROVED, UNKNOWN_DELAY
 from mainspring.engine.lanes import LONGEST_PASS
+from mainspring.engine.worker import AUDIT_EVERY, PROVED, UNKNOWN_DELAY
 from tests.fleet import Fleet
 
 gates: list[asyncio.Event] = [asyncio.Event()]

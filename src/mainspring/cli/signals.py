@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from types import FrameType, TracebackType
 from typing import Any
 
+SAME = 0.1  # seconds within which a second signal is the first one twice: timeout(1) sends to the process and to its group
 _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
@@ -17,6 +19,7 @@ class Signals:
         self._loop = asyncio.get_running_loop()
         self._came: asyncio.Queue[str] = asyncio.Queue()
         self._before: dict[signal.Signals, Any] = {}
+        self._heard_at = float("-inf")
 
     def __enter__(self) -> Signals:
         for each in _NAMES:
@@ -32,5 +35,9 @@ class Signals:
         return await self._came.get()
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if now - self._heard_at < SAME:
+            return
+        self._heard_at = now
         # A handler of Python's runs between two bytecodes of the loop's thread; only this call wakes a loop that sleeps.
         self._loop.call_soon_threadsafe(self._came.put_nowait, _NAMES[signal.Signals(number)])

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)  # so that a task of a str goes where one of an object is asked for: print(await app.run(…))
 T = TypeVar("T")
 
 DEFAULT_QUEUE = "default"
@@ -92,20 +93,20 @@ class CallOptions:
     connection: object | None = None
 
 
-class Bound(Generic[P, R]):
+class Bound(Generic[P, R_co]):
     """A task with the options of one call. Made by ``task.options(...)``; holds nothing but values."""
 
     __slots__ = ("call", "task")
 
-    def __init__(self, task: Task[P, R], call: CallOptions) -> None:
+    def __init__(self, task: Task[P, R_co], call: CallOptions) -> None:
         self.task, self.call = task, call
 
-    async def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> RunHandle[R]:
+    async def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> RunHandle[R_co]:
         """Enqueue by the active app and return the run's handle."""
-        return cast("RunHandle[R]", await active_enqueuer(self.task.name).enqueue(self, *args, **kwargs))
+        return cast("RunHandle[R_co]", await active_enqueuer(self.task.name).enqueue(self, *args, **kwargs))
 
 
-class Task(Generic[P, R]):
+class Task(Generic[P, R_co]):
     """A definition: inert, frozen, and still callable as the plain function that it wraps."""
 
     __slots__ = ("__dict__", "_inspected", "_problems", "fn", "spec")
@@ -143,7 +144,7 @@ class Task(Generic[P, R]):
         priority: Priority | str | None = None, queue: str | None = None, retry: Retry | int | None = None,
         timeout: Duration | None = None, deadline: Duration | None = None, label: str | None = None,
         connection: object | None = None,
-    ) -> Bound[P, R]:  # fmt: skip
+    ) -> Bound[P, R_co]:  # fmt: skip
         """Return the task with options for one call; they never mix with its parameters.
 
         ``delay`` and ``run_at`` (aware) exclude each other. ``key``: while an unfinished run of this task has the same
@@ -167,9 +168,9 @@ class Task(Generic[P, R]):
         )
         return Bound(self, call)
 
-    async def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> RunHandle[R]:
+    async def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> RunHandle[R_co]:
         """Enqueue by the active app and return the run's handle; raises `NoActiveApp` where there is none."""
-        return cast("RunHandle[R]", await active_enqueuer(self.name).enqueue(self, *args, **kwargs))
+        return cast("RunHandle[R_co]", await active_enqueuer(self.name).enqueue(self, *args, **kwargs))
 
     def _good(self) -> tuple[Params, Result]:
         params, result, problems = self._inspect()
@@ -192,32 +193,32 @@ class Task(Generic[P, R]):
         return self._inspected
 
 
-class AsyncTask(Task[P, R]):
+class AsyncTask(Task[P, R_co]):
     """A task around ``async def``."""
 
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
-        return cast("Coroutine[Any, Any, R]", self.fn(*args, **kwargs))
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
+        return cast("Coroutine[Any, Any, R_co]", self.fn(*args, **kwargs))
 
 
-class SyncTask(Task[P, R]):
+class SyncTask(Task[P, R_co]):
     """A task around ``def``."""
 
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return cast("R", self.fn(*args, **kwargs))
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        return cast("R_co", self.fn(*args, **kwargs))
 
 
-class ContextAsyncTask(Task[P, R]):
+class ContextAsyncTask(Task[P, R_co]):
     """A task around ``async def f(ctx: Context, …)``; the context is no part of the public signature."""
 
-    def __call__(self, ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
-        return cast("Coroutine[Any, Any, R]", self.fn(ctx, *args, **kwargs))
+    def __call__(self, ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
+        return cast("Coroutine[Any, Any, R_co]", self.fn(ctx, *args, **kwargs))
 
 
-class ContextSyncTask(Task[P, R]):
+class ContextSyncTask(Task[P, R_co]):
     """A task around ``def f(ctx: Context, …)``."""
 
-    def __call__(self, ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return cast("R", self.fn(ctx, *args, **kwargs))
+    def __call__(self, ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        return cast("R_co", self.fn(ctx, *args, **kwargs))
 
 
 # The overloads overlap by intent: the first that fits wins, so a coroutine's result is never taken for a plain value.

@@ -351,7 +351,7 @@ class _Bytes(io.RawIOBase):
         return len(view)
 
 
-_TAKEN = "mainspring_taken"
+_TAKEN, _ENGINE = "mainspring_taken", "mainspring"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", _TAKEN}
 _LEVELS = ((50, "critical"), (40, "error"), (30, "warning"), (20, "info"))
 
@@ -365,7 +365,8 @@ class RunLog(logging.Handler):
         self._otherwise = None if otherwise is None else logging.StreamHandler(otherwise)
 
     def emit(self, record: logging.LogRecord) -> None:
-        tape = self._capture.tape()
+        # The engine's own lines are nobody's, even where a body's step made the engine speak (inline, in the same context).
+        tape = None if record.name == _ENGINE else self._capture.tape()
         if tape is None:
             if self._otherwise is not None:
                 self._otherwise.handle(record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from mainspring.engine.faults import FAULT
 from mainspring.engine.presence import Presence
@@ -25,8 +26,12 @@ class Promoter:
 
     async def tick(self) -> float:
         """Do one round; answers when the next run is due."""
-        grown = await self._runs.promote(BATCH)
-        FAULT("after_promote_commit")
+        grown: set[Lane] = set()
+        due = await self._runs.next_due()
+        if due is not None and due <= timedelta(0):  # one look a round is all that an idle node costs
+            grown = await self._runs.promote(BATCH)
+            FAULT("after_promote_commit")
+            due = await self._runs.next_due()
         if self._rounds % UNBLOCK_EVERY == 0:
             await self._runs.expire(BATCH)
             if self._tasks and not self._presence.is_quiet:
@@ -34,5 +39,4 @@ class Promoter:
         self._rounds += 1
         for lane in grown:
             self.on_ready(lane)
-        due = await self._runs.next_due()
         return LONGEST if due is None else min(max(due.total_seconds(), 0.0), LONGEST)

@@ -7,13 +7,14 @@ only log lines and progress have a bound, past which they are dropped, counted a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
 
-from mainspring.core.errors import StoreError
+from mainspring.core.errors import StoreUnavailable
 from mainspring.core.event import EventKind
-from mainspring.core.run import ClaimedRun, Decision
+from mainspring.core.run import AttemptOutcome, ClaimedRun, Decision, ErrorKind
 from mainspring.core.state import RunState
 from mainspring.engine.faults import FAULT
 from mainspring.engine.loop import log
@@ -23,7 +24,10 @@ from mainspring.store.runs import Appended, Completion, Entry, RunStore, Settlem
 MOST = 1000  # finishes in one statement
 BACKLOG = 10_000  # unwritten finishes past which the worker claims nothing more
 MOST_RECORDS = 20_000  # unwritten log lines of a whole node past which they are dropped
+SOON = timedelta(seconds=1)  # a run that waits longer is found in time by those who look once a second
 GATHER = 0.1  # seconds that log lines of running runs wait for company
+
+T = TypeVar("T")
 
 
 class Told(Protocol):
@@ -34,6 +38,9 @@ class Told(Protocol):
 
     def refused(self, runs: Sequence[ClaimedRun]) -> None:
         """Hear of runs that are no longer this node's."""
+
+    def put_back(self, runs: Sequence[ClaimedRun]) -> None:
+        """Hear of runs that wait again, and not for long."""
 
 
 @dataclass(slots=True)
@@ -145,7 +152,7 @@ class Recorder:
                 batch, self._finishes = self._finishes[:MOST], self._finishes[MOST:]
                 self._in_flight = len(batch)
                 FAULT("before_finish")
-                await self._insist(lambda batch=batch: self._write_finishes(batch), "results")  # type: ignore[misc]
+                await self._insist(batch, self._write_finishes, self._refuse_finish, "results")
                 FAULT("after_finish_commit")
                 self._in_flight = 0
         finally:
@@ -173,6 +180,8 @@ class Recorder:
             states = await self._runs.settle(settlements)
             accepted |= states.keys()
             ended += [id_ for id_, state in states.items() if state is not RunState.PENDING and state is not RunState.BLOCKED]
+            if waiting := [each.run for each in batch if states.get(each.run.id) is RunState.PENDING and _is_soon(each.decision)]:
+                self._told.put_back(waiting)
         if len(accepted) < len(batch):
             self._lost([each.run for each in batch if each.run.id not in accepted])
         self._told.accepted(ended)
@@ -190,7 +199,7 @@ class Recorder:
                 self._n_records = 0
                 self._appending = {each.run.id: [] for each in batch}
                 FAULT("before_append")
-                await self._insist(lambda batch=batch: self._write_records(batch), "log lines")  # type: ignore[misc]
+                await self._insist(batch, self._write_records, self._refuse_records, "log lines")
                 FAULT("after_append_commit")
                 waited, self._appending = self._appending, {}
                 for finishes in waited.values():
@@ -212,21 +221,55 @@ class Recorder:
 
     # -- both
 
-    async def _insist(self, write: Callable[[], Any], what: str) -> None:
-        """Write until the store takes it: a run's outcome outlives an outage. A repeated write is refused by the fence, so it is harmless."""
+    async def _insist(
+        self, batch: list[T], write: Callable[[list[T]], Awaitable[None]], refuse: Callable[[T, Exception], Awaitable[None]], what: str
+    ) -> None:
+        """Write until the store takes it: a run's outcome outlives an outage.
+
+        A write whose answer was lost is repeated: a finish is refused by the fence then; a log line may stand there twice, which is better
+        than not at all. What the store refuses for its content is looked for by halves, so that one run's oddity does not hold up the others.
+        """
         tries = 0
         while True:
             try:
-                await write()
-            except StoreError as error:
+                await write(batch)
+            except StoreUnavailable as error:
                 tries += 1
                 if tries == 1:
                     log.warning("%s cannot be written now, they are kept: %s", what, error)
                 await asyncio.sleep(min(0.05 * 2**tries, 2.0))
+            except Exception as error:  # noqa: BLE001 - anything else that comes out of here would end the recorder, and every run with it
+                if len(batch) == 1:
+                    log.error("%s of a run are refused by the store: %s", what, error, exc_info=error)
+                    await refuse(batch[0], error)
+                    return
+                middle = len(batch) // 2
+                await self._insist(batch[:middle], write, refuse, what)
+                await self._insist(batch[middle:], write, refuse, what)
+                return
             else:
                 if tries:
                     log.info("%s are written again", what)
                 return
+
+    async def _refuse_finish(self, finish: _Finish, error: Exception) -> None:
+        """End a run whose outcome cannot be stored as it is: failed, with the reason, and without what it said."""
+        told = {"kind": ErrorKind.SYSTEM, "type": type(error).__name__, "message": f"the store refuses what the run left: {error}"[:2000]}
+        decision = Decision(RunState.FAILED, AttemptOutcome.FAILED, error=told)
+        plain = _Finish(finish.run, finish.ran_ms, [], None, decision)
+        try:
+            await self._write_finishes([plain])
+        except Exception:
+            log.exception("the run %s cannot be ended at all: a rescuer takes it when its time is over", finish.run.id)
+
+    async def _refuse_records(self, spoken: _Spoken, error: Exception) -> None:
+        """Count log lines that cannot be stored as dropped; the run goes on."""
+        self.dropped += len(spoken.records)
+        gap = _Spoken(spoken.run, [], spoken.dropped + len(spoken.records))
+        try:
+            await self._write_records([gap])
+        except Exception:
+            log.exception("not even the gap in the log of the run %s can be written", spoken.run.id)
 
     def _lost(self, runs: list[ClaimedRun]) -> None:
         self.lost_leases += len(runs)
@@ -235,6 +278,10 @@ class Recorder:
     def _settle_idle(self) -> None:
         if self._finish_task is None and self._append_task is None and not self._finishes and not self._spoken:
             self._idle.set()
+
+
+def _is_soon(decision: Decision | None) -> bool:
+    return decision is not None and decision.until is None and (decision.delay is None or decision.delay <= SOON)
 
 
 def _entries(records: Sequence[Record], now: float) -> list[Entry]:

@@ -46,11 +46,12 @@ class Rescuer:
         self._sweep({*found, *dead})
         FAULT("after_reap")
         orphans = await self._store.runs.orphans(BATCH)
-        overdue = await self._store.runs.overdue(BATCH)
+        gone = {each.run.id for each in orphans}  # a run without a node may be past its time as well: it is one loss, not two
+        overdue = [each for each in await self._store.runs.overdue(BATCH) if each.run.id not in gone]
         settled = await self._settle([*((each, _loss(each)) for each in orphans), *((each, _overdue(each)) for each in overdue)])
         if self._rounds % FORGET_EVERY == 0:  # the first time at once: whoever buried a node may have died over it
-            gone = (NodeState.DEAD, NodeState.STOPPED)
-            self._sweep({each.id for each in await self._store.nodes.list() if each.host == self._presence.host and each.state in gone})
+            ended = (NodeState.DEAD, NodeState.STOPPED)
+            self._sweep({each.id for each in await self._store.nodes.list() if each.host == self._presence.host and each.state in ended})
             await self._store.nodes.forget(FORGET_AFTER)
         self._rounds += 1
         return 0.0 if settled >= BATCH else EVERY

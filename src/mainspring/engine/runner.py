@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mainspring.core.errors import StoreError
+from mainspring.core.run import ClaimedRun
 from mainspring.core.task import Task
 from mainspring.core.version import VERSION
 from mainspring.engine.bus import Bus
@@ -28,7 +29,8 @@ from mainspring.store.runs import Lane
 from mainspring.store.store import Store
 
 CLAIM_AGE = 10.0  # seconds since the last good claim round past which a node is not ready
-SAFETY = ("heartbeat", "rescuer", "promoter", "pruner")
+SAFETY = ("heartbeat", "rescuer", "promoter", "pruner")  # without these a node does harm or none is helped
+LAST_SECONDS = 3.0  # for giving runs back after the second signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,9 @@ class Runner:
         await self.heartbeat.register(os.getpid())
         try:
             await asyncio.gather(*(pool.start() for pool in self.pools.values()))
+            if drives:
+                for safety in (loop for loop in self.loops() if loop.name in SAFETY):  # where one cannot do a round, the node does not start
+                    await safety.tick()
         except BaseException:
             await self.heartbeat.stop()
             raise
@@ -98,6 +103,7 @@ class Runner:
         worker, drivers = self.worker, self._drivers
         worker.wake = drivers["worker"].wake.set
         worker.on_ended = self._bus.ended
+        worker.on_put_back = self._put_back
         self._bus.on_hint = self._hinted
         self.promoter.on_ready = self._ready
         self.rescuer.on_released = lambda: worker.hint(None)
@@ -106,6 +112,12 @@ class Runner:
     def _hinted(self, lane: Lane | None) -> None:
         if self._options.claims:
             self.worker.hint(lane)
+
+    def _put_back(self, runs: Sequence[ClaimedRun]) -> None:
+        """Let this node and others look at once for runs that wait again for a moment or not at all."""
+        self.due_soon()
+        for lane in {(run.queue, run.tenant, run.pool, run.priority) for run in runs}:
+            self._bus.hint(Lane(*lane), is_local=self._options.claims and not self.presence.is_quiet)
 
     def _ready(self, lane: Lane) -> None:
         self._bus.hint(lane, is_local=self._options.claims)
@@ -159,6 +171,9 @@ class Runner:
                     await self.worker.recorder.flushed()
             except TimeoutError:
                 log.error("the store did not take the last results within 10 s: a rescuer will give those runs back")
+        except asyncio.CancelledError:
+            await self._give_back_now()
+            raise
         finally:
             self._stop.set()
             for driver in self._drivers.values():
@@ -172,6 +187,16 @@ class Runner:
                 log.warning("the node could not say good-bye: %s", error)
             self._bus.on_hint = lambda lane: None
             self.stopped.set()
+
+
+    async def _give_back_now(self) -> None:
+        """Force every body to end and give its run back, unburnt, as far as a few seconds go."""
+        try:
+            async with asyncio.timeout(LAST_SECONDS):
+                await asyncio.gather(*(pool.stop(0.0) for pool in self.pools.values()))
+                await self.worker.recorder.flushed()
+        except TimeoutError:
+            log.error("not everything could be given back in time: a rescuer will")
 
 
 class PoolKeeper:

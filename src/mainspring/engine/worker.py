@@ -86,6 +86,7 @@ class Worker:
         self.lanes = Lanes()
         self.wake: Callable[[], None] = lambda: None
         self.on_ended: Callable[[Sequence[str]], None] = lambda ids: None
+        self.on_put_back: Callable[[Sequence[ClaimedRun]], None] = lambda runs: None
         self._crews: dict[PoolName, _Crew] = {}
         self._in_hand: dict[str, tuple[ClaimedRun, PoolName]] = {}
         self._paces: dict[str, _Pace] = {}
@@ -317,6 +318,10 @@ class Worker:
     def accepted(self, ended: Sequence[str]) -> None:
         """Hear from the recorder of runs that have ended."""
         self.on_ended(ended)
+
+    def put_back(self, runs: Sequence[ClaimedRun]) -> None:
+        """Hear from the recorder of runs that wait again, and not for long."""
+        self.on_put_back(runs)
 
     def refused(self, runs: Sequence[ClaimedRun]) -> None:
         """Hear from the recorder of runs that are no longer this node's: their bodies are cancelled."""

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from mainspring.core.errors import StoreUnavailable
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -14,7 +16,7 @@ class GroupCommit(Generic[T, R]):
     """Gathers items of concurrent callers into one flush, in the order in which they came.
 
     ``flush`` gets the items and answers one result each. ``width`` flushes may be under way at once. When a flush of
-    several fails, each is tried alone, so that one caller's bad item does not fail the others.
+    several fails, each is tried alone, so that one caller's bad item does not fail the others; but not when the store was away.
     """
 
     def __init__(self, flush: Callable[[Sequence[T]], Awaitable[Sequence[R]]], *, most: int, width: int = 1) -> None:
@@ -55,6 +57,12 @@ class GroupCommit(Generic[T, R]):
     async def _run(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:
             results = await self._flush([item for item, _ in batch])
+        except StoreUnavailable as error:
+            # It may have been carried out, and only the answer been lost: to try again is for callers who know how to do that twice.
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
         except Exception as error:  # noqa: BLE001 - whatever the flush raises belongs to its callers
             if len(batch) > 1:
                 for each in batch:

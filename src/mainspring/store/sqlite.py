@@ -30,7 +30,9 @@ from mainspring.store.queries import Query, load
 
 OLDEST = (3, 40, 0)
 MOST_TOGETHER = 256  # requests in one transaction: enough to pay for the fsync, few enough that nobody waits long
+BRIEF = 0.001  # seconds up to which a statement, or a commit, may run on the event loop's thread: two hops to another cost as much
 BUSY_SECONDS = 10.0  # how long a foreign writer may hold the file before a call gives up
+BUSY_MILLISECONDS = int(BUSY_SECONDS * 1000)
 _PRAGMAS = (
     "journal_mode=wal",
     "journal_size_limit=67108864",  # the log shrinks to this after a reader that held it long
@@ -79,6 +81,9 @@ class SqliteDatabase:
         self.path = path
         self._durability, self._clock, self._network_ok = durability, clock, network_ok
         self._queries: dict[str, Query] = {}
+        self._seconds: dict[str, float] = {}  # how long each query took the last time
+        self._commit_seconds = 0.0  # how long commits take lately
+        self._busy_milliseconds = BUSY_MILLISECONDS
         self._connection: sqlite3.Connection | None = None
         self._pending: deque[_Request] = deque()
         self._wanted = threading.Condition()
@@ -203,6 +208,11 @@ class SqliteDatabase:
         if self._writer is None:
             return self._run_here(self.query(query), values)
         self._opened()
+        if self._is_brief(query):
+            await asyncio.sleep(0)  # who comes in the same round joins the batch, and a caller in a loop lets others live
+            rows = self._write_at_once(query, values)
+            if rows is not None:
+                return rows
         loop = asyncio.get_running_loop()
         request = _Request(self.query(query), values, loop, loop.create_future())
         with self._wanted:
@@ -217,7 +227,9 @@ class SqliteDatabase:
         if self._readers is None:
             with self._guarded():
                 return _records(connection.execute(found.statements[0], {**values, "now": self._clock()}))
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_here, found.statements[0], values)
+        if self._seconds.get(query, 0.0) < BRIEF:
+            return self._read_here(found, values)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_here, found, values)
 
     async def execute(self, sql: str) -> list[Record]:
         statements = _split(sql.replace("mainspring.", "mainspring_"))
@@ -252,7 +264,54 @@ class SqliteDatabase:
         finally:
             lock.close()
 
-    # -- the two ways to run
+    # -- the ways to run
+
+    def _is_brief(self, query: str) -> bool:
+        """Tell whether a write is worth no hop to another thread: it was quick lately, commits are, and nobody waits for the writer."""
+        return not self._pending and self._commit_seconds < BRIEF and self._seconds.get(query, 0.0) < BRIEF
+
+    def _write_at_once(self, query: str, values: Mapping[str, Any]) -> list[Row] | None:
+        """Write on the loop's own thread, or answer None where that would mean to wait: for the gate, or for a foreign writer."""
+        gate = self._gate
+        if gate is None or self._closing or not gate.try_acquire():
+            return None
+        try:
+            self._wait_at_most(0)
+            return self._run_one(self.query(query), values)
+        except sqlite3.OperationalError as error:
+            if (getattr(error, "sqlite_errorname", "") or "").startswith("SQLITE_BUSY"):
+                return None
+            raise self._translate(error) from error
+        except (sqlite3.Error, OSError, ValueError, OverflowError) as error:
+            raise self._translate(error) from error
+        finally:
+            gate.release()
+
+    def _wait_at_most(self, milliseconds: int) -> None:
+        """Say how long the writing connection waits for foreign writers; asked of SQLite only when it changes."""
+        if self._busy_milliseconds != milliseconds:
+            self._opened().execute(f"pragma busy_timeout={milliseconds}")
+            self._busy_milliseconds = milliseconds
+
+    def _run_one(self, query: Query, values: Mapping[str, Any]) -> list[Row]:
+        """Run one write in a transaction of its own, and remember how long its parts took."""
+        connection = self._opened()
+        began = time.perf_counter()
+        connection.execute("begin immediate")
+        try:
+            rows = _run(connection, query, {**values, "now": self._clock()})
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("rollback")
+            raise
+        done = time.perf_counter()
+        connection.execute("commit")
+        self._seconds[query.name] = done - began
+        self._committed_in(time.perf_counter() - done)
+        return rows
+
+    def _committed_in(self, seconds: float) -> None:
+        self._commit_seconds += (seconds - self._commit_seconds) * 0.2
 
     def _opened(self) -> sqlite3.Connection:
         if self._process != os.getpid():
@@ -262,16 +321,9 @@ class SqliteDatabase:
         return self._connection
 
     def _run_here(self, query: Query, values: Mapping[str, Any]) -> list[Row]:
-        connection = self._opened()
         with self._guarded(), self._turn():
-            connection.execute("begin immediate")
-            try:
-                rows = _run(connection, query, {**values, "now": self._clock()})
-            except BaseException:
-                connection.execute("rollback")
-                raise
-            connection.execute("commit")
-        return rows
+            self._wait_at_most(BUSY_MILLISECONDS)
+            return self._run_one(query, values)
 
     def write_now(self, query: str, /, **values: Any) -> list[Row]:
         """Run a write on the caller's own thread: for blocking callers, who have no loop to wait on."""
@@ -303,9 +355,11 @@ class SqliteDatabase:
 
     def _write_together(self, batch: list[_Request]) -> None:
         connection = self._opened()
+        self._wait_at_most(BUSY_MILLISECONDS)
         connection.execute("begin immediate")
         try:
             for request in batch:
+                began = time.perf_counter()
                 if len(batch) > 1:
                     connection.execute("savepoint one")
                 try:
@@ -315,17 +369,23 @@ class SqliteDatabase:
                     if len(batch) == 1 or not connection.in_transaction:
                         raise
                     connection.execute("rollback to one")
+                self._seconds[request.query.name] = time.perf_counter() - began
                 if len(batch) > 1:
                     connection.execute("release one")
+            began = time.perf_counter()
             connection.execute("commit")
+            self._committed_in(time.perf_counter() - began)
         except BaseException:
             if connection.in_transaction:
                 connection.execute("rollback")
             raise
 
-    def _read_here(self, statement: str, values: Mapping[str, Any]) -> list[Record]:
+    def _read_here(self, query: Query, values: Mapping[str, Any]) -> list[Record]:
         with self._guarded():
-            return _records(self._reader().execute(statement, {**values, "now": self._clock()}))
+            began = time.perf_counter()
+            records = _records(self._reader().execute(query.statements[0], {**values, "now": self._clock()}))
+            self._seconds[query.name] = time.perf_counter() - began
+            return records
 
     def _reader(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)

@@ -25,7 +25,6 @@ from mainspring.store.database import Row
 
 CONNECT_SECONDS = 10
 _DONE = frozenset({pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK})
-_SPECIAL = str.maketrans({"\\": "\\\\", '"': '\\"'})
 
 Connection = psycopg.AsyncConnection[TupleRow]
 
@@ -212,11 +211,18 @@ def _encoded(value: Any) -> bytes | None:
     if value is False:
         return b"f"
     if isinstance(value, (list, tuple)):
-        value = "{" + ",".join("NULL" if each is None else f'"{str(each).translate(_SPECIAL)}"' for each in value) + "}"
+        value = "{" + ",".join(["NULL" if each is None else _quoted(str(each)) for each in value]) + "}"
     encoded = str(value).encode()
     if b"\0" in encoded:  # libpq would take it for the end
         raise ValueError("a text must not hold the character NUL")
     return encoded
+
+
+def _quoted(text: str) -> str:
+    """Return an element of an array; two replacements are three times as quick as a translation."""
+    if '"' in text or "\\" in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def read_as_text(connection: Connection) -> None:

@@ -1,10 +1,25 @@
 """The testing kit that ships to users: a whole engine in a test, on a store in memory and on time that the test moves.
 
-The pytest plugin hands it over as the fixture ``ms``; ``with Kit() as ms`` does without pytest.
+The pytest plugin hands it over as the fixture ``ms``; ``with Kit() as ms`` does without pytest. The names are imported when they are first
+used, because pytest imports the plugin in every session, also where nobody asks for a kit.
 """
 
-from mainspring.testing.clock import ManualClock
-from mainspring.testing.kit import Kit, NoProgress
-from mainspring.testing.virtual import Deadlock, VirtualLoop
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mainspring.testing.clock import ManualClock
+    from mainspring.testing.kit import Kit, NoProgress
+    from mainspring.testing.virtual import Deadlock, VirtualLoop
 
 __all__ = ["Deadlock", "Kit", "ManualClock", "NoProgress", "VirtualLoop"]
+
+_ROOMS = {"Deadlock": "virtual", "Kit": "kit", "ManualClock": "clock", "NoProgress": "kit", "VirtualLoop": "virtual"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)

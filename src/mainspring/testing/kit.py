@@ -28,6 +28,7 @@ from mainspring.core.state import RunState
 from mainspring.core.task import Bound, Task
 from mainspring.engine.capture import RunLog, RunStream
 from mainspring.engine.faults import set_fault
+from mainspring.engine.loop import Loop
 from mainspring.engine.runner import Runner
 from mainspring.store.store import database_for
 from mainspring.testing.clock import ManualClock
@@ -39,7 +40,7 @@ T = TypeVar("T")
 
 MOST_ROUNDS = 20_000  # of one drain: far more than a test needs, few enough to end a test that would never
 CALM_ROUNDS = 6  # rounds in which nothing happens before a drain is over: some loops do part of their work every fifth
-STRIDE = 5.0  # seconds of virtual time after which the node is ticked at the latest while bodies run
+STRIDE = 20.0  # seconds of virtual time after which the node is ticked at the latest while bodies run
 BEATS_BEFORE = 300.0  # seconds of an advance in which the node beats, as it would have all along
 
 
@@ -119,7 +120,7 @@ class Kit:
         return self.do(self._until(_id(run), None if state is None else RunState(state)))
 
     def crash_at(self, point: str) -> None:
-        """Let the node die at the next pass of a fault point (``after_claim_commit``, ``child_before_call`` …), as a machine does that loses power.
+        """Let the node die at the next pass of a fault point, as a machine does that loses power: ``after_claim_commit`` and others.
 
         Nobody says good-bye: its runs stay in its hands until its lease is over (``advance("2m")``), then another node has them.
         """
@@ -298,7 +299,8 @@ class Kit:
         runner = node.runner
         runner.worker.lanes.look_again()
         # The beat first: without a fresh lease nothing is claimed. Due runs become ready before the worker looks.
-        for loop in dict.fromkeys((runner.heartbeat, runner.promoter, runner.rescuer, *runner.loops())):
+        first: tuple[Loop, ...] = (runner.heartbeat, runner.promoter, runner.rescuer)
+        for loop in (*first, *(each for each in runner.loops() if each not in first)):
             await self._inside(node, loop.tick())
             if node.place.is_dead:
                 return True
@@ -307,7 +309,8 @@ class Kit:
 
     async def _drain(self) -> None:
         store = await self.app.store()
-        mark, calm = None, 0
+        mark: list[object] = []
+        calm = 0
         for _ in range(MOST_ROUNDS):
             is_busy = await self._round()
             if is_busy:
@@ -332,6 +335,7 @@ class Kit:
 
     async def _until(self, run_id: str, state: RunState | None) -> Run:
         store = await self.app.store()
+        idle = 0
         for _ in range(MOST_ROUNDS):
             run = await store.runs.get(run_id)
             if run.state is state or (state is None and run.is_final):
@@ -344,12 +348,15 @@ class Kit:
                 return run
             if is_busy:
                 await self.loop.step(STRIDE)
+                idle = 0
             elif (due := await store.runs.next_due()) is not None:
                 await self._advance(max(due.total_seconds(), 0.001))
             elif run.state is RunState.RUNNING:
                 await self._advance(STRIDE)  # in the hands of a node that died: its lease will end
-            elif run.state is not RunState.PENDING:
-                raise NoProgress(f"the run {run_id} is {run.state} ({run.reason}), and nothing will change that")
+            elif (idle := idle + 1) < CALM_ROUNDS:
+                await self._advance(1.0)
+            else:
+                raise NoProgress(f"the run {run_id} is {run.state} ({run.reason}), and time alone will not change that")
         raise NoProgress(f"after {MOST_ROUNDS} rounds the run {run_id} is still not {state or 'final'}: {await self._describe()}")
 
     async def _describe(self) -> str:
@@ -372,4 +379,3 @@ def let_output_go() -> None:
 
 def _id(run: RunHandle[Any] | str) -> str:
     return run if isinstance(run, str) else run.id
-

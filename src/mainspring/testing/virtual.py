@@ -13,13 +13,14 @@ import random
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextvars import ContextVar
-from typing import Any, TypeVar, TypeVarTuple, Unpack
+from typing import Any, TypeVar, TypeVarTuple
 
 from mainspring.testing.clock import ManualClock
 
 Ts = TypeVarTuple("Ts")
 T = TypeVar("T")
 
+MOST_BURIALS = 100  # times that a task is cancelled before it counts as one that cannot be
 SILENCE = 0.05  # real seconds for which sockets must be silent before virtual time goes on past them
 
 
@@ -106,21 +107,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         for where in self._stopped:
             where.is_dead = False
             self.thaw(where)
-        for _ in range(100):
-            left = asyncio.all_tasks(self)
-            if not left:
-                return
+        rounds = 0
+        while left := asyncio.all_tasks(self):
             for task in left:
                 task.cancel()
             self.run_until_complete(asyncio.wait(left, timeout=1.0))
-        raise AssertionError(f"tasks that cannot be ended: {left}")
+            if (rounds := rounds + 1) < MOST_BURIALS:
+                continue
+            raise AssertionError(f"tasks that cannot be ended: {left}")
 
     # -- the machinery
 
-    def run_in_executor(  # type: ignore[override]  # typeshed declares a coroutine where asyncio returns a future
-        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]
-    ) -> asyncio.Future[T]:
-        future: asyncio.Future[T] = super().run_in_executor(executor, func, *args)  # type: ignore[assignment]
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
+        future: asyncio.Future[T] = super().run_in_executor(executor, func, *args)
         self._outside += 1
         future.add_done_callback(self._came_back)
         return future

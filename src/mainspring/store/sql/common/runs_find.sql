@@ -1,6 +1,8 @@
--- Ids that end with the given characters, newest first: what people type.
+-- Ids that end with the given characters, newest first: what people type. No index knows the end of an id, so the youngest are read.
 select id from (
-    select cast(id as text) as id from mainspring.hot_runs where cast(id as text) like :ending
+    select cast(id as text) as id from (select id from mainspring.hot_runs order by id desc limit :bound) as hot
+    where cast(id as text) like :ending
     union all
-    select cast(id as text) as id from mainspring.history where cast(id as text) like :ending
+    select cast(id as text) as id from (select id from mainspring.history order by id desc limit :bound) as past
+    where cast(id as text) like :ending
 ) as found order by id desc limit 3

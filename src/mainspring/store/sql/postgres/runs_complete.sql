@@ -32,6 +32,10 @@ insert into mainspring.history (
     state, pool, priority, retries, max_retries, rescues, params_version, queue, tenant, task, key, label, origin, actor, params, progress, result, meta)
 select id, created_at, run_at, ready_at, now - ms * interval '1 millisecond', now, slot_at, node_id, retry_of, parent_id, schedule_id,
        seq + n + 1, claim_seq, attempt, 10, pool, priority, retries, max_retries, rescues, params_version, queue, tenant, task, key, label,
-       origin, actor, params, progress, result, meta
+       origin, actor, params,
+       case when n > 0  -- the last progress may be among the last records
+            then coalesce((select r.value->>2 from json_array_elements(gone.records) with ordinality as r(value, ord)
+                           where r.value->>1 = '5' order by r.ord desc limit 1), progress) else progress end,
+       result, meta
 from gone, clock
 returning id

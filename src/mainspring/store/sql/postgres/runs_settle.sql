@@ -16,12 +16,12 @@ held as materialized (
            coalesce(given.until, now + coalesce(given.delay_ms, 0) * interval '1 millisecond') as due,
            case when given.state >= 10 then given.state
                 when run.cancel_requested then 13
-                when run.deadline_at < greatest(now, coalesce(given.until, now + coalesce(given.delay_ms, 0) * interval '1 millisecond')) then 12
+                when run.deadline_at <= greatest(now, coalesce(given.until, now + coalesce(given.delay_ms, 0) * interval '1 millisecond')) then 12
                 when given.state = 1 then 1
                 when coalesce(given.until, now + coalesce(given.delay_ms, 0) * interval '1 millisecond') > now then 2
                 else 3 end::smallint as next,
            case when given.state >= 10 then null when run.cancel_requested then 'requested'
-                when run.deadline_at < greatest(now, coalesce(given.until, now + coalesce(given.delay_ms, 0) * interval '1 millisecond')) then 'deadline'
+                when run.deadline_at <= greatest(now, coalesce(given.until, now + coalesce(given.delay_ms, 0) * interval '1 millisecond')) then 'deadline'
            end as overruled
     from clock, mainspring.hot_runs run join given on run.id = given.id and run.claim_id = given.claim
     where run.id = any(array(select id from given)) and (:is_owner or run.id = any(array(select id from free)))
@@ -35,6 +35,8 @@ again as (
     set state = held.next, claim_id = null, node_id = null, attempt_until = null, seq = held.seq + held.n + 1, reason = held.why,
         run_at = case when held.next = 2 then held.due else run.run_at end, ready_at = case when held.next = 3 then held.now end,
         retries = run.retries + held.burns_retry::int, rescues = run.rescues + held.burns_rescue::int,
+        progress = case when held.n > 0 then coalesce((select r.value->>2 from json_array_elements(held.records) with ordinality as r(value, ord)
+                                                       where r.value->>1 = '5' order by r.ord desc limit 1), run.progress) else run.progress end,
         suspicion = coalesce(held.mark, run.suspicion), pool = case when held.mark >= 2 then 4 else run.pool end, error = coalesce(held.failure, run.error)
     from held where held.next < 10 and run.id = held.id
       and run.id = any(array(select id from held where next < 10))
@@ -67,7 +69,11 @@ past as (
         cancelled_by, params, progress, result, error, meta)
     select id, created_at, run_at, ready_at, started_at, now, slot_at, node_id, retry_of, parent_id, schedule_id, seq + n + 1, claim_seq,
            attempt, next, coalesce(overruled, why), pool, priority, retries, max_retries, rescues + burns_rescue::int, params_version, queue, tenant,
-           task, key, label, origin, actor, case when next = 13 then cancelled_by end, params, progress, result, coalesce(failure, error), meta
+           task, key, label, origin, actor, case when next = 13 then cancelled_by end, params,
+           case when n > 0  -- the last progress may be among the last records
+                then coalesce((select r.value->>2 from json_array_elements(held.records) with ordinality as r(value, ord)
+                               where r.value->>1 = '5' order by r.ord desc limit 1), progress) else progress end,
+           result, coalesce(failure, error), meta
     from held where next >= 10
 )
 select id, next as state from held

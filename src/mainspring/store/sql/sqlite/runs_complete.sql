@@ -12,13 +12,16 @@ insert into mainspring.history (
     state, pool, priority, retries, max_retries, rescues, params_version, queue, tenant, task, key, label, origin, actor, params, progress, result, meta)
 select id, created_at, run_at, ready_at, {NOW} - cast(ms * 1000 as integer), {NOW}, slot_at, node_id, retry_of, parent_id, schedule_id,
        seq + n + 1, claim_seq, run.attempt, 10, pool, priority, retries, max_retries, rescues, params_version, queue, tenant, run.task, key,
-       label, origin, actor, params, progress, done.result, meta
+       label, origin, actor, params,
+       case when n > 0  -- the last progress may be among the last records
+            then coalesce((select value->>2 from json_each(done.records) where value->>1 = 5 order by key desc limit 1), progress) else progress end,
+       done.result, meta
 from temp.done join mainspring.hot_runs run on run.rowid = done.row;
 
 insert into mainspring.events (run_id, seq, at, attempt, kind, data)
 select run.id, run.seq + record.key + 1, {NOW} - cast(record.value->>0 * 1000 as integer), run.attempt, record.value->>1, record.value->>2
 from temp.done join mainspring.hot_runs run on run.rowid = done.row join json_each(done.records) record
-where :has_records;
+where :has_records and done.n > 0;  -- a run that said nothing carries the JSON null, which json_each takes for one row
 
 insert into mainspring.attempts (run_id, number, claim_seq, end_seq, outcome, node_id, started_at, finished_at)
 select run.id, run.attempt, claim_seq, seq + n + 1, 10, node_id, {NOW} - cast(ms * 1000 as integer), {NOW}

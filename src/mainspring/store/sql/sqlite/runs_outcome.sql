@@ -2,8 +2,6 @@
 select id, state, attempt from mainspring.history
 where id in (select value from json_each(:ids)) and node_id = :node
 union
-select try.run_id, coalesce(run.state, past.state), try.number
-from mainspring.attempts try
-left join mainspring.hot_runs run on run.id = try.run_id
-left join mainspring.history past on past.id = try.run_id
-where try.run_id in (select value from json_each(:ids)) and try.node_id = :node
+select run_id, coalesce((select state from mainspring.hot_runs where id = run_id), (select state from mainspring.history where id = run_id)), number
+from mainspring.attempts
+where run_id in (select value from json_each(:ids)) and node_id = :node

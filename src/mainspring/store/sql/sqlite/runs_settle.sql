@@ -13,12 +13,12 @@ join mainspring.hot_runs run on run.id = given.value->>'id' and run.claim_id = g
 update temp.held
 set next = case when held.state >= 10 then held.state
                 when run.cancel_requested then 13
-                when run.deadline_at < max({NOW}, held.due) then 12
+                when run.deadline_at <= max({NOW}, held.due) then 12
                 when held.state = 1 then 1
                 when held.due > {NOW} then 2
                 else 3 end,
     overruled = case when held.state >= 10 then null when run.cancel_requested then 'requested'
-                     when run.deadline_at < max({NOW}, held.due) then 'deadline' end
+                     when run.deadline_at <= max({NOW}, held.due) then 'deadline' end
 from mainspring.hot_runs run where run.id = held.id;
 
 insert into mainspring.events (run_id, seq, at, attempt, kind, data)
@@ -45,7 +45,10 @@ insert into mainspring.history (
     cancelled_by, params, progress, result, error, meta)
 select run.id, created_at, run_at, ready_at, started_at, {NOW}, slot_at, node_id, retry_of, parent_id, schedule_id, seq + n + 1, claim_seq,
        attempt, next, coalesce(overruled, held.reason), pool, priority, retries, max_retries, rescues + burns_rescue, params_version, queue, tenant,
-       task, key, label, origin, actor, case when next = 13 then cancelled_by end, params, progress, held.result, coalesce(held.error, run.error), meta
+       task, key, label, origin, actor, case when next = 13 then cancelled_by end, params,
+       case when n > 0  -- the last progress may be among the last records
+            then coalesce((select value->>2 from json_each(held.records) where value->>1 = 5 order by key desc limit 1), progress) else progress end,
+       held.result, coalesce(held.error, run.error), meta
 from temp.held join mainspring.hot_runs run on run.id = held.id
 where next >= 10;
 
@@ -53,6 +56,8 @@ update mainspring.hot_runs as run
 set state = held.next, claim_id = null, node_id = null, attempt_until = null, seq = run.seq + held.n + 1, reason = held.reason,
     run_at = case when held.next = 2 then held.due else run.run_at end, ready_at = case when held.next = 3 then {NOW} end,
     retries = run.retries + held.burns_retry, rescues = run.rescues + held.burns_rescue,
+    progress = case when held.n > 0 then coalesce((select value->>2 from json_each(held.records) where value->>1 = 5 order by key desc limit 1),
+                                                  run.progress) else run.progress end,
     suspicion = coalesce(held.suspicion, run.suspicion), pool = case when held.suspicion >= 2 then 4 else run.pool end, error = coalesce(held.error, run.error)
 from temp.held where held.next < 10 and run.id = held.id;
 

@@ -1,0 +1,242 @@
+"""The demo: a worker, some work for it, and a view of what happens. `make run` starts it.
+
+On a terminal it goes on until Ctrl-C, with new work every few seconds. Elsewhere it does one round, prints what happens
+line by line, and ends with a summary. Everything is kept in one SQLite file under `examples/demo/.demo`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tasks
+from png import paint, write_png
+from server import PAGES, FlakyServer
+
+from mainspring import Event, EventKind, Mainspring, RunHandle, RunState
+
+EVERY = 12.0  # seconds between two rounds on a terminal
+CANCEL_AFTER = 2.0  # seconds that the run that takes too long is given
+SHOWN_RUNS, SHOWN_LINES = 22, 12
+LONGEST = 60.0  # seconds after which a round that does not end is given up
+
+
+@dataclass
+class Row:
+    """What the view knows about a run."""
+
+    id: str
+    task: str
+    began: float = field(default_factory=time.monotonic)
+    took: float | None = None
+    state: str = "pending"
+    attempt: int = 0
+    progress: dict[str, Any] = field(default_factory=dict)
+    said: str = ""
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began if self.took is None else self.took
+
+
+class View:
+    """Follows runs by their events, from the outside, as any other process could."""
+
+    def __init__(self, app: Mainspring, *, is_live: bool) -> None:
+        self._app, self._is_live = app, is_live
+        self.rows: dict[str, Row] = {}
+        self.lines: deque[str] = deque(maxlen=SHOWN_LINES)
+        self.counts: Counter[str] = Counter()
+        self._following: set[asyncio.Task[None]] = set()
+
+    def follow(self, handle: RunHandle[Any], task: str) -> None:
+        """Show a run from now on."""
+        self.rows[handle.id] = row = Row(handle.id, task)
+        following = asyncio.create_task(self._follow(handle, row))
+        self._following.add(following)
+        following.add_done_callback(self._following.discard)
+
+    async def all_ended(self) -> None:
+        """Wait until every run that is shown has ended, those that were begun by others included."""
+        while self._following:
+            await asyncio.wait(self._following)
+
+    def close(self) -> None:
+        """Follow no more."""
+        for each in self._following:
+            each.cancel()
+
+    async def _follow(self, handle: RunHandle[Any], row: Row) -> None:
+        async for event in handle.events():
+            self._take(row, event)
+        run = await handle.status()
+        row.state, row.took = str(run.state), time.monotonic() - row.began
+        self.counts[row.state] += 1
+        if run.state is RunState.COMPLETED and row.task == tasks.make_thumbnails.name:
+            for run_id in await handle.result():
+                self.follow(self._app.handle(await self._app.read_run(run_id)), tasks.thumbnail.name)
+        result = f": {run.result}" if run.result is not None else ""
+        self._say(row, f"{row.state} after {row.took:.1f} s, attempt {run.attempt}{result}")
+
+    def _take(self, row: Row, event: Event) -> None:
+        row.attempt = event.attempt or row.attempt
+        error = event.data.get("error") or {}
+        why = f"{error.get('type')}: {error.get('message')}" if error else event.data.get("reason") or ""
+        match event.kind:
+            case EventKind.STARTED:
+                row.state = "running"
+            case EventKind.PROGRESS:
+                row.progress = dict(event.data)
+            case EventKind.LOG:
+                level = event.data["level"]
+                self.counts["warnings"] += level == "warning"
+                self._say(row, f"{'! ' if level != 'info' else ''}{event.data['message']}")
+            case EventKind.RETRY_SCHEDULED:
+                row.state = "waiting"
+                self.counts["retries"] += 1
+                self._say(row, f"tried again soon: {why}")
+            case EventKind.LOST:
+                row.state = "waiting"
+                self.counts["crashes"] += 1
+                self._say(row, f"its process died ({why}), it comes back")
+            case EventKind.CANCEL_REQUESTED:
+                self._say(row, "asked to stop")
+            case EventKind.FAILED:
+                self._say(row, why)
+
+    def _say(self, row: Row, text: str) -> None:
+        line = f"{time.strftime('%H:%M:%S')}  {row.id[-8:]}  {row.task:<16}  {text[:120]}"
+        self.lines.append(line)
+        if not self._is_live:
+            print(line, flush=True)
+
+    def __rich__(self) -> Any:
+        from rich.console import Group
+        from rich.panel import Panel
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        colours = {"completed": "green", "running": "cyan", "failed": "red", "timeout": "red", "cancelled": "yellow", "waiting": "magenta"}
+        table = Table(box=None, expand=True, pad_edge=False)
+        for column, width in (("run", 8), ("task", 18), ("state", 10), ("try", 3), ("progress", 24), ("", None), ("s", 6)):
+            table.add_column(
+                column,
+                width=width,
+                ratio=None if width else 1,
+                no_wrap=True,
+                overflow="ellipsis",
+                justify="right" if column == "s" else "left",
+            )
+        for row in list(self.rows.values())[-SHOWN_RUNS:]:
+            total, current = row.progress.get("total"), row.progress.get("current", 0)
+            is_done = row.state == "completed"
+            bar = ProgressBar(total=total or 1, completed=(total or 1) if is_done else min(current, total) if total else 0, width=24)
+            state = Text(row.state, colours.get(row.state, ""))
+            message = Text("" if row.took is not None else str(row.progress.get("message") or ""))
+            table.add_row(row.id[-8:], row.task, state, str(row.attempt or ""), bar, message, f"{row.seconds:.1f}")
+        words = ", ".join(f"{count} {word}" for word, count in sorted(self.counts.items())) or "starting"
+        return Group(
+            Panel(table, title="Mainspring demo: runs", border_style="blue"),
+            Panel(Text("\n".join(self.lines)), title="what they say", border_style="blue"),
+            Text(f"{words}    Ctrl-C ends the demo", "bold"),
+        )
+
+
+async def enqueue_round(app: Mainspring, view: View, server: FlakyServer) -> None:
+    """Put one round of work into the store."""
+    label = f"demo-{os.getpid()}"
+    (tasks.WORKSHOP / "crashed").unlink(missing_ok=True)
+    paint_pictures(tasks.WORKSHOP / "pictures")
+    view.follow(await app.enqueue(tasks.import_customers.options(label=label)), tasks.import_customers.name)
+    for path in (*PAGES, "/no-such-page"):
+        handle = await app.enqueue(tasks.fetch.options(label=label), host=server.host, port=server.port, path=path)
+        view.follow(handle, tasks.fetch.name)
+    view.follow(await app.enqueue(tasks.find_primes.options(label=label)), tasks.find_primes.name)
+    view.follow(await app.enqueue(tasks.make_thumbnails.options(label=label), label=label), tasks.make_thumbnails.name)
+    view.follow(await app.enqueue(tasks.crash_once.options(label=label, priority="high")), tasks.crash_once.name)
+    slow = await app.enqueue(tasks.dawdle.options(label=label))
+    view.follow(slow, tasks.dawdle.name)
+    await asyncio.sleep(CANCEL_AFTER)
+    await slow.cancel("the demo has seen enough of it")
+
+
+def paint_pictures(folder: Path) -> None:
+    """Paint some pictures to work on, where there are none yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(6):
+        path = folder / f"rings-{number}.png"
+        if not path.exists():
+            write_png(path, paint(160, 120, number))
+
+
+def summary(view: View, seconds: float) -> str:
+    """Return what happened, in a few lines."""
+    by_task: dict[str, Counter[str]] = {}
+    for row in view.rows.values():
+        by_task.setdefault(row.task, Counter())[row.state] += 1
+    counts = view.counts
+    lines = [f"{name:<18} {', '.join(f'{n} {state}' for state, n in sorted(states.items()))}" for name, states in by_task.items()]
+    totals = f"{counts['completed']} completed, {counts['failed']} failed, {counts['cancelled']} cancelled"
+    troubles = f"{counts['retries']} retries, {counts['crashes']} crashes survived, {counts['warnings']} warnings"
+    lines += [
+        f"{len(view.rows)} runs in {seconds:.1f} s: {totals}; {troubles}",
+        f"look closer: cd {os.path.relpath(tasks.HERE)} && mainspring runs",
+    ]
+    return "\n".join(["", "Summary", *(f"  {line}" for line in lines)])
+
+
+async def demo(*, is_live: bool) -> None:
+    """Work, and show it."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    tasks.WORKSHOP.mkdir(parents=True, exist_ok=True)
+    app = Mainspring(f"sqlite:///{tasks.WORKSHOP / 'mainspring.db'}", discover=["tasks"])
+    began = time.monotonic()
+    async with FlakyServer() as server, app, app.worker(name="demo"):
+        view = View(app, is_live=is_live)
+        working = asyncio.create_task(for_ever(app, view, server) if is_live else one_round(app, view, server))
+        stopping = asyncio.create_task(stop.wait())
+        with live(view) if is_live else contextlib.nullcontext():
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        for each in (working, stopping):
+            each.cancel()
+        if working.done() and not working.cancelled():
+            working.result()
+        print(summary(view, time.monotonic() - began), flush=True)
+        view.close()
+
+
+async def one_round(app: Mainspring, view: View, server: FlakyServer) -> None:
+    """Do one round of work and see it end."""
+    async with asyncio.timeout(LONGEST):
+        await enqueue_round(app, view, server)
+        await view.all_ended()
+
+
+async def for_ever(app: Mainspring, view: View, server: FlakyServer) -> None:
+    """Do a round every few seconds."""
+    while True:
+        began = time.monotonic()
+        await one_round(app, view, server)
+        await asyncio.sleep(max(EVERY - (time.monotonic() - began), 1.0))
+
+
+def live(view: View) -> Any:
+    """Return the live view for a terminal."""
+    from rich.live import Live
+
+    return Live(view, refresh_per_second=6, screen=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(demo(is_live=sys.stdout.isatty()))

@@ -1,0 +1,62 @@
+"""``mainspring`` without arguments."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.faces.conftest import Cli
+
+
+@pytest.mark.scenario("U4", part="cli")
+def test_without_a_terminal_it_shows_how_it_is_used(cli: Cli) -> None:
+    process = cli.start()
+    assert process.end() == 2
+    assert "Usage: mainspring" in process.said
+    assert "enqueue" in process.said
+
+
+@pytest.mark.scenario("U4", part="cli")
+def test_on_a_terminal_it_asks_for_a_task_and_its_parameters(cli: Cli) -> None:
+    process = cli.start(terminal=True)
+    process.expect("Which task")
+    assert "Add numbers" in process.said
+    assert " old " not in process.said  # disabled
+    process.type("99\n")
+    process.expect("There is no such task.")
+    process.type("shapes\n")
+    process.expect("box, JSON object")
+    process.type("{\n")
+    process.expect("is no JSON")
+    process.type('{"width": 4}\n')
+    for asked, answer in (("colours", "red"), ("sizes", ""), ("mode", "stretch"), ("Choose one of fit, fill", "fill"), ("scale", "2"),
+                          ("dry run", "y"), ("note", ""), ("price", ""), ("level", "2")):  # fmt: skip
+        process.expect(asked)
+        process.type(answer + "\n")
+    assert process.end() == 0
+    assert '"width": 4' in process.said
+    (run,) = cli.objects("runs")
+    shown = cli.object("runs", "show", run["id"])
+    assert shown["params"] == {
+        "box": {"width": 4, "height": 1}, "colours": ["red"], "sizes": [1], "mode": "fill", "scale": 2.0, "dry_run": True,
+        "note": None, "price": "1.50", "level": 2,
+    }  # fmt: skip
+
+
+@pytest.mark.scenario("U4", part="cli")
+def test_the_picker_warns_of_danger_and_can_be_left(cli: Cli) -> None:
+    process = cli.start(terminal=True)
+    process.expect("Which task")
+    process.type("wipe\n")
+    process.expect("path")
+    process.type("\n")
+    process.expect("Everything in it is lost.")
+    process.type("n\n")
+    assert process.end() == 2
+    left = cli.start(terminal=True)
+    left.expect("Which task")
+    # Again and again, for readline looks for signals only while it waits; the last one may meet Python on its way out.
+    assert left.insist(signal.SIGINT) in (130, -signal.SIGINT)
+    assert "Traceback" not in left.said
+    assert cli("runs").stdout == ""

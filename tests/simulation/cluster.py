@@ -1,0 +1,533 @@
+"""Whole clusters on virtual time, hurt by a seed, and the laws that hold whatever happens.
+
+``simulate(scenario, seed)`` runs nodes, clients and faults in one event loop. Everything that is left to chance (latencies, crashes, the
+order of steps, ids, jitter) is drawn from the seed: the same seed gives the same history, line by line. A breach raises `Breach` with
+the command that replays it and the end of the history.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from mainspring import Context, Fail, Mainspring, Retry, Skip, Snooze, current_run, task
+from mainspring.core.errors import MainspringError, StoreUnavailable
+from mainspring.core.ids import short
+from mainspring.engine import loop as engine_loop
+from mainspring.store.database import Row
+from mainspring.testing.virtual import Place, PlaceDied, place
+from tests.fleet import Fleet, Node, Weather
+
+QUIET_WITHIN = 3600.0  # virtual seconds after the last fault within which every run must have ended
+TAIL = 60  # lines of history that a breach shows
+POINTS = (
+    "before_claim",
+    "after_claim_commit",
+    "child_before_call",
+    "child_after_call",
+    "before_finish",
+    "after_finish_commit",
+    "after_reap",
+)
+
+
+class Breach(AssertionError):
+    """A law did not hold."""
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What goes wrong, and how often. Rates are a minute of the whole cluster, parts of one where a call is meant."""
+
+    crashes: float = 0.0
+    crashes_at_points: float = 0.0  # part of the passes of a fault point
+    hosts: float = 0.5  # part of the crashes in which the host goes too, so that only the lease can tell
+    freezes: float = 0.0
+    cuts: float = 0.0
+    outages: float = 0.0  # of the database, for everybody
+    restarts: float = 0.0  # orderly: stop with a drain, and a fresh node
+    latency: float = 0.0
+    refused: float = 0.0
+    unanswered: float = 0.0
+    lost_hints: float = 0.0
+    stalls: float = 0.0
+    clock_steps: float = 0.0
+
+    @property
+    def can_part(self) -> bool:
+        """Whether a node may be cut off from its lease while its bodies go on; only then may two bodies of a run overlap."""
+        return bool(self.freezes or self.cuts or self.outages or self.clock_steps)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A workload on some nodes for a while."""
+
+    nodes: int = 3
+    runs: int = 40
+    seconds: float = 90.0
+    faults: Faults = Faults()
+    tasks: tuple[str, ...] = ("quick", "slow", "flaky", "talking", "parent", "snoozing", "skipping", "broken")
+    cancels: float = 0.1  # part of the runs that somebody asks to stop
+    keys: float = 0.1
+    unrepeatable: bool = True
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+# -- the workload -----------------------------------------------------------------------------------------------------
+
+
+@task(retry=Retry(retries=2, delay=1))
+async def quick(n: int) -> int:
+    with _body():
+        return n * 2
+
+
+@task(retry=Retry(retries=2, delay=1), timeout="3m")
+async def slow(n: int) -> int:
+    with _body():
+        await asyncio.sleep(n % 40)
+        return n * 2
+
+
+@task(retry=Retry(retries=2, delay=2, factor=2))
+async def flaky(ctx: Context, n: int) -> int:
+    with _body():
+        await asyncio.sleep(n % 10)
+        if ctx.attempt <= n % 4:
+            raise ValueError("not this time")
+        return n * 2
+
+
+@task(timeout="3m")
+async def talking(ctx: Context, n: int) -> int:
+    with _body():
+        for step in range(n % 20):
+            ctx.log(f"step {step}")
+            ctx.progress(step, n % 20)
+            await asyncio.sleep(0.5)
+        return n * 2
+
+
+@task
+async def parent(n: int) -> int:
+    with _body():
+        await _now[-1].app_here().enqueue(quick.options(key=f"child {n}"), n=n)
+        return n * 2
+
+
+@task
+async def snoozing(ctx: Context, n: int) -> int:
+    with _body():
+        if ctx.attempt == 1:
+            raise Snooze(n % 10 + 1)
+        return n * 2
+
+
+@task
+async def skipping(n: int) -> int:
+    with _body():
+        raise Skip("nothing to do")
+
+
+@task
+async def broken(n: int) -> int:
+    with _body():
+        raise Fail("never")
+
+
+@task(repeatable=False, timeout="2m", retry=Retry(retries=0))
+async def once(n: int) -> int:
+    with _body():
+        await asyncio.sleep(n % 15)
+        return n * 2
+
+
+TASKS = {each.name: each for each in (quick, slow, flaky, talking, parent, snoozing, skipping, broken, once)}
+_now: list[Simulation] = []
+
+
+@contextmanager
+def _body() -> Iterator[None]:
+    """Tell the simulation that a body runs. A killed node tells nothing of its end."""
+    context, simulation = current_run(), _now[-1]
+    assert context is not None
+    simulation.begun(context)
+    try:
+        yield
+    finally:
+        simulation.active.pop(context.claim_id, None)
+
+
+# -- the simulation ---------------------------------------------------------------------------------------------------
+
+
+class Simulation:
+    """One run of a scenario."""
+
+    def __init__(self, scenario: Scenario, seed: int) -> None:
+        self.scenario, self.seed = scenario, seed
+        self.chance = random.Random(seed)
+        engine_loop.chance.seed(self.chance.random())
+        self.fleet = Fleet(seed=seed)
+        self.fleet.on_write, self.fleet.on_fault = self._written, self._passed
+        self.history: list[str] = []
+        self.finals: dict[str, str] = {}
+        self.holders: dict[str, tuple[str, str]] = {}  # run: claim and node
+        self.attempts: dict[str, int] = defaultdict(int)
+        self.bodies: dict[str, list[tuple[float, str, str]]] = defaultdict(list)
+        self.active: dict[str, tuple[str, Place]] = {}  # claims whose bodies run: of which run, and where
+        self.acknowledged: dict[str, tuple[str, int]] = {}
+        self.born = 0
+        self.is_over = False
+        self.rescued = 0
+        self.breaches: list[Breach] = []  # kept, for the engine survives whatever is raised inside of it
+
+    # -- what is written down
+
+    def say(self, line: str) -> None:
+        self.history.append(f"{self.fleet.clock.monotonic():10.3f} {line}")
+
+    def app_here(self) -> Mainspring:
+        """Return the app of the node whose body asks."""
+        where = place.get()
+        assert where is not None
+        return next(node.app for node in self.fleet.nodes if node.place is where)
+
+    def begun(self, context: Context) -> None:
+        where = place.get()
+        assert where is not None
+        if not self.scenario.faults.can_part:
+            others = [at.name for run_id, at in self.active.values() if run_id == context.run_id and not at.is_dead]
+            self.require(not others, f"{context.run_id} begins at {where.name} while it runs at {others}")
+        self.active[context.claim_id] = (context.run_id, where)
+        self.bodies[context.run_id].append((self.fleet.clock.monotonic(), where.name, context.claim_id))
+        self.say(f"{where.name} begins {short(context.run_id)} attempt {context.attempt}")
+
+    def _written(self, node: str, query: str, values: dict[str, Any], rows: list[Row]) -> None:
+        if query in ("runs_claim", "runs_take"):
+            for row in rows:
+                self._claimed(node, row[0], values["claim"], row[3])
+        elif query in ("runs_complete", "runs_settle"):
+            claims = _claims_in(values["batch"])
+            for row in rows:
+                self._ended(node, query, row[0], claims[row[0]], 10 if query == "runs_complete" else row[1])
+            refused = claims.keys() - {row[0] for row in rows}
+            for run_id in sorted(refused):
+                self.say(f"{node} is refused {query} of {short(run_id)}")
+        elif query == "runs_stop":
+            for run_id, state, _ in rows:
+                if state != 4:
+                    self._final(node, run_id, values["final"])
+                self.say(f"{node} stops {short(run_id)} in state {state}")
+        elif query == "runs_append":
+            claims = _claims_in(values["batch"])
+            for row in rows:
+                self._holds(node, row[0], claims[row[0]], "append")
+        elif query == "nodes_reap" and rows:
+            self.say(f"{node} declares {len(rows)} dead")
+        elif rows and query in ("runs_add", "runs_promote", "runs_unblock", "nodes_stop"):
+            self.say(f"{node} {query} {len(rows)}")
+
+    def _claimed(self, node: str, run_id: str, claim: str, attempt: int) -> None:
+        self.say(f"{node} claims {short(run_id)} attempt {attempt}")
+        self.require(run_id not in self.finals, f"{run_id} was claimed after its end")
+        self.require(run_id not in self.holders, f"{run_id} was claimed while {self.holders.get(run_id)} held it")
+        self.require(attempt == self.attempts[run_id] + 1, f"{run_id} went from attempt {self.attempts[run_id]} to {attempt}")
+        self.attempts[run_id] = attempt
+        self.holders[run_id] = (claim, node)
+
+    def _holds(self, node: str, run_id: str, claim: str, what: str) -> None:
+        held = self.holders.get(run_id)
+        self.require(held is not None and held[0] == claim, f"{what} of {run_id} by {node} under {claim} was accepted, but {held} holds it")
+
+    def _ended(self, node: str, query: str, run_id: str, claim: str, state: int) -> None:
+        self._holds(node, run_id, claim, query)
+        del self.holders[run_id]
+        self.say(f"{node} {query} {short(run_id)} to {state}")
+        if state >= 10:
+            self._final(node, run_id, state)
+
+    def _final(self, node: str, run_id: str, state: int) -> None:
+        self.require(run_id not in self.finals, f"{run_id} ended twice: {self.finals.get(run_id)} and {state} by {node}")
+        self.finals[run_id] = f"{state} by {node}"
+
+    def require(self, holds: object, what: str) -> None:
+        if not holds:
+            tail = "\n".join(self.history[-TAIL:])
+            self.breaches.append(Breach(f"{what}\nreplay it with: make sim SEED={self.seed}\n{tail}"))
+            raise self.breaches[-1]
+
+    # -- what goes wrong
+
+    def _passed(self, point: str) -> None:
+        where = place.get()
+        if where is None or where.is_dead or self.is_over or point not in POINTS:
+            return
+        if self.chance.random() < self.scenario.faults.crashes_at_points:
+            node = next(node for node in self.fleet.nodes if node.place is where)
+            self._crash(node, f"at {point}")
+            raise PlaceDied(point)
+
+    def _crash(self, node: Node, why: str) -> None:
+        host_stays = self.chance.random() >= self.scenario.faults.hosts
+        self.say(f"{node.name} dies {why}{'' if host_stays else ', and its host'}")
+        node.crash(host_stays=host_stays)
+        asyncio.get_running_loop().call_later(self.chance.uniform(0.5, 10), self._replace, context=self.fleet.server)
+
+    def _replace(self) -> None:
+        if not self.is_over:
+            self._own(self._start_node())
+
+    def _own(self, work: Any) -> asyncio.Task[Any]:
+        """Begin something that belongs to no node, and whose errors are this simulation's."""
+        begun = self.fleet.loop.create_task(work, context=self.fleet.server.copy())
+        self.tasks.append(begun)
+        return begun
+
+    async def _start_node(self) -> None:
+        while True:
+            self.born += 1
+            name = f"node-{self.born}"
+            try:
+                node = await self.fleet.node(
+                    name, TASKS.values(), drives=True, host=name if self.born % 3 else "shared", **self.scenario.settings
+                )
+            except StoreUnavailable:
+                self.fleet.loop.kill(self.fleet.nodes[-1].place)
+                await asyncio.sleep(1)
+            else:
+                self.say(f"{node.name} lives as {short(node.id)}")
+                return
+
+    @property
+    def living(self) -> list[Node]:
+        return [node for node in self.fleet.nodes if node.lives]
+
+    async def _now_and_then(self, rate: float, hurt: Callable[[], Any]) -> None:
+        while rate and not self.is_over:
+            await asyncio.sleep(self.chance.expovariate(rate / 60))
+            if not self.is_over:
+                hurt()
+
+    def _any_crashes(self) -> None:
+        if self.living:
+            self._crash(self.chance.choice(self.living), "between two steps")
+
+    def _any_freezes(self) -> None:
+        if self.living:
+            node, seconds = self.chance.choice(self.living), self.chance.choice((1, 5, 20, 100, 200))
+            self.say(f"{node.name} freezes for {seconds} s")
+            node.freeze()
+            asyncio.get_running_loop().call_later(seconds, self._thaw, node)
+
+    def _thaw(self, node: Node) -> None:
+        if node.place.is_frozen and not node.place.is_dead:
+            self.say(f"{node.name} thaws")
+            node.thaw()
+
+    def _any_is_cut(self) -> None:
+        if self.living:
+            node, seconds = self.chance.choice(self.living), self.chance.choice((2, 15, 40, 90, 150))
+            self.say(f"{node.name} is cut off for {seconds} s")
+            node.line.is_cut = True
+            asyncio.get_running_loop().call_later(seconds, self._mend, [node])
+
+    def _database_goes(self) -> None:
+        seconds = self.chance.choice((3, 20, 70, 150))
+        self.say(f"the database is gone for {seconds} s")
+        for node in self.fleet.nodes:
+            node.line.is_cut = True
+        asyncio.get_running_loop().call_later(seconds, self._mend, list(self.fleet.nodes))
+
+    def _mend(self, nodes: Sequence[Node]) -> None:
+        for node in nodes:
+            node.line.is_cut = False
+        self.say(f"{len(nodes)} lines are whole again")
+
+    def _any_restarts(self) -> None:
+        if len(self.living) > 1:
+            node = self.chance.choice(self.living)
+            self.say(f"{node.name} is asked to stop")
+            node.is_leaving = True
+            self._own(self._restart(node))
+
+    async def _restart(self, node: Node) -> None:
+        stopping = node.spawn(node.runner.stop(self.chance.choice((0.0, 1.0, 25.0))))
+        while not stopping.done() and not node.place.is_dead:
+            await asyncio.wait([stopping], timeout=1)
+        if not node.place.is_dead:
+            await stopping
+            self.say(f"{node.name} has stopped")
+            self.fleet.loop.kill(node.place)
+        if not self.is_over:
+            await self._start_node()
+
+    def _clock_steps(self) -> None:
+        step = self.chance.uniform(-60, 60)
+        self.say(f"the store's clock steps by {step:.0f} s")
+        self.fleet.clock.step(step)
+
+    # -- the clients
+
+    async def _client(self, number: int, runs: int) -> None:
+        scenario, chance = self.scenario, self.chance
+        app = await self.fleet.client(TASKS.values(), f"client-{number}")
+        names = [*scenario.tasks, *(["once"] if scenario.unrepeatable else [])]
+        for _ in range(runs):
+            await asyncio.sleep(chance.expovariate(runs / scenario.seconds))
+            chosen, n = TASKS[chance.choice(names)], chance.randrange(1000)
+            bound = chosen.options(
+                priority=chance.choice(("critical", "medium", "background")),
+                delay=chance.choice((None, None, None, 0.5, 10)),
+                key=f"key {n % 5}" if chance.random() < scenario.keys else None,
+            )
+            try:
+                handle = await app.enqueue(bound, n=n)
+            except StoreUnavailable:
+                continue  # nobody was promised anything
+            if handle.is_new:
+                self.acknowledged[handle.id] = (chosen.name, n)
+            if chance.random() < scenario.cancels:
+                self._own(self._cancel(app, handle.id, chance.uniform(0, 20)))
+
+    async def _cancel(self, app: Mainspring, run_id: str, wait: float) -> None:
+        await asyncio.sleep(wait)
+        for _ in range(20):
+            try:
+                answer = await app.cancel(run_id)
+            except MainspringError:
+                await asyncio.sleep(1)
+            else:
+                self.say(f"somebody cancels {short(run_id)}: {answer}")
+                return
+
+    # -- all of it
+
+    async def run(self) -> None:
+        """Start, hurt, heal, wait, and check."""
+        self.tasks: list[asyncio.Task[Any]] = []
+        faults, scenario = self.scenario.faults, self.scenario
+        for _ in range(scenario.nodes):
+            await self._start_node()
+        self.fleet.weather.__dict__.update(vars(Weather(self.chance, faults.latency, faults.refused, faults.unanswered, faults.lost_hints, faults.stalls)))
+        hurts = [
+            (faults.crashes, self._any_crashes), (faults.freezes, self._any_freezes), (faults.cuts, self._any_is_cut),
+            (faults.outages, self._database_goes), (faults.restarts, self._any_restarts), (faults.clock_steps, self._clock_steps),
+        ]  # fmt: skip
+        clients = [self._own(self._client(number, scenario.runs // 2)) for number in range(2)]
+        for rate, hurt in hurts:
+            self._own(self._now_and_then(rate, hurt))
+        await asyncio.gather(*clients)
+        await self._heal()
+        await self._until_quiet()
+        await self._check()
+
+    async def _heal(self) -> None:
+        self.is_over = True
+        self.say("everything heals")
+        calm = Weather(self.chance)
+        self.fleet.weather.__dict__.update(vars(calm))
+        for node in self.fleet.nodes:
+            node.line.is_cut = False
+            self._thaw(node)
+        if not self.living:
+            await self._start_node()
+
+    async def _until_quiet(self) -> None:
+        end = self.fleet.clock.monotonic() + QUIET_WITHIN
+        while await self.fleet.rows("select 1 from mainspring.hot_runs limit 1"):
+            self._look_for_errors()
+            if self.fleet.clock.monotonic() > end:
+                left = await self.fleet.rows("select id, task, state, reason, node_id, attempt from mainspring.hot_runs")
+                self.require(False, f"{len(left)} runs never ended: {left[:5]}")
+            await asyncio.sleep(5)
+        await asyncio.sleep(10)
+        self._look_for_errors()
+
+    def _look_for_errors(self) -> None:
+        if self.breaches:
+            raise self.breaches[0]
+        self.require(not self.fleet.problems, f"errors that nobody took: {self.fleet.problems}")
+        for begun in self.tasks:
+            if begun.done() and not begun.cancelled() and (error := begun.exception()) is not None and not isinstance(error, PlaceDied):
+                raise error
+
+    # -- the laws
+
+    async def _check(self) -> None:
+        rows = await self.fleet.rows("select id, state from mainspring.history")
+        kept = {row["id"] for row in rows}
+        self.require(len(rows) == len(kept), "a run is in history twice")
+        self.require(kept == self.finals.keys(), f"what ended is not what is kept: {kept ^ self.finals.keys()}")
+        lost = self.acknowledged.keys() - kept
+        self.require(not lost, f"acknowledged runs are gone: {lost}")
+        running = await self.fleet.rows("select 1 from mainspring.hot_runs")
+        self.require(not running, "the hot table is not empty")
+        for run_id in sorted(kept):
+            await self._check_run(run_id)
+        for node in self.living:
+            self.require(node.worker.in_hand == 0, f"{node.name} still holds runs: {node.worker.runs_in_hand()}")
+            self.require(node.worker.recorder.is_idle, f"{node.name} still has something to write")
+        self.rescued = sum(node.runner.rescuer.rescued for node in self.fleet.nodes)
+
+    async def _check_run(self, run_id: str) -> None:
+        store = self.fleet.store
+        run = await store.runs.get(run_id)
+        events = await store.events.after(run_id)
+        while events and not events[-1].kind.is_final and (more := await store.events.after(run_id, events[-1].seq)):
+            events += more
+        kinds = [event.kind.value for event in events]
+        self.require([event.seq for event in events] == list(range(1, len(events) + 1)), f"{run_id} has gaps: {kinds}")
+        self.require(bool(events) and events[-1].kind.is_final, f"the last event of {run_id} is not its end: {kinds}")
+        self.require(sum(event.kind.is_final for event in events) == 1, f"{run_id} ends more than once: {kinds}")
+        self.require(run.seq == len(events), f"{run_id} counts {run.seq} events, but has {len(events)}")
+        tries = await store.runs.attempts(run_id)
+        if run.attempt:
+            numbers = [each.number for each in tries]
+            self.require(numbers == list(range(1, run.attempt + 1)), f"{run_id} has {run.attempt} attempts, but rows for {numbers}")
+        self.require(run.attempt == self.attempts[run_id], f"{run_id} was claimed {self.attempts[run_id]} times, but counts {run.attempt}")
+        self.require(run.retries <= run.max_retries, f"{run_id} was retried {run.retries} times")
+        self.require(run.rescues <= 3, f"{run_id} was rescued {run.rescues} times")
+        starts = self.bodies[run_id]
+        self.require(len(starts) <= run.attempt, f"{run_id} began {len(starts)} times in {run.attempt} attempts")
+        self.require(len({claim for _, _, claim in starts}) == len(starts), f"a claim of {run_id} began twice")
+        n = json.loads(run.params)["n"]
+        if run.state == "completed":
+            self.require(run.result == str(n * 2), f"{run_id} {run.task}({n}) gave {run.result}")
+            self.require(starts, f"{run_id} completed without a body")
+        if run.task == "once":
+            # A release before the body began is no repetition.
+            self.require(len(starts) <= 1, f"{run_id} must not be repeated, but began {len(starts)} times")
+        ends = {
+            "quick": {"completed"}, "slow": {"completed", "timeout"}, "talking": {"completed", "timeout"}, "parent": {"completed"},
+            "snoozing": {"completed"}, "skipping": {"skipped"}, "broken": {"failed"}, "flaky": {"completed", "failed"},
+            "once": {"completed", "failed", "timeout"},
+        }[run.task] | {"cancelled"}  # fmt: skip
+        lost_for_good = run.state == "failed" and run.reason == "lost" and run.rescues == 3
+        self.require(run.state in ends or lost_for_good, f"{run_id} {run.task}({n}) ended {run.state} ({run.reason}): {run.error}")
+
+
+def _claims_in(batch: str) -> dict[str, str]:
+    """Return the claims that a batch of writes names, by run; rows of it are objects or lists."""
+    rows = json.loads(batch)
+    return {row["id"]: row["claim"] for row in rows} if not rows or isinstance(rows[0], dict) else {row[0]: row[1] for row in rows}
+
+
+def simulate(scenario: Scenario, seed: int) -> Simulation:
+    """Run a scenario with a seed; raises `Breach`."""
+    simulation = Simulation(scenario, seed)
+    _now.append(simulation)
+    try:
+        simulation.fleet.loop.run_until_complete(simulation.run())
+    finally:
+        simulation.is_over = True
+        _now.pop()
+        simulation.fleet.close()
+    return simulation
