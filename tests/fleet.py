@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from unittest.mock import patch
 
 from mainspring import Mainspring, Task
 from mainspring.core import active
@@ -35,6 +36,7 @@ from mainspring.testing.virtual import Place, PlaceDied, VirtualLoop, place
 
 T = TypeVar("T")
 When = Literal["before", "after"]
+STALL = 20.0  # virtual seconds that a packet may be stuck at most
 PATIENCE = 5.0  # virtual seconds until a call to a database that does not answer gives up
 
 
@@ -47,6 +49,13 @@ class Weather:
     refused: float = 0.0  # calls that fail and are not carried out
     unanswered: float = 0.0  # calls that are carried out, and fail all the same
     lost_hints: float = 0.0
+    stalls: float = 0.0  # ways to or from the database that take very long
+
+    def way(self) -> float:
+        """Return how many seconds a call or its answer is under way now."""
+        if self.stalls and self.chance.random() < self.stalls:
+            return STALL * self.chance.random()
+        return self.latency * self.chance.random()
 
 
 class Line:
@@ -87,24 +96,30 @@ class Line:
         if weather.latency:
             # The server goes on with what it was told, whatever becomes of the node meanwhile.
             answer = await asyncio.shield(asyncio.get_running_loop().create_task(self._serve(call), context=self._fleet.server))
-            await asyncio.sleep(weather.latency * chance.random())
+            await asyncio.sleep(weather.way())
         else:
             answer = await call()
-        if self.is_cut or chance.random() < weather.unanswered:
+        if self._broke_meanwhile() or chance.random() < weather.unanswered:
             raise StoreUnavailable(f"the answer to {name} of {self._node} was lost")
         return answer
 
+    def _broke_meanwhile(self) -> bool:
+        return self.is_cut
+
     async def _serve(self, call: Callable[[], Awaitable[T]]) -> T:
-        await asyncio.sleep(self.weather.latency * self.weather.chance.random())
+        await asyncio.sleep(self.weather.way())
         return await call()
 
-    async def write(self, query: str, /, **values: Any) -> list[Row]:
+    async def write(self, query: str, /, *, behind: str | None = None, **values: Any) -> list[Row]:
         async def call() -> list[Row]:
             rows = await self._fleet.database.write(query, **values)
             self._fleet.on_write(self._node, query, values, rows)
             return rows
 
-        return await self._through(query, call)
+        rows = await self._through(query, call)
+        if behind is not None:
+            await self.notify(behind)
+        return rows
 
     async def read(self, query: str, /, **values: Any) -> list[Record]:
         return await self._through(query, lambda: self._fleet.database.read(query, **values))
@@ -175,6 +190,7 @@ class Node:
 
     async def start(self, *, drives: bool, host: str, queues: tuple[str, ...] = ()) -> None:
         """Make the runner and start it; with ``drives`` its loops run for ever."""
+
         async def begin() -> None:
             held = await self.app._opened()
             self._runner = held.runner = self.app._make_runner(held, claims=True, name=self.name, queues=queues)
@@ -232,14 +248,14 @@ class Node:
 
 
 class _Ids(IdMaker):
-    """Ids by the clock of the fleet."""
+    """Ids by the wall clock of one machine, which is wrong by up to two minutes: nothing may hang on it."""
 
-    def __init__(self, clock: ManualClock) -> None:
+    def __init__(self, clock: ManualClock, wrong_by: float) -> None:
         super().__init__()
-        self._clock = clock
+        self._clock, self._wrong_by = clock, round(wrong_by * 1000)
 
     def make(self, milliseconds: int, entropy: bytes | None = None) -> str:
-        return super().make(self._clock.microseconds() // 1000, entropy)
+        return super().make(self._clock.microseconds() // 1000 + self._wrong_by, entropy)
 
 
 class Fleet:
@@ -258,8 +274,12 @@ class Fleet:
         self.problems: list[str] = []
         self.on_write: Callable[[str, str, dict[str, Any], list[Row]], None] = lambda node, query, values, rows: None
         self.on_fault: Callable[[str], None] = lambda point: None
+        # Ids come from the seed, so lock files in a folder shared with other processes would collide.
+        self._own_folder = patch("mainspring.engine.runner.lock_folder", lambda beside: self.locks)
+        self._own_folder.start()
         chance = random.Random(seed or 0)
         seed_ids(chance.randbytes)
+        self._skews = random.Random(seed or 0)
         set_fault(lambda point: self.on_fault(point))
 
     def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -275,13 +295,20 @@ class Fleet:
         """Return an app with a line of its own to the store."""
         line = Line(self, name)
         app = Mainspring("sqlite://", tasks=tasks, isolation="inline", database=line, **settings)
-        app._ids = _Ids(self.clock)
+        app._ids = _Ids(self.clock, self._skews.uniform(-120, 120))
         active.retire(app)
         self.lines.append(line)
         return app, line
 
     async def node(
-        self, name: str, tasks: Iterable[Task[..., Any]] = (), *, drives: bool = False, host: str = "host", queues: tuple[str, ...] = (), **settings: Any
+        self,
+        name: str,
+        tasks: Iterable[Task[..., Any]] = (),
+        *,
+        drives: bool = False,
+        host: str = "host",
+        queues: tuple[str, ...] = (),
+        **settings: Any,
     ) -> Node:
         """Start a node."""
         await self.database.open()
@@ -328,6 +355,7 @@ class Fleet:
         finally:
             self.loop.close()
             set_fault(None)
+            self._own_folder.stop()
             seed_ids(None)
             let_output_go()
             for node in self.nodes:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mainspring.engine.pools import EnqueueReply, EnqueueRequest
     from mainspring.engine.runner import Health, Runner
     from mainspring.registry.registry import Registry
+    from mainspring.store.runs import Lane
     from mainspring.store.store import Store
 
 P = ParamSpec("P")
@@ -301,14 +302,18 @@ class Mainspring:
 
     async def _add(self, held: _Open, run: NewRun) -> Added:
         FAULT("before_enqueue")
+        lane = _lane(run)
+        hint = None if lane is None else held.bus.hint_to_ride(lane)
         try:
-            added = await held.store.runs.add(run)
+            added = await held.store.runs.add(run, hint)
             FAULT("after_enqueue_commit")
         except StoreUnavailable:
             # The commit may have happened and only its answer been lost: the same id asked again is never a second run.
             added = await held.store.runs.add_again(run)
             added = Added(added.id, added.is_new or added.id == run.id)
-        if added.is_new:
+        if added.is_new and hint is not None and lane is not None:
+            held.bus.on_hint(lane)  # other processes know already
+        elif added.is_new:
             self._hint(held, run)
         return added
 
@@ -317,10 +322,8 @@ class Mainspring:
         return [Added(added.id, added.is_new or added.id == run.id) for added, run in zip(again, runs, strict=True)]
 
     def _hint(self, held: _Open, run: NewRun) -> None:
-        from mainspring.store.runs import Lane
-
-        if run.delay is None and run.run_at is None:
-            held.bus.hint(Lane(run.queue, run.tenant, int(run.pool), int(run.priority)))
+        if (lane := _lane(run)) is not None:
+            held.bus.hint(lane)
         elif held.runner is not None:
             held.runner.due_soon()
 
@@ -563,3 +566,10 @@ class Blocking:
 
 async def _awaited(work: Awaitable[R]) -> R:
     return await work
+
+
+def _lane(run: NewRun) -> Lane | None:
+    """Return the lane that a run makes longer now, or None where it waits for a time."""
+    from mainspring.store.runs import Lane
+
+    return Lane(run.queue, run.tenant, int(run.pool), int(run.priority)) if run.delay is None and run.run_at is None else None

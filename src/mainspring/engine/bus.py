@@ -154,6 +154,14 @@ class Bus:
         if not lanes:
             self.on_hint(None)
 
+    def hint_to_ride(self, lane: Lane) -> str | None:
+        """Return a hint that may travel right behind a commit, or None where another was sent just now: then `hint` gathers it."""
+        loop = asyncio.get_running_loop()
+        if self._hint_timer is not None or loop.time() - self._hinted_at < (CALM_HINTS if self._in_a_row > BUSY_HINTS else FASTEST_HINTS):
+            return None
+        self._in_a_row, self._hinted_at = 0, loop.time()
+        return _payload([lane])
+
     def hint(self, lane: Lane, *, is_local: bool = True) -> None:
         """Say that a lane grew: to this process's worker at once, to others gathered and in a moment."""
         if is_local:
@@ -170,7 +178,7 @@ class Bus:
         loop = asyncio.get_running_loop()
         self._hint_timer, self._hinted_at = None, loop.time()
         lanes, self._hints = self._hints, set()
-        payload = json.dumps([[lane.queue, lane.tenant, lane.pool, lane.priority] for lane in list(lanes)[:20]])
+        payload = _payload(list(lanes)[:20])
         task = loop.create_task(self._send(payload))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
@@ -188,3 +196,7 @@ class Bus:
             self._send_soon()
         for task in list(self._sending):
             await task
+
+
+def _payload(lanes: Sequence[Lane]) -> str:
+    return json.dumps([[lane.queue, lane.tenant, lane.pool, lane.priority] for lane in lanes])

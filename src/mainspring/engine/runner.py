@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -89,7 +90,9 @@ class Runner:
                 for safety in (loop for loop in self.loops() if loop.name in SAFETY):  # where one cannot do a round, the node does not start
                     await safety.tick()
         except BaseException:
-            await self.heartbeat.stop()
+            await asyncio.gather(*(pool.stop(0.0) for pool in self.pools.values()), return_exceptions=True)
+            with contextlib.suppress(StoreError):  # what went wrong first is what is told
+                await self.heartbeat.stop()
             raise
         for loop in self.loops():
             driver = Driver(loop)

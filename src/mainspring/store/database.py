@@ -29,8 +29,8 @@ class Database(Protocol):
     async def close(self) -> None:
         """Let everything go."""
 
-    async def write(self, query: str, /, **values: Any) -> list[Row]:
-        """Run a named query that may change rows, and return what it answers."""
+    async def write(self, query: str, /, *, behind: str | None = None, **values: Any) -> list[Row]:
+        """Run a named query that may change rows, and return what it answers. ``behind`` is a hint that follows the commit at once."""
 
     async def read(self, query: str, /, **values: Any) -> list[Record]:
         """Run a named query that changes nothing."""

@@ -29,7 +29,8 @@ async def add_on(store: Store, run: NewRun, connection: object) -> Added:
     query = store.database.query(name)
     if isinstance(connection, sqlite3.Connection):
         _same(store, "sqlite", connection)
-        rows = _on_sqlite(connection, query.statements, {**values, "now": store.database.to_time(await store.database.now())})
+        statements = query.statements if name == "runs_add_one" else (*store.database.query("temp_held").statements, *query.statements)
+        rows = _on_sqlite(connection, statements, {**values, "now": store.database.to_time(await store.database.now())})
     elif type(connection).__module__.split(".")[0] in ("psycopg", "psycopg_pool"):
         _same(store, "postgres", connection)
         rows = await _on_psycopg(connection, query.statements[0], values)

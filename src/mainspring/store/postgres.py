@@ -28,6 +28,7 @@ from mainspring.store.wire import Wires, read_as_text
 
 OLDEST = 150000
 CHANNEL = "mainspring"
+NOTIFY = "select pg_notify($1, $2)"
 CALL_SECONDS = 15.0  # by our own clock, on every call: a server that vanished without a word must not hang the engine
 _SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
@@ -98,19 +99,20 @@ class PostgresDatabase:
             found = self._queries[name] = load("postgres", name, prefix=f"{self.schema}.", now=self._now, clock=self._clock)
         return found
 
-    async def write(self, query: str, /, **values: Any) -> list[Row]:
-        return (await self._run(self.query(query), values))[0]
+    async def write(self, query: str, /, *, behind: str | None = None, **values: Any) -> list[Row]:
+        return (await self._run(self.query(query), values, behind))[0]
 
     async def read(self, query: str, /, **values: Any) -> list[Record]:
         rows, columns = await self._run(self.query(query), values)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
-    async def _run(self, query: Query, values: Mapping[str, Any]) -> tuple[list[Row], list[str]]:
+    async def _run(self, query: Query, values: Mapping[str, Any], behind: str | None = None) -> tuple[list[Row], list[str]]:
         with _translated(self.url):
             opened = self._opened()
             wires = self._beats if query.name == "nodes_beat" and self._beats is not None else opened
             async with asyncio.timeout(CALL_SECONDS), wires.one() as wire:
-                return await wire.run(query.numbered, [values[name] for name in query.parameters])
+                hint = None if behind is None else (NOTIFY, (f"{CHANNEL}_{self.schema}", behind))
+                return await wire.run(query.numbered, [values[name] for name in query.parameters], hint)
 
     async def execute(self, text: str) -> list[Record]:
         filled = render("postgres", text, prefix=f"{self.schema}.", now=self._now, clock=self._clock)
@@ -146,7 +148,7 @@ class PostgresDatabase:
     async def notify(self, payload: str) -> None:
         with _translated(self.url):
             async with asyncio.timeout(CALL_SECONDS), self._opened().one() as wire:
-                await wire.run("select pg_notify($1, $2)", (f"{CHANNEL}_{self.schema}", payload))
+                await wire.run(NOTIFY, (f"{CHANNEL}_{self.schema}", payload))
 
     async def listen(self, hear: Callable[[str], None]) -> None:
         self._listening = asyncio.get_running_loop().create_task(self._listen_for_ever(hear), name="mainspring-listen")

@@ -109,13 +109,20 @@ class RunStore:
 
     def __init__(self, database: Database, shard: int = 0) -> None:
         self._database, self._shard = database, shard
-        self._add = GroupCommit(self._add_batch, most=CHUNK)
+        self._add = GroupCommit(self._add_hinted, most=CHUNK)
 
     # -- adding
 
-    async def add(self, run: NewRun) -> Added:
-        """Add one run; concurrent callers share a commit. Answers the run that won where key or id was taken."""
-        return await self._add(run)
+    async def add(self, run: NewRun, hint: str | None = None) -> Added:
+        """Add one run; concurrent callers share a commit. Answers the run that won where key or id was taken.
+
+        ``hint`` is sent to other processes right behind the commit.
+        """
+        return await self._add((run, hint))
+
+    async def _add_hinted(self, items: Sequence[tuple[NewRun, str | None]]) -> list[Added]:
+        hint = next((hint for _, hint in items if hint is not None), None)
+        return await self._add_batch([run for run, _ in items], hint)
 
     async def add_many(self, runs: Sequence[NewRun]) -> list[Added]:
         """Add runs in the order given, one round trip per thousand; each is answered for itself."""
@@ -148,17 +155,22 @@ class RunStore:
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    async def _add_batch(self, runs: Sequence[NewRun]) -> list[Added]:
+    async def _add_batch(self, runs: Sequence[NewRun], hint: str | None = None) -> list[Added]:
         try:
             if len(runs) > 1 and _shape(runs[0]) is not None and all(_shape(run) == _shape(runs[0]) for run in runs):
                 await self.add_alike(runs[0], [(run.id, run.params) for run in runs])
+                if hint is not None:
+                    await self._database.notify(hint)
                 return [Added(run.id, True) for run in runs]
             if len(runs) == 1 and runs[0].key is None and runs[0].retry_of is None:
-                await self._database.write("runs_add_one", **self.one_values(runs[0]))
+                await self._database.write("runs_add_one", behind=hint, **self.one_values(runs[0]))
                 return [Added(runs[0].id, True)]
         except Conflict:  # an id is there: an earlier try of this call was committed
             return await self._add_together(runs, is_repeated=True)
-        return await self._add_together(runs, is_repeated=False)
+        added = await self._add_together(runs, is_repeated=False)
+        if hint is not None:
+            await self._database.notify(hint)
+        return added
 
     async def add_again(self, run: NewRun) -> Added:
         """Add a run whose first try may or may not have been committed.

@@ -204,7 +204,13 @@ class SqliteDatabase:
             found = self._queries[name] = load("sqlite", name, prefix="mainspring_", now=":now", clock=":now")
         return found
 
-    async def write(self, query: str, /, **values: Any) -> list[Row]:
+    async def write(self, query: str, /, *, behind: str | None = None, **values: Any) -> list[Row]:
+        rows = await self._write(query, values)
+        if behind is not None:
+            await self.notify(behind)
+        return rows
+
+    async def _write(self, query: str, values: Mapping[str, Any]) -> list[Row]:
         if self._writer is None:
             return self._run_here(self.query(query), values)
         self._opened()
@@ -237,6 +243,7 @@ class SqliteDatabase:
         def perform() -> list[Record]:
             connection, records = self._opened(), []
             with self._guarded(), self._turn():
+                self._wait_at_most(BUSY_MILLISECONDS)
                 connection.execute("begin immediate")
                 try:
                     for statement in statements:
@@ -300,12 +307,12 @@ class SqliteDatabase:
         connection.execute("begin immediate")
         try:
             rows = _run(connection, query, {**values, "now": self._clock()})
+            done = time.perf_counter()
+            connection.execute("commit")
         except BaseException:
-            if connection.in_transaction:
+            if connection.in_transaction:  # a commit that failed leaves it open too
                 connection.execute("rollback")
             raise
-        done = time.perf_counter()
-        connection.execute("commit")
         self._seconds[query.name] = done - began
         self._committed_in(time.perf_counter() - done)
         return rows

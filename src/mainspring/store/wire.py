@@ -54,21 +54,67 @@ class Wire:
         await connection.execute(f"select {pairs}".encode())
         return cls(connection)
 
-    async def run(self, statement: str, values: Sequence[Any]) -> tuple[list[Row], list[str]]:
-        """Run a statement with ``$n`` slots; answers rows and the names of their columns."""
+    async def run(
+        self, statement: str, values: Sequence[Any], behind: tuple[str, Sequence[Any]] | None = None
+    ) -> tuple[list[Row], list[str]]:
+        """Run a statement with ``$n`` slots; answers rows and the names of their columns.
+
+        ``behind`` is another statement that follows the first one's commit in the same round trip; its answer is dropped.
+        """
+        name, encoded = await self._prepare(statement), [_encoded(value) for value in values]
+        if behind is None:
+            self._pg.send_query_prepared(name, encoded)
+            result = self._checked(await self._answer())
+        else:
+            second, follows = await self._prepare(behind[0]), [_encoded(value) for value in behind[1]]
+            self._pg.enter_pipeline_mode()
+            for each, with_values in ((name, encoded), (second, follows)):
+                self._pg.send_query_prepared(each, with_values)
+                self._pg.pipeline_sync()  # a commit of its own
+            answers = await self._answers(2)
+            self._pg.exit_pipeline_mode()
+            result = self._checked(answers[0])
+        if result.nfields == 0:
+            return [], []
+        self._reader.set_pgresult(result)
+        rows = self._reader.load_rows(0, result.ntuples, tuple)
+        return rows, [(result.fname(column) or b"").decode() for column in range(result.nfields)]
+
+    async def _prepare(self, statement: str) -> bytes:
         name = self._prepared.get(statement)
         if name is None:
             name = f"ms{len(self._prepared)}".encode()
             self._pg.send_prepare(name, statement.encode())
             self._checked(await self._answer())
             self._prepared[statement] = name
-        self._pg.send_query_prepared(name, [_encoded(value) for value in values])
-        result = self._checked(await self._answer())
-        if result.nfields == 0:
-            return [], []
-        self._reader.set_pgresult(result)
-        rows = self._reader.load_rows(0, result.ntuples, tuple)
-        return rows, [(result.fname(column) or b"").decode() for column in range(result.nfields)]
+        return name
+
+    async def _answers(self, n: int) -> list[pq.abc.PGresult]:
+        """Return the answers of ``n`` statements of a pipeline, each of which ends with a synchronisation."""
+        answers: list[pq.abc.PGresult] = []
+        synced = 0
+        try:
+            if self._pg.flush():
+                self._loop.add_writer(self._socket, self._writable)
+            while synced < n:
+                while self._pg.is_busy():
+                    self._waiting = self._loop.create_future()
+                    await self._waiting
+                answer = self._pg.get_result()
+                if answer is None:
+                    if self._pg.status != pq.ConnStatus.OK:  # or this would turn round for ever
+                        raise errors.OperationalError("the connection is gone")
+                    continue  # between two statements
+                if answer.status == pq.ExecStatus.PIPELINE_SYNC:
+                    synced += 1
+                else:
+                    answers.append(answer)
+        except BaseException:
+            self.is_broken = True
+            raise
+        finally:
+            self._waiting = None
+        return answers
 
     async def _answer(self) -> pq.abc.PGresult:
         result = None
