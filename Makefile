@@ -45,7 +45,7 @@ chaos: $(READY)  ## Hurt real processes: kill -9, SIGSTOP, database restarts (mi
 bench: $(BENCH_READY)  ## Measure Mainspring beside its peers and write a report (minutes)
 	$(BENCH_VENV)/bin/python -m benchmarks $(BENCH_ARGS)
 
-lock:  ## Resolve requirements/*.txt anew, newest versions, with hashes
+lock: $(READY)  ## Resolve requirements/*.txt anew, newest versions, with hashes
 	sh tools/lock.sh
 
 reference: $(READY)  ## Write docs/reference from the code
