@@ -205,8 +205,13 @@ class Node:
         return self.fleet.loop.create_task(work, context=self.context)
 
     async def do(self, work: Any) -> Any:
-        """Do something inside this node."""
-        return await self.spawn(work)
+        """Do something inside this node; raises `PlaceDied` where the node does not live to see the end of it."""
+        doing = self.spawn(work)
+        while not doing.done():
+            await asyncio.wait([doing], timeout=1.0)
+            if self.place.is_dead and not doing.done():
+                raise PlaceDied(self.name)
+        return await doing
 
     async def tick(self, *names: str) -> list[float]:
         """Tick loops by hand, in the order given, each until it wants to rest and what follows from it has happened."""

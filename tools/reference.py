@@ -22,7 +22,8 @@ def states() -> str:
     reasons = ", ".join(f"`{reason}`" for reason in Reason)
     outcomes = ", ".join(f"`{outcome}`" for outcome in AttemptOutcome)
     return (
-        f"# States of a run\n\n{NOTE}`pending` is ready now, scheduled for later, or waiting for a retry. Final states absorb: {final}.\n\n"
+        f"# States of a run\n\n{NOTE}`pending` is ready now, scheduled for later, or waiting for a retry. "
+        f"Final states absorb: {final}.\n\n"
         f"```mermaid\n{draw()}\n```\n\n| from | trigger | to |\n|---|---|---|\n{rows}\n\n"
         f"Reasons that stand beside a state: {reasons}.\n\nOutcomes of an attempt: {outcomes}.\n"
     )
@@ -36,8 +37,8 @@ def settings() -> str:
         for each in SETTINGS
     )
     return (
-        f"# Settings\n\n{NOTE}Precedence: defaults < `mainspring.toml` or `[tool.mainspring]` in `pyproject.toml` < environment < arguments of "
-        "`Mainspring(…)`.\n`mainspring doctor` shows each value with its source. Durations are written `90s`, `5m`, `1h 30m`; "
+        f"# Settings\n\n{NOTE}Precedence: defaults < `mainspring.toml` or `[tool.mainspring]` in `pyproject.toml` < environment < arguments "
+        "of `Mainspring(…)`.\n`mainspring doctor` shows each value with its source. Durations are written `90s`, `5m`, `1h 30m`; "
         "a bare `TASK_DEFAULT_TIMEOUT` is milliseconds.\n\n"
         f"| environment | file and argument | default | what it is |\n|---|---|---|---|\n{rows}\n"
     )
@@ -64,8 +65,8 @@ def events() -> str:
     """Return the page about events."""
     rows = "\n".join(f"| `{kind}` | {'yes' if kind.is_final else ''} |" for kind in EventKind)
     return (
-        f"# Events of a run\n\n{NOTE}Numbers are gapless from 1 within a run. Queued, claimed, started and the end are columns of the run and "
-        f"merged in when somebody reads.\n\n| kind | final |\n|---|---|\n{rows}\n"
+        f"# Events of a run\n\n{NOTE}Numbers are gapless from 1 within a run. Queued, claimed, started and the end are columns of the "
+        f"run and merged in when somebody reads.\n\n| kind | final |\n|---|---|\n{rows}\n"
     )
 
 

@@ -60,7 +60,8 @@ class Mainspring:
 
     ``url`` names the store: ``sqlite:///mainspring.db``, ``postgresql://…``, ``sqlite://`` for one in memory; it and every other setting
     may come from the environment or ``mainspring.toml`` instead. ``discover`` names packages whose ``task.py``, ``tasks.py`` and
-    ``*_tasks.py`` are imported when the app is first used; ``tasks`` are added to them. ``isolation`` is where bodies run unless their task says otherwise.
+    ``*_tasks.py`` are imported when the app is first used; ``tasks`` are added to them. ``isolation`` is where bodies run
+    unless their task says otherwise.
     ``on_child_start`` names functions (``module:function``) that every executor child calls first.
 
     It opens itself when first used; ``async with app`` closes it as well.

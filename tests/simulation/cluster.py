@@ -184,6 +184,7 @@ class Simulation:
         self.bodies: dict[str, list[tuple[float, str, str]]] = defaultdict(list)
         self.active: dict[str, tuple[str, Place]] = {}  # claims whose bodies run: of which run, and where
         self.acknowledged: dict[str, tuple[str, int]] = {}
+        self.ready_at: dict[str, float] = {}  # acknowledged runs that may begin at once
         self.born = 0
         self.is_over = False
         self.rescued = 0
@@ -300,11 +301,18 @@ class Simulation:
                     name, TASKS.values(), drives=True, host=name if self.born % 3 else "shared", **self.scenario.settings
                 )
             except StoreUnavailable:
-                self.fleet.loop.kill(self.fleet.nodes[-1].place)
+                self.fleet.loop.kill(next(node.place for node in self.fleet.nodes if node.name == name))
                 await asyncio.sleep(1)
+            except PlaceDied:
+                return  # it did not live to see its first round; another takes its place
             else:
                 self.say(f"{node.name} lives as {short(node.id)}")
                 return
+
+    @property
+    def waits(self) -> list[float]:
+        """How long runs that could begin at once have waited for their first body, the longest last."""
+        return sorted(self.bodies[run_id][0][0] - at for run_id, at in self.ready_at.items() if run_id in self.bodies)
 
     @property
     def living(self) -> list[Node]:
@@ -394,6 +402,8 @@ class Simulation:
                 continue  # nobody was promised anything
             if handle.is_new:
                 self.acknowledged[handle.id] = (chosen.name, n)
+                if bound.call.delay is None:
+                    self.ready_at[handle.id] = self.fleet.clock.monotonic()
             if chance.random() < scenario.cancels:
                 self._own(self._cancel(app, handle.id, chance.uniform(0, 20)))
 
@@ -416,7 +426,9 @@ class Simulation:
         faults, scenario = self.scenario.faults, self.scenario
         for _ in range(scenario.nodes):
             await self._start_node()
-        self.fleet.weather.__dict__.update(vars(Weather(self.chance, faults.latency, faults.refused, faults.unanswered, faults.lost_hints, faults.stalls)))
+        self.fleet.weather.__dict__.update(
+            vars(Weather(self.chance, faults.latency, faults.refused, faults.unanswered, faults.lost_hints, faults.stalls))
+        )
         hurts = [
             (faults.crashes, self._any_crashes), (faults.freezes, self._any_freezes), (faults.cuts, self._any_is_cut),
             (faults.outages, self._database_goes), (faults.restarts, self._any_restarts), (faults.clock_steps, self._clock_steps),

@@ -68,7 +68,7 @@ class Recorder:
         self._spoken: dict[str, _Spoken] = {}
         self._appending: dict[str, list[_Finish]] = {}  # runs whose records are under way, with the finish that waits for them
         self._n_records = 0
-        self._in_flight = 0
+        self._in_flight: list[_Finish] = []
         self._finish_task: asyncio.Task[None] | None = None
         self._append_task: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
@@ -79,7 +79,7 @@ class Recorder:
     @property
     def backlog(self) -> int:
         """How many finishes are not written yet."""
-        return len(self._finishes) + self._in_flight + len(self._appending)
+        return len(self._finishes) + len(self._in_flight) + len(self._appending)
 
     @property
     def is_full(self) -> bool:
@@ -93,7 +93,7 @@ class Recorder:
 
     def knows(self, run_id: str) -> bool:
         """Tell whether a finish of this run is still to be written."""
-        return any(each.run.id == run_id for each in self._finishes) or self._in_flight > 0 or run_id in self._appending
+        return any(each.run.id == run_id for batch in (self._finishes, self._in_flight) for each in batch) or run_id in self._appending
 
     # -- taking
 
@@ -150,14 +150,14 @@ class Recorder:
             await asyncio.sleep(0)  # let what ends in this round of the event loop come along
             while self._finishes:
                 batch, self._finishes = self._finishes[:MOST], self._finishes[MOST:]
-                self._in_flight = len(batch)
+                self._in_flight = batch
                 FAULT("before_finish")
                 await self._insist(batch, self._write_finishes, self._refuse_finish, "results")
                 FAULT("after_finish_commit")
-                self._in_flight = 0
+                self._in_flight = []
         finally:
             self._finish_task = None
-            self._in_flight = 0
+            self._in_flight = []
             self._settle_idle()
 
     async def _write_finishes(self, batch: list[_Finish]) -> None:
@@ -227,7 +227,7 @@ class Recorder:
         """Write until the store takes it: a run's outcome outlives an outage.
 
         A write whose answer was lost is repeated: a finish is refused by the fence then; a log line may stand there twice, which is better
-        than not at all. What the store refuses for its content is looked for by halves, so that one run's oddity does not hold up the others.
+        than not at all. What the store refuses for its content is looked for by halves: one run's oddity holds up nobody else.
         """
         tries = 0
         while True:
@@ -259,7 +259,7 @@ class Recorder:
         plain = _Finish(finish.run, finish.ran_ms, [], None, decision)
         try:
             await self._write_finishes([plain])
-        except Exception:
+        except Exception:  # noqa: BLE001 - the last resort of the recorder, which must go on
             log.exception("the run %s cannot be ended at all: a rescuer takes it when its time is over", finish.run.id)
 
     async def _refuse_records(self, spoken: _Spoken, error: Exception) -> None:
@@ -268,7 +268,7 @@ class Recorder:
         gap = _Spoken(spoken.run, [], spoken.dropped + len(spoken.records))
         try:
             await self._write_records([gap])
-        except Exception:
+        except Exception:  # noqa: BLE001 - as above
             log.exception("not even the gap in the log of the run %s can be written", spoken.run.id)
 
     def _lost(self, runs: list[ClaimedRun]) -> None:

@@ -87,7 +87,7 @@ class Runner:
         try:
             await asyncio.gather(*(pool.start() for pool in self.pools.values()))
             if drives:
-                for safety in (loop for loop in self.loops() if loop.name in SAFETY):  # where one cannot do a round, the node does not start
+                for safety in (loop for loop in self.loops() if loop.name in SAFETY):  # one that cannot: no node
                     await safety.tick()
         except BaseException:
             await asyncio.gather(*(pool.stop(0.0) for pool in self.pools.values()), return_exceptions=True)
@@ -155,7 +155,7 @@ class Runner:
             driver.wake.set()
 
     async def stop(self, drain: float) -> None:
-        """Stop: quiet, let bodies finish for up to ``drain`` seconds, ask them to stop, then force; everything unfinished goes back unburnt.
+        """Stop: quiet, drain for up to ``drain`` seconds, ask bodies to stop, then force; everything unfinished goes back unburnt.
 
         Beats go on until the last write. Cancelling this coroutine is the second signal: what is in hand is given back as far as it goes.
         """
@@ -190,7 +190,6 @@ class Runner:
                 log.warning("the node could not say good-bye: %s", error)
             self._bus.on_hint = lambda lane: None
             self.stopped.set()
-
 
     async def _give_back_now(self) -> None:
         """Force every body to end and give its run back, unburnt, as far as a few seconds go."""

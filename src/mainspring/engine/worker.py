@@ -33,6 +33,7 @@ WARM = 0.01  # seconds until the next look at a lane that gave something, but no
 AUDIT_EVERY = 30.0
 UNKNOWN_DELAY = timedelta(seconds=5)
 QUARANTINE_DELAY = timedelta(seconds=1)
+WARY = 5.0  # seconds after the last suspect of a node's death during which solo runs are claimed one by one
 STOP_GRACE = timedelta(seconds=30)  # past timeout plus this, a rescuer takes a run even from a node that breathes
 
 _POOL_OF: Mapping[PoolKind, PoolName] = {
@@ -93,7 +94,9 @@ class Worker:
         self._uncertain: list[str] = []  # claims whose answer was lost
         self._known_elsewhere: tuple[float, frozenset[str]] = (float("-inf"), frozenset())
         self._audit_at = clock() + AUDIT_EVERY
-        self._suspected: set[str] = set()
+        self._suspected: set[str] = set()  # runs in hand that may have killed their nodes
+        self._wary_until = float("-inf")  # there are more of them in the solo lanes, as far as we know
+        self._solo_at = float("-inf")
         self._leaving: set[str] = set()  # runs that this node lost, and whose bodies here have not ended yet
         self._is_hungry = False  # there may be more than was claimed: a slot that frees is worth a look
         self._empty = asyncio.Event()
@@ -104,7 +107,9 @@ class Worker:
 
     def equip(self, pools: Mapping[PoolName, Pool]) -> None:
         """Give the worker its pools, before the first round."""
-        self._crews = {name: _Crew(pool, _kinds(name, set(pools), self._isolation), measured_at=self._clock()) for name, pool in pools.items()}
+        self._crews = {
+            name: _Crew(pool, _kinds(name, set(pools), self._isolation), measured_at=self._clock()) for name, pool in pools.items()
+        }  # fmt: skip
 
     @property
     def in_hand(self) -> int:
@@ -173,7 +178,22 @@ class Worker:
             n = capacity - crew.pool.holding
             if n > 0 and (not ahead or n * 4 >= capacity):
                 room[name] = min(n, MOST_CLAIMED)
+        if now < self._wary_until and "solo" in room:
+            self._be_wary(room, now)
         return room
+
+    def _be_wary(self, room: dict[PoolName, int], now: float) -> None:
+        """Claim suspects of a node's death one by one: of a batch all but one would be given back, again and again."""
+        if self._has_suspect() and now < self._solo_at:
+            del room["solo"]
+        else:
+            room["solo"] = 1
+            self._solo_at = now + QUARANTINE_DELAY.total_seconds()
+
+    def _has_suspect(self) -> bool:
+        """Tell whether a suspect is here: until its end is written, the store would take it for lost together with this node."""
+        self._suspected = {each for each in self._suspected if each in self._in_hand or self.recorder.knows(each)}
+        return bool(self._suspected)
 
     def _prefetch(self, crew: _Crew, now: float) -> int:
         """Return how many runs beyond the slots are worth holding: none until every task in the pool has proved short."""
@@ -219,7 +239,8 @@ class Worker:
                 self._decide(run, Released(Reason.NOT_STARTED, QUARANTINE_DELAY), 0.0, [])
                 continue
             if run.suspicion == Suspicion.NODE:
-                if self._suspected:
+                self._wary_until = self._clock() + WARY
+                if self._has_suspect():
                     self._decide(run, Released(Reason.NOT_STARTED, QUARANTINE_DELAY), 0.0, [])
                     continue
                 self._suspected.add(run.id)
@@ -273,7 +294,6 @@ class Worker:
         held = self._in_hand.pop(run.id, None)
         if not self._in_hand:
             self._empty.set()
-        self._suspected.discard(run.id)
         if held is None:
             return
         crew = self._crews[held[1]]
@@ -318,6 +338,8 @@ class Worker:
     def accepted(self, ended: Sequence[str]) -> None:
         """Hear from the recorder of runs that have ended."""
         self.on_ended(ended)
+        if self._suspected:
+            self.wake()  # the next one may come
 
     def put_back(self, runs: Sequence[ClaimedRun]) -> None:
         """Hear from the recorder of runs that wait again, and not for long."""
@@ -333,7 +355,6 @@ class Worker:
     def _lose(self, run_id: str) -> None:
         held = self._in_hand.pop(run_id, None)
         self.recorder.forget(run_id)
-        self._suspected.discard(run_id)
         if held is not None:
             log.warning("the run %s is no longer this node's: its body is cancelled, nothing of it is written", run_id)
             self._leaving.add(run_id)
@@ -368,7 +389,6 @@ class Worker:
     def _release(self, runs: Sequence[ClaimedRun]) -> None:
         for run in runs:
             if self._in_hand.pop(run.id, None) is not None:
-                self._suspected.discard(run.id)
                 self._decide(run, Released(Reason.NOT_STARTED), 0.0, [])
         if not self._in_hand:
             self._empty.set()
