@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -161,11 +162,13 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
     yield made
     for process in made.started:
         process.kill()
-    for name in set(sys.modules) - before:  # modules that a test wrote: the next test writes others of the same name
-        module = sys.modules[name]
-        places = [str(getattr(module, "__file__", None) or ""), *map(str, getattr(module, "__path__", ()))]
-        if any(place.startswith(str(tmp_path)) for place in places):
-            del sys.modules[name]
+    made_here = {name for name in set(sys.modules) - before if any(place.startswith(str(tmp_path)) for place in _places(sys.modules[name]))}
+    for name in made_here:  # modules that a test wrote: the next test writes others of the same name
+        del sys.modules[name]
+
+
+def _places(module: ModuleType) -> list[str]:
+    return [str(getattr(module, "__file__", None) or ""), *map(str, getattr(module, "__path__", ()))]
 
 
 @pytest.fixture
