@@ -62,11 +62,13 @@ class Wire:
         ``behind`` is another statement that follows the first one's commit in the same round trip; its answer is dropped.
         """
         name, encoded = await self._prepare(statement), [_encoded(value) for value in values]
-        if behind is None:
+        if behind is None or behind[0] not in self._prepared:
             self._pg.send_query_prepared(name, encoded)
             result = self._checked(await self._answer())
+            if behind is not None:  # the first time it comes later: the statement that matters does not wait for it to be known
+                await self.run(*behind)
         else:
-            second, follows = await self._prepare(behind[0]), [_encoded(value) for value in behind[1]]
+            second, follows = self._prepared[behind[0]], [_encoded(value) for value in behind[1]]
             self._pg.enter_pipeline_mode()
             for each, with_values in ((name, encoded), (second, follows)):
                 self._pg.send_query_prepared(each, with_values)
