@@ -11,6 +11,7 @@ import pytest
 from mainspring import RunHandle
 from mainspring.core.errors import StoreUnavailable
 from mainspring.core.node import NodeState
+from mainspring.store.postgres import PostgresDatabase
 from tests.chaos.chaos_tasks import hold, hold_once, touch
 from tests.chaos.line import Line
 from tests.chaos.stage import SHORT_LEASE, Stage, WorkerProcess
@@ -173,7 +174,7 @@ async def test_a_line_goes_dead_and_never_carries_those_connections_again(fragil
 async def test_an_enqueue_whose_answer_is_lost_is_one_run(fragile: Stage) -> None:
     stage = fragile
     async with Line(stage.url) as line:
-        client = stage.client(line.url)
+        client = stage.client(line.url, database=PostgresDatabase(line.url, connections=1))
         async with client:
             worker = await stage.worker("w")
             for has_finished in (False, True):
@@ -206,7 +207,7 @@ async def test_an_enqueue_whose_answer_is_lost_is_one_run(fragile: Stage) -> Non
 async def test_a_bulk_enqueue_whose_answer_is_lost_is_one_set_of_runs(fragile: Stage) -> None:
     stage = fragile
     async with Line(stage.url) as line:
-        client = stage.client(line.url)
+        client = stage.client(line.url, database=PostgresDatabase(line.url, connections=1))
         async with client:
             await client.enqueue_many(touch.options(delay="1h"), [{"n": n} for n in range(2001)])  # so that it is connected
             line.lose_answers()

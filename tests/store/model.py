@@ -20,6 +20,7 @@ _END = {
     AttemptOutcome.RELEASED: EventKind.RELEASED,
     AttemptOutcome.LOST: EventKind.LOST,
 }
+_POOL_OF = {Suspicion.EXECUTOR: PoolKind.SOLO, Suspicion.NODE: PoolKind.QUARANTINE}
 
 
 @dataclass
@@ -153,7 +154,7 @@ class Model:
             run.retries += decision.burns_retry
             if decision.suspicion is not None:
                 run.suspicion = decision.suspicion
-                run.pool = PoolKind.SOLO if decision.suspicion >= Suspicion.EXECUTOR else run.pool
+                run.pool = _POOL_OF.get(decision.suspicion, run.pool)
             run.state, run.reason, run.node_id = decision.state, decision.reason, None
             run.claim_id = run.until = None
             if decision.state is RunState.BLOCKED:

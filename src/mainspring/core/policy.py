@@ -57,6 +57,7 @@ class PoolKind(IntEnum):
     THREAD = 2
     INLINE = 3
     SOLO = 4  # an executor for one run only: what must not be repeated, and what may have brought others down
+    QUARANTINE = 5  # the same, and one such run on a node at a time: what may have killed a node
 
     @classmethod
     def of(cls, isolation: Isolation, *, is_async: bool, is_repeatable: bool = True) -> PoolKind:

@@ -6,7 +6,7 @@ entries that a long transaction anywhere leaves behind. Rows that were committed
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from mainspring.core.run import ClaimedRun
@@ -72,6 +72,10 @@ class Lanes:
                 if _key(lane) not in last:
                     self._oldest.pop(_key(lane), None)
                     self._known.discard(_key(lane))
+
+    def has(self, pools: Collection[int]) -> bool:
+        """Tell whether something is known to wait for one of these pools."""
+        return any(key[2] in pools for key in self._known)
 
     @property
     def is_empty(self) -> bool:

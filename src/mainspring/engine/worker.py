@@ -33,7 +33,6 @@ WARM = 0.01  # seconds until the next look at a lane that gave something, but no
 AUDIT_EVERY = 30.0
 UNKNOWN_DELAY = timedelta(seconds=5)
 QUARANTINE_DELAY = timedelta(seconds=1)
-WARY = 5.0  # seconds after the last suspect of a node's death during which solo runs are claimed one by one
 STOP_GRACE = timedelta(seconds=30)  # past timeout plus this, a rescuer takes a run even from a node that breathes
 
 _POOL_OF: Mapping[PoolKind, PoolName] = {
@@ -95,8 +94,6 @@ class Worker:
         self._known_elsewhere: tuple[float, frozenset[str]] = (float("-inf"), frozenset())
         self._audit_at = clock() + AUDIT_EVERY
         self._suspected: set[str] = set()  # runs in hand that may have killed their nodes
-        self._wary_until = float("-inf")  # there are more of them in the solo lanes, as far as we know
-        self._solo_at = float("-inf")
         self._leaving: set[str] = set()  # runs that this node lost, and whose bodies here have not ended yet
         self._is_hungry = False  # there may be more than was claimed: a slot that frees is worth a look
         self._empty = asyncio.Event()
@@ -142,21 +139,27 @@ class Worker:
             self._is_hungry = True
             self.claimed_at = now  # full is healthy
             return POLL
-        if not self.lanes.is_empty:  # what is known to wait goes first: somebody's latency hangs on it
+        if self.lanes.has(self._served(room)):  # what is known to wait goes first: somebody's latency hangs on it
             self._is_hungry = await self._claim_all(room)
             if not self.lanes.is_full_pass_due(self._clock()):  # due in a flood as well: it finds who would starve
-                return 0.0 if self._is_hungry else self._next_look()
-        await self._look_everywhere()
-        return 0.0 if not self.lanes.is_empty else POLL
-
-    def _next_look(self) -> float:
-        return POLL if self.lanes.is_empty else WARM
+                return 0.0 if self._is_hungry else WARM if self.lanes.has(self._served(room)) else POLL
+        if self.lanes.is_empty or self.lanes.is_full_pass_due(self._clock()):
+            await self._look_everywhere()
+            if self.lanes.has(self._served(room)):
+                return 0.0
+        self._is_hungry = not self.lanes.is_empty  # something waits for a place: each that frees is worth a look
+        return POLL
 
     async def _claim_all(self, room: Mapping[PoolName, int]) -> bool:
         """Claim for every pool with room; answers whether one of them took all that it asked for, so that there may be more."""
         is_more = False
         for name, n in room.items():
-            is_more |= await self._claim_for(name, n)
+            runs = await self._claim(self._crews[name].kinds, n)
+            if runs:
+                self._crews[name].seen = {run.task for run in runs}
+            is_more |= len(runs) == n
+        if PoolKind.QUARANTINE in self._served(room):  # one by one, so that never two of them go down with this node
+            is_more |= len(await self._claim((PoolKind.QUARANTINE,), 1)) == 1
         self.claimed_at = self._clock()
         return is_more
 
@@ -178,17 +181,7 @@ class Worker:
             n = capacity - crew.pool.holding
             if n > 0 and (not ahead or n * 4 >= capacity):
                 room[name] = min(n, MOST_CLAIMED)
-        if now < self._wary_until and "solo" in room:
-            self._be_wary(room, now)
         return room
-
-    def _be_wary(self, room: dict[PoolName, int], now: float) -> None:
-        """Claim suspects of a node's death one by one: of a batch all but one would be given back, again and again."""
-        if self._has_suspect() and now < self._solo_at:
-            del room["solo"]
-        else:
-            room["solo"] = 1
-            self._solo_at = now + QUARANTINE_DELAY.total_seconds()
 
     def _has_suspect(self) -> bool:
         """Tell whether a suspect is here: until its end is written, the store would take it for lost together with this node."""
@@ -205,11 +198,18 @@ class Worker:
             crew.finished, crew.measured_at = 0, now
         return min(int(crew.rate * PREFETCH_SECONDS), MOST_PREFETCHED)
 
-    async def _claim_for(self, name: PoolName, n: int) -> bool:
-        """Claim up to ``n`` runs for one pool; answers whether there may be more."""
-        lanes = self.lanes.order(self._crews[name].kinds)
-        if not lanes:
-            return False
+    def _served(self, room: Mapping[PoolName, int]) -> set[int]:
+        """Return the pool numbers in lanes from which something could be taken now."""
+        served: set[int] = {kind for name in room for kind in self._crews[name].kinds}
+        if self.lanes.has((PoolKind.QUARANTINE,)) and not self._has_suspect():
+            served.add(PoolKind.QUARANTINE)
+        return served
+
+    async def _claim(self, kinds: Sequence[PoolKind], n: int) -> list[ClaimedRun]:
+        """Claim up to ``n`` runs from the lanes of some pools."""
+        if not self.lanes.has(kinds):
+            return []
+        lanes = self.lanes.order(kinds)
         claim_id = make_claim_id()
         FAULT("before_claim")
         try:
@@ -220,9 +220,7 @@ class Worker:
         FAULT("after_claim_commit")
         self.lanes.claimed(lanes, runs, n)
         self._take(runs)
-        if runs:
-            self._crews[name].seen = {run.task for run in runs}
-        return len(runs) == n
+        return runs
 
     def take(self, runs: Sequence[ClaimedRun]) -> None:
         """Take runs that were claimed for this node in another way (``app.run``)."""
@@ -239,7 +237,6 @@ class Worker:
                 self._decide(run, Released(Reason.NOT_STARTED, QUARANTINE_DELAY), 0.0, [])
                 continue
             if run.suspicion == Suspicion.NODE:
-                self._wary_until = self._clock() + WARY
                 if self._has_suspect():
                     self._decide(run, Released(Reason.NOT_STARTED, QUARANTINE_DELAY), 0.0, [])
                     continue
@@ -418,5 +415,5 @@ def _kinds(name: PoolName, there: set[PoolName], isolation: Isolation) -> tuple[
     there, and each run is carried out where its task says.
     """
     if isolation is Isolation.INLINE:
-        return tuple(PoolKind) if name == "inline" else ()
-    return tuple(kind for kind in PoolKind if (_POOL_OF[kind] if _POOL_OF[kind] in there else "inline") == name)
+        return tuple(_POOL_OF) if name == "inline" else ()
+    return tuple(kind for kind in _POOL_OF if (_POOL_OF[kind] if _POOL_OF[kind] in there else "inline") == name)

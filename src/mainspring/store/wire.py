@@ -99,9 +99,7 @@ class Wire:
             if self._pg.flush():
                 self._loop.add_writer(self._socket, self._writable)
             while synced < n:
-                while self._pg.is_busy():
-                    self._waiting = self._loop.create_future()
-                    await self._waiting
+                await self._until_answered()
                 answer = self._pg.get_result()
                 if answer is None:
                     if self._pg.status != pq.ConnStatus.OK:  # or this would turn round for ever
@@ -118,15 +116,21 @@ class Wire:
             self._waiting = None
         return answers
 
+    async def _until_answered(self) -> None:
+        """Wait until `get_result` would not: it would stop the whole loop."""
+        while self._pg.is_busy():
+            if self.is_broken:  # it broke before we came to wait, and nobody would wake us
+                raise errors.OperationalError("the connection is gone")
+            self._waiting = self._loop.create_future()
+            await self._waiting
+
     async def _answer(self) -> pq.abc.PGresult:
         result = None
         try:
             if self._pg.flush():
                 self._loop.add_writer(self._socket, self._writable)
             while True:
-                while self._pg.is_busy():  # or `get_result` would wait, and the whole loop with it
-                    self._waiting = self._loop.create_future()
-                    await self._waiting
+                await self._until_answered()
                 answer = self._pg.get_result()
                 if answer is None:
                     break

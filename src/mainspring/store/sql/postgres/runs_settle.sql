@@ -37,7 +37,7 @@ again as (
         retries = run.retries + held.burns_retry::int, rescues = run.rescues + held.burns_rescue::int,
         progress = case when held.n > 0 then coalesce((select r.value->>2 from json_array_elements(held.records) with ordinality as r(value, ord)
                                                        where r.value->>1 = '5' order by r.ord desc limit 1), run.progress) else run.progress end,
-        suspicion = coalesce(held.mark, run.suspicion), pool = case when held.mark >= 2 then 4 else run.pool end, error = coalesce(held.failure, run.error)
+        suspicion = coalesce(held.mark, run.suspicion), pool = case held.mark when 3 then 5 when 2 then 4 else run.pool end, error = coalesce(held.failure, run.error)
     from held where held.next < 10 and run.id = held.id
       and run.id = any(array(select id from held where next < 10))
 ),

@@ -58,7 +58,7 @@ set state = held.next, claim_id = null, node_id = null, attempt_until = null, se
     retries = run.retries + held.burns_retry, rescues = run.rescues + held.burns_rescue,
     progress = case when held.n > 0 then coalesce((select value->>2 from json_each(held.records) where value->>1 = 5 order by key desc limit 1),
                                                   run.progress) else run.progress end,
-    suspicion = coalesce(held.suspicion, run.suspicion), pool = case when held.suspicion >= 2 then 4 else run.pool end, error = coalesce(held.error, run.error)
+    suspicion = coalesce(held.suspicion, run.suspicion), pool = case held.suspicion when 3 then 5 when 2 then 4 else run.pool end, error = coalesce(held.error, run.error)
 from temp.held where held.next < 10 and run.id = held.id;
 
 delete from mainspring.hot_runs where id in (select id from temp.held where next >= 10);

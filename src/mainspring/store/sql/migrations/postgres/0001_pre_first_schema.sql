@@ -21,7 +21,7 @@ create table mainspring.hot_runs (
     attempt          integer     not null default 0, -- only grows
     pending_deps     integer     not null default 0,
     state            smallint    not null,
-    pool             smallint    not null default 0, -- whose slots it takes on a node: 0 async, 1 def, 2 thread, 3 inline, 4 solo
+    pool             smallint    not null default 0, -- whose slots it takes on a node: 0 async, 1 def, 2 thread, 3 inline, 4 solo, 5 quarantine
     priority         smallint    not null default 2,
     retries          smallint    not null default 0,
     max_retries      smallint    not null default 3,

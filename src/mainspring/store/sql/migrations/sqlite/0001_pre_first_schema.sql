@@ -21,7 +21,7 @@ create table mainspring.hot_runs (
     attempt          integer     not null default 0, -- only grows
     pending_deps     integer     not null default 0,
     state            integer     not null,
-    pool             integer     not null default 0, -- whose slots it takes on a node: 0 async, 1 def, 2 thread, 3 inline, 4 solo
+    pool             integer     not null default 0, -- whose slots it takes on a node: 0 async, 1 def, 2 thread, 3 inline, 4 solo, 5 quarantine
     priority         integer     not null default 2,
     retries          integer     not null default 0,
     max_retries      integer     not null default 3,
