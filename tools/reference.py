@@ -37,8 +37,8 @@ def settings() -> str:
         for each in SETTINGS
     )
     return (
-        f"# Settings\n\n{NOTE}Precedence: defaults < `mainspring.toml` or `[tool.mainspring]` in `pyproject.toml` < environment < arguments "
-        "of `Mainspring(…)`.\n`mainspring doctor` shows each value with its source. Durations are written `90s`, `5m`, `1h 30m`; "
+        f"# Settings\n\n{NOTE}Precedence: defaults < `mainspring.toml` or `[tool.mainspring]` in `pyproject.toml` < environment < "
+        "arguments of `Mainspring(…)`.\n`mainspring doctor` shows each value with its source. Durations are written `90s`, `5m`, `1h 30m`; "
         "a bare `TASK_DEFAULT_TIMEOUT` is milliseconds.\n\n"
         f"| environment | file and argument | default | what it is |\n|---|---|---|---|\n{rows}\n"
     )

@@ -273,9 +273,9 @@ class TestLosses:
         async def story() -> None:
             async with open_pool("async", Limits(grace=1.2)) as (pool, spy):
                 neighbours = with_neighbours(pool, spy, tmp_path / "go")
+                await have_begun(spy, pool=pool, n=20)
                 also_late = claimed(bodies.wait, timeout=0.3)
-                pool.submit(also_late)
-                await have_begun(spy, pool=pool, n=21)
+                pool.submit(also_late)  # in one frame with the culprit: were it late much earlier, the culprit would be a suspect yet
                 culprit = claimed(body, '{"size":40}' if body is bodies.hold_lock else "{}", timeout=0.3)
                 assert isinstance(await perform(pool, spy, culprit), TimedOut)
                 for each in neighbours:

@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 from mainspring.core.errors import Conflict, StoreError, StoreForeign, StoreUnavailable
 from mainspring.store.database import Record, Row
-from mainspring.store.files import FileLock, Sockets, is_network_path
+from mainspring.store.files import FileLock, Gate, Sockets, is_network_path
 from mainspring.store.queries import Query, load
 
 OLDEST = (3, 40, 0)
@@ -92,7 +92,7 @@ class SqliteDatabase:
         self._readers: ThreadPoolExecutor | None = None
         self._local = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
-        self._gate: FileLock | None = None
+        self._gate: Gate | None = None
         self._sockets: Sockets | None = None
         self._process = os.getpid()
 
@@ -125,7 +125,7 @@ class SqliteDatabase:
         if not is_new and not os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
             raise StoreUnavailable(f"{path} is read-only: check the rights of the file and of its directory")
         try:
-            self._gate = FileLock(path.with_name(path.name + ".gate"))
+            self._gate = Gate(path.with_name(path.name + ".gate"))
             with self._gate:
                 if is_new:
                     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

@@ -54,6 +54,11 @@ class Wire:
         await connection.execute(f"select {pairs}".encode())
         return cls(connection)
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether another statement may be sent."""
+        return not self.is_broken and self._pg.status == pq.ConnStatus.OK
+
     async def run(
         self, statement: str, values: Sequence[Any], behind: tuple[str, Sequence[Any]] | None = None
     ) -> tuple[list[Row], list[str]]:
@@ -110,7 +115,7 @@ class Wire:
                 else:
                     answers.append(answer)
         except BaseException:
-            self.is_broken = True
+            self._give_up()
             raise
         finally:
             self._waiting = None
@@ -136,19 +141,19 @@ class Wire:
                     break
                 result = answer
         except BaseException:
-            self.is_broken = True
+            self._give_up()
             raise
         finally:
             self._waiting = None
         if result is None:
-            self.is_broken = True
+            self._give_up()
             raise errors.OperationalError("the connection gave no answer")
         return result
 
     def _checked(self, result: pq.abc.PGresult) -> pq.abc.PGresult:
         if result.status not in _DONE:
             if self._pg.status != pq.ConnStatus.OK:
-                self.is_broken = True
+                self._give_up()
             raise errors.error_from_result(result, encoding="utf-8")
         return result
 
@@ -170,20 +175,21 @@ class Wire:
             self._break(error)
 
     def _break(self, error: psycopg.Error) -> None:
-        self.is_broken = True
-        self._forget_socket()
+        self._give_up()
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(error)
 
-    def _forget_socket(self) -> None:
-        with contextlib.suppress(Exception):  # the loop may be closed, the socket gone
-            self._loop.remove_reader(self._socket)
-            self._loop.remove_writer(self._socket)
+    def _give_up(self) -> None:
+        """Let the loop forget the socket, now and only once: libpq closes a broken one, and the next connection gets its number."""
+        if not self.is_broken:
+            self.is_broken = True
+            with contextlib.suppress(Exception):  # the loop may be closed, the socket gone
+                self._loop.remove_reader(self._socket)
+                self._loop.remove_writer(self._socket)
 
     async def close(self) -> None:
         """Hang up."""
-        self.is_broken = True
-        self._forget_socket()
+        self._give_up()
         await self._connection.close()
 
 
@@ -204,7 +210,7 @@ class Wires:
         try:
             yield wire
         finally:
-            if wire.is_broken or self._is_closed:
+            if not wire.is_usable or self._is_closed:
                 self._n -= 1
                 await wire.close()
             else:
