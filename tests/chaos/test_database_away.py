@@ -6,16 +6,18 @@ import asyncio
 import random
 from collections.abc import Sequence
 
+import psycopg
 import pytest
 
 from mainspring import RunHandle
 from mainspring.core.errors import StoreUnavailable
 from mainspring.core.node import NodeState
 from mainspring.store.postgres import PostgresDatabase
+from mainspring.store.wire import Wire
 from tests.chaos.chaos_tasks import hold, hold_once, touch
 from tests.chaos.line import Line
-from tests.chaos.stage import SHORT_LEASE, Stage, WorkerProcess
-from tests.postgres import Cluster
+from tests.chaos.stage import SHORT_LEASE, Stage, WorkerProcess, until
+from tests.postgres import Cluster, server
 
 
 async def enqueue_for_ever(stage: Stage, taken: list[RunHandle[int]], pause: float) -> None:
@@ -218,3 +220,24 @@ async def test_a_bulk_enqueue_whose_answer_is_lost_is_one_set_of_runs(fragile: S
             handles = await asking
             assert len({each.id for each in handles}) == 500
             assert len(stage.rows("select id from mainspring.hot_runs")) == 2501
+
+
+@pytest.mark.failure(3)
+def test_a_broken_connection_that_is_closed_late_leaves_its_successor_alone() -> None:
+    """The next connection gets the number of the broken one's socket, which must not be taken from the event loop a second time."""
+
+    async def check() -> None:
+        broken = await Wire.connect(server(), {})
+        [(pid,)], _ = await broken.run("select pg_backend_pid()", ())
+        with psycopg.connect(server(), autocommit=True) as other:
+            other.execute("select pg_terminate_backend(%s)", (pid,))
+        await until(lambda: broken.is_broken, "the end to be noticed")
+        successors = [await Wire.connect(server(), {}) for _ in range(3)]
+        assert broken._socket in [each._socket for each in successors]
+        await broken.close()
+        for each in successors:
+            rows, _ = await asyncio.wait_for(each.run("select 1", ()), 10)
+            assert rows == [(1,)]
+            await each.close()
+
+    asyncio.run(check())

@@ -27,7 +27,7 @@ async def until_node_is(stage: Stage, worker: WorkerProcess, state: NodeState) -
 @pytest.mark.failure(51)
 @pytest.mark.scenario("X1")
 async def test_the_phases_of_leaving_and_the_second_signal(stage: Stage) -> None:
-    first = await stage.worker("first", "--drain", "4s", MAINSPRING_GRACE="1s", MAINSPRING_BEAT="300ms")
+    first = await stage.worker("first", "--drain", "3s", MAINSPRING_GRACE="1s", MAINSPRING_BEAT="300ms")
     soon = await stage.enqueue_many(hold, [{"gate": "soon", "n": n} for n in range(3)])
     never = await stage.enqueue_many(hold, [{"gate": "later", "n": n} for n in range(2)])
     stubborn = [await stage.enqueue(deaf, gate="later"), await stage.enqueue(hold_def, gate="later")]

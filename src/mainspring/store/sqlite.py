@@ -264,7 +264,8 @@ class SqliteDatabase:
         if self.path is None:
             yield
             return
-        lock = FileLock(self.path.with_name(f"{self.path.name}.{name}"))
+        with self._guarded():
+            lock = FileLock(self.path.with_name(f"{self.path.name}.{name}"))
         await asyncio.to_thread(lock.acquire)
         try:
             yield
