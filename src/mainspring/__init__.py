@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from mainspring.core import errors
 from mainspring.core.context import Context, current_run, log, progress
+from mainspring.core.dedupe import Dedupe
 from mainspring.core.errors import Fail, MainspringError, RetryLater, Skip, Snooze
 from mainspring.core.event import Event, EventKind
 from mainspring.core.handle import RunHandle
+from mainspring.core.limit import Limit, Rate
 from mainspring.core.policy import Isolation, Priority, Retry
+from mainspring.core.retention import Retention
 from mainspring.core.run import Attempt, Run
 from mainspring.core.state import RunState
 from mainspring.core.task import Task, task
@@ -27,13 +30,17 @@ __all__ = [
     "Attempt",
     "Blocking",
     "Context",
+    "Dedupe",
     "Event",
     "EventKind",
     "Fail",
     "Isolation",
+    "Limit",
     "Mainspring",
     "MainspringError",
     "Priority",
+    "Rate",
+    "Retention",
     "Retry",
     "RetryLater",
     "Run",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import threading
 import time
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from mainspring.config import read_settings
 from mainspring.core import active
+from mainspring.core.dedupe import DedupePolicy
 from mainspring.core.errors import ConfigurationError, Conflict, DefinitionError, MainspringError, StoreUnavailable
 from mainspring.core.handle import RunHandle
 from mainspring.core.ids import IdMaker, make_claim_id
+from mainspring.core.limit import own_key, task_key
 from mainspring.core.policy import Isolation, PoolKind, Retry
 from mainspring.core.run import Added, ClaimedRun, NewRun, Run
 from mainspring.core.state import RunState
@@ -235,7 +238,7 @@ class Mainspring:
             raise ConfigurationError("connection= goes with one enqueue at a time: call app.enqueue in a loop within your transaction")
         held = await self._opened()
         dump, make_id, now = definition.params.dump, self._ids.make, time.time_ns() // 1_000_000
-        if options.key is not None:
+        if not first.is_plain:
             runs = [self.prepare(task, (), each)[0] for each in given]
             try:
                 added = await held.store.runs.add_many(runs)
@@ -278,17 +281,23 @@ class Mainspring:
         if not spec.is_enabled:
             raise Conflict(f"the task {spec.name!r} is disabled: nothing is enqueued (enabled=False at {spec.source})")
         retry = options.retry or spec.retry
+        text = definition.params.dump(args, kwargs) if params is None else params
+        tenant = options.tenant or ""
+        dedupe = None if options.key is not None else options.dedupe or spec.dedupe
+        limit = spec.limit
+        plain_values = json.loads(text) if dedupe is not None or limit is not None else {}
         isolation = self.settings.isolation if spec.isolation is Isolation.PROCESS else spec.isolation
         run = NewRun(
             id=self._ids.make(time.time_ns() // 1_000_000),
             task=spec.name,
-            params=definition.params.dump(args, kwargs) if params is None else params,
+            params=text,
             queue=options.queue or spec.queue,
+            tenant=tenant,
             pool=PoolKind.of(isolation, is_async=spec.is_async, is_repeatable=spec.is_repeatable),
             priority=spec.priority if options.priority is None else options.priority,
             delay=options.delay,
             run_at=options.run_at,
-            key=options.key,
+            key=options.key if dedupe is None else dedupe.key.fill(plain_values),
             timeout=options.timeout or spec.timeout or self.settings.default_timeout,
             deadline=options.deadline or spec.deadline,
             max_retries=self.settings.default_retries if retry is None else retry.retries,
@@ -298,6 +307,11 @@ class Mainspring:
             origin=origin,
             actor=actor,
             retry_of=retry_of,
+            params_version=spec.params_version,
+            limit_task=task_key(spec.name) if spec.concurrency is not None or spec.rate is not None else None,
+            limit_key=None if limit is None else own_key(tenant, limit.key.fill(plain_values)),
+            dedupe=DedupePolicy.EXISTING if dedupe is None else dedupe.policy,
+            window=None if dedupe is None else dedupe.window,
         )
         return run, definition, options
 
@@ -570,7 +584,9 @@ async def _awaited(work: Awaitable[R]) -> R:
 
 
 def _lane(run: NewRun) -> Lane | None:
-    """Return the lane that a run makes longer now, or None where it waits for a time."""
+    """Return the lane that a run makes longer now, or None where it waits for a time or a limit."""
     from mainspring.store.runs import Lane
 
-    return Lane(run.queue, run.tenant, int(run.pool), int(run.priority)) if run.delay is None and run.run_at is None else None
+    if run.delay is not None or run.run_at is not None or run.is_limited:
+        return None
+    return Lane(run.queue, run.tenant, int(run.pool), int(run.priority))

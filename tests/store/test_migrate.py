@@ -138,7 +138,9 @@ def test_processes_that_start_together_migrate_once(tmp_path: Path) -> None:
         process.start()
     for process in processes:
         process.join()
-    assert sorted(applied.get() for _ in processes) == [0, 1]
+    steps = sorted(applied.get() for _ in processes)
+    assert steps[0] == 0
+    assert steps[1] > 0
 
 
 def test_the_shipped_steps_are_the_same_on_both_databases() -> None:

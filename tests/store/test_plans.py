@@ -13,6 +13,7 @@ import pytest
 
 import mainspring
 from mainspring.store import queries
+from mainspring.store.migrate import Migrations
 from mainspring.store.postgres import _SETTINGS, PostgresDatabase
 from mainspring.store.queries import Dialect
 from mainspring.store.sqlite import SqliteDatabase
@@ -196,8 +197,8 @@ def sqlite_plans() -> dict[str, list[str]]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     for statement in database.query("temp_held").statements:
         connection.execute(statement)
-    schema = (SOURCES / "store/sql/migrations/sqlite/0001_pre_first_schema.sql").read_text("utf-8")
-    connection.executescript(schema.replace("mainspring.", "mainspring_"))
+    for step in Migrations(database).steps():
+        connection.executescript(step.text.replace("mainspring.", "mainspring_"))
     found = {}
     for name in queries.names("sqlite"):
         lines: list[str] = []

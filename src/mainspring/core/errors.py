@@ -12,6 +12,7 @@
     │   ├── UnknownTask
     │   └── UnknownRun
     ├── Conflict               what is asked for is not possible in this state (disabled, already finished)
+    │   └── AlreadyEnqueued    the dedupe policy rejects a second run of the key; carries the first one's id and state
     ├── NoActiveApp            ``task.enqueue()`` without an app about
     ├── LeaseLost              the run is no longer ours; nothing was written
     ├── StoreError
@@ -111,6 +112,16 @@ class UnknownRun(NotFound):
 
 class Conflict(MainspringError):
     code = "conflict"
+
+
+class AlreadyEnqueued(Conflict):
+    """Carries the run that holds the key: ``run_id`` and its ``state`` as a word."""
+
+    code = "already-enqueued"
+
+    def __init__(self, message: str, *, run_id: str, state: str) -> None:
+        super().__init__(message)
+        self.run_id, self.state = run_id, state
 
 
 class NoActiveApp(MainspringError):

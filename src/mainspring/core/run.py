@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
 
+from mainspring.core.dedupe import DedupePolicy
 from mainspring.core.policy import PoolKind, Priority, Retry
 from mainspring.core.state import RunState
 
@@ -83,14 +84,33 @@ class NewRun:
     retry_of: str | None = None
     params_version: int = 1
     meta: str | None = None
+    limit_queue: str | None = None
+    limit_task: str | None = None
+    limit_key: str | None = None
+    dedupe: DedupePolicy = DedupePolicy.EXISTING
+    window: timedelta | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Tell whether a limit has to let the run go before it is ready."""
+        return self.limit_task is not None or self.limit_key is not None or self.limit_queue is not None
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether nothing that is in the store already matters to it."""
+        return self.key is None and self.retry_of is None and not self.is_limited
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """Answer to an enqueue: the id of the run that won, and whether it is the new one."""
+    """Answer to an enqueue: the id of the run that won, and whether it is the new one.
+
+    ``how`` says what the dedupe policy did: ``new``, ``existing``, ``replaced`` or ``debounced``.
+    """
 
     id: str
     is_new: bool
+    how: str = "new"
 
 
 @dataclass(slots=True)

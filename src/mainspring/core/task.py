@@ -5,17 +5,22 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from mainspring.core.active import active_enqueuer
 from mainspring.core.context import Context
+from mainspring.core.dedupe import Dedupe
 from mainspring.core.duration import Duration, parse_duration
 from mainspring.core.errors import ConfigurationError, DefinitionError, Problem
+from mainspring.core.limit import MOST as MOST_AT_ONCE
+from mainspring.core.limit import Limit, Rate, parse_rate
 from mainspring.core.policy import MOST_RETRIES, Isolation, Priority, Retry, check_whole
+from mainspring.core.retention import Retention
 from mainspring.core.signature import takes_context
 
 if TYPE_CHECKING:
@@ -28,6 +33,7 @@ R_co = TypeVar("R_co", covariant=True)  # so that a task of a str goes where one
 T = TypeVar("T")
 
 DEFAULT_QUEUE = "default"
+EXPENSIVE_QUEUE = "expensive"  # the lane of expensive tasks that name no queue
 DEFAULT_CATEGORY = "general"
 DEFAULT_ICON = "gear"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,199}")
@@ -48,11 +54,34 @@ class Source:
         return f"{self.file}:{self.line}"
 
 
+class Surface(StrEnum):
+    """The doors by which people and programs reach a task; a definition may be kept off any of them."""
+
+    WEB = "web"
+    CLI = "cli"
+    MCP = "mcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Functions of a definition beside its body; None where there is none.
+
+    ``validate`` is a semantic check of the parameters, ``rollback`` runs once when the run has finally failed, ``on_error`` after each
+    failed attempt, ``upgrade`` turns parameters of an older ``params_version`` into today's.
+    """
+
+    validate: Callable[..., Any] | None = None
+    rollback: Callable[..., Any] | None = None
+    on_error: Callable[..., Any] | None = None
+    upgrade: Callable[..., Any] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
     """Everything that a definition says, as plain values.
 
-    ``timeout`` None means the app's default, ``retry`` likewise.
+    ``timeout`` None means the app's default, ``retry`` likewise. ``concurrency`` and ``rate`` bound the task in the whole fleet, ``limit``
+    bounds what shares its key.
     """
 
     name: str
@@ -75,6 +104,15 @@ class TaskSpec:
     is_async: bool
     takes_context: bool
     source: Source
+    concurrency: int | None = None
+    rate: Rate | None = None
+    limit: Limit | None = None
+    dedupe: Dedupe | None = None
+    retention: Retention | None = None
+    requires: tuple[str, ...] = ()
+    hidden_from: frozenset[Surface] = frozenset()
+    params_version: int = 1
+    variant_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +122,8 @@ class CallOptions:
     delay: timedelta | None = None
     run_at: datetime | None = None
     key: str | None = None
+    dedupe: Dedupe | None = None
+    tenant: str | None = None
     priority: Priority | None = None
     queue: str | None = None
     retry: Retry | None = None
@@ -109,10 +149,10 @@ class Bound(Generic[P, R_co]):
 class Task(Generic[P, R_co]):
     """A definition: inert, frozen, and still callable as the plain function that it wraps."""
 
-    __slots__ = ("__dict__", "_inspected", "_problems", "fn", "spec")
+    __slots__ = ("__dict__", "_inspected", "_problems", "fn", "hooks", "spec")
 
-    def __init__(self, fn: Callable[..., Any], spec: TaskSpec, problems: Sequence[Problem] = ()) -> None:
-        self.fn, self.spec = fn, spec
+    def __init__(self, fn: Callable[..., Any], spec: TaskSpec, problems: Sequence[Problem] = (), hooks: Hooks | None = None) -> None:
+        self.fn, self.spec, self.hooks = fn, spec, hooks or Hooks()
         self._problems = tuple(problems)
         self._inspected: tuple[Params | None, Result | None, tuple[Problem, ...]] | None = None
         update_wrapper(cast("Callable[..., Any]", self), fn)
@@ -141,23 +181,29 @@ class Task(Generic[P, R_co]):
 
     def options(
         self, *, delay: Duration | None = None, run_at: datetime | None = None, key: str | None = None,
-        priority: Priority | str | None = None, queue: str | None = None, retry: Retry | int | None = None,
+        dedupe: Dedupe | str | None = None, tenant: str | None = None, priority: Priority | str | None = None,
+        queue: str | None = None, retry: Retry | int | None = None,
         timeout: Duration | None = None, deadline: Duration | None = None, label: str | None = None,
         connection: object | None = None,
     ) -> Bound[P, R_co]:  # fmt: skip
         """Return the task with options for one call; they never mix with its parameters.
 
         ``delay`` and ``run_at`` (aware) exclude each other. ``key``: while an unfinished run of this task has the same
-        key, that run is returned and nothing is added. ``connection``: a connection of the caller's (psycopg, sqlite3)
+        key, that run is returned and nothing is added; ``dedupe`` is a template over the parameters, with another policy if you like.
+        ``tenant``: on whose behalf; tenants share workers fairly. ``connection``: a connection of the caller's (psycopg, sqlite3)
         in whose transaction the run is added; it exists when that commits. ``deadline`` is counted from the enqueue and
         spans all attempts, ``timeout`` one. Raises `ConfigurationError` naming the option.
         """
         if delay is not None and run_at is not None:
             raise ConfigurationError("delay and run_at exclude each other: give one of them")
+        if key is not None and dedupe is not None:
+            raise ConfigurationError("key and dedupe exclude each other: a Dedupe has its key with it")
         call = CallOptions(
             delay=None if delay is None else parse_duration(delay, "delay"),
             run_at=_as_moment(run_at, "run_at"),
             key=_as_short_text(key, "key", 500),
+            dedupe=_as_dedupe(dedupe),
+            tenant=_as_tenant(tenant),
             priority=None if priority is None else Priority.parse(priority),
             queue=None if queue is None else _as_queue(queue),
             retry=_as_retry(retry),
@@ -189,8 +235,18 @@ class Task(Generic[P, R_co]):
 
                 params, result, problems = inspect_params(self.name, self.fn, skip_first=self.spec.takes_context)
                 located = tuple(replace(each, where=f"{self.spec.source} {self.name}({each.where})") for each in problems)
-                self._inspected = (params, result, self._problems + located)
+                self._inspected = (params, result, self._problems + located + tuple(self._unknown_in_keys(params)))
         return self._inspected
+
+    def _unknown_in_keys(self, params: Params | None) -> Iterator[Problem]:
+        """Yield a problem for each field of a key template that names no parameter."""
+        templates = {"dedupe": self.spec.dedupe and self.spec.dedupe.key, "limit": self.spec.limit and self.spec.limit.key}
+        for option, template in templates.items():
+            for name in template.parameters if template and params else ():
+                if name not in params.names:  # type: ignore[union-attr]
+                    has = ", ".join(params.names) or "none"  # type: ignore[union-attr]
+                    what = f"{option}: the key {template.text!r} names the parameter {name!r}, the task has {has}"  # type: ignore[union-attr]
+                    yield Problem(f"{self.spec.source} {self.name}", what)
 
 
 class AsyncTask(Task[P, R_co]):
@@ -249,27 +305,44 @@ def task(fn: Callable[P, R], /) -> SyncTask[P, R]: ...
 @overload
 def task(
     *, name: str | None = None, title: str | None = None, description: str | None = None, category: str = ...,
-    icon: str = ..., tags: Sequence[str] = ..., danger: str | None = None, expensive: bool = False, queue: str = ...,
+    icon: str = ..., tags: Sequence[str] = ..., danger: str | None = None, expensive: bool = False, queue: str | None = None,
     priority: Priority | str = ..., retry: Retry | int | None = None, timeout: Duration | None = None,
     deadline: Duration | None = None, isolation: Isolation | str = ..., enabled: bool = True, repeatable: bool = True,
-    max_rescues: int = 3,
+    max_rescues: int = 3, concurrency: int | None = None, rate: Rate | str | None = None, limit: Limit | None = None,
+    dedupe: Dedupe | str | None = None, retention: Retention | Duration | None = None, requires: Sequence[str] | str = (),
+    validate: Callable[..., Any] | None = None, rollback: Callable[..., Any] | None = None,
+    on_error: Callable[..., Any] | None = None, params_version: int = 1, upgrade: Callable[..., Any] | None = None,
+    no_web: bool = False, no_cli: bool = False, no_mcp: bool = False,
 ) -> TaskDecorator: ...  # fmt: skip
 
 
 def task(
     fn: Callable[..., Any] | None = None, /, *, name: str | None = None, title: str | None = None,
     description: str | None = None, category: str = DEFAULT_CATEGORY, icon: str = DEFAULT_ICON,
-    tags: Sequence[str] = (), danger: str | None = None, expensive: bool = False, queue: str = DEFAULT_QUEUE,
+    tags: Sequence[str] = (), danger: str | None = None, expensive: bool = False, queue: str | None = None,
     priority: Priority | str = Priority.MEDIUM, retry: Retry | int | None = None, timeout: Duration | None = None,
     deadline: Duration | None = None, isolation: Isolation | str = Isolation.PROCESS, enabled: bool = True,
     repeatable: bool = True, max_rescues: int = 3,
+    concurrency: int | None = None, rate: Rate | str | None = None, limit: Limit | None = None,
+    dedupe: Dedupe | str | None = None, retention: Retention | Duration | None = None, requires: Sequence[str] | str = (),
+    validate: Callable[..., Any] | None = None, rollback: Callable[..., Any] | None = None,
+    on_error: Callable[..., Any] | None = None, params_version: int = 1, upgrade: Callable[..., Any] | None = None,
+    no_web: bool = False, no_cli: bool = False, no_mcp: bool = False,
 ) -> Any:  # fmt: skip
     """Make a function a durable task. Calling the task still calls the function; ``enqueue`` and ``app.run`` make runs.
 
     ``name`` is the function's name unless given; ``title`` and ``description`` come from the name and the docstring.
     ``timeout`` bounds one attempt (the app's default is five minutes), ``deadline`` the whole run.
     ``repeatable=False``: an attempt that was lost with its node is not repeated. ``max_rescues``: how many losses of
-    its own a run may cause. A bad definition does not raise here but when the registry is built, together with all
+    its own a run may cause.
+
+    ``expensive`` tasks have a queue of their own, ``expensive``, unless they name one. ``concurrency`` and ``rate`` (``"10/s"``) bound the
+    runs of this task in the whole fleet, ``limit`` those that share its key. ``dedupe`` is a key template over the parameters, or a
+    `Dedupe` with a policy. ``retention``: how long finished runs are kept. ``requires`` (``"engine>=1.2"``): the task is not registered
+    where that does not hold. ``validate``, ``rollback``, ``on_error`` and ``upgrade`` are functions, see `Hooks`. ``no_web``,
+    ``no_cli`` and ``no_mcp`` keep the task off a door.
+
+    A bad definition does not raise here but when the registry is built, together with all
     others.
     """
 
@@ -297,6 +370,7 @@ def task(
             say(f"name={given!r} is not allowed: give name= of {allowed}")
             given = str(given)
         check(check_whole, max_rescues, 1, 100, "max_rescues", otherwise=None)
+        usual_queue = EXPENSIVE_QUEUE if expensive is True else DEFAULT_QUEUE
         docs = inspect.cleandoc(getattr(function, "__doc__", None) or "")
         spec = TaskSpec(
             name=given,
@@ -307,7 +381,7 @@ def task(
             tags=check(_as_tags, tags, otherwise=()),
             danger=check(_as_text, danger, "danger", otherwise=None),
             is_expensive=check(_as_flag, expensive, "expensive", otherwise=False),
-            queue=check(_as_queue, queue, otherwise=DEFAULT_QUEUE),
+            queue=check(_as_queue, usual_queue if queue is None else queue, otherwise=DEFAULT_QUEUE),
             priority=check(Priority.parse, priority, otherwise=Priority.MEDIUM),
             retry=check(_as_retry, retry, otherwise=None),
             timeout=check(_as_timeout, timeout, "timeout", otherwise=None),
@@ -319,8 +393,22 @@ def task(
             is_async=inspect.iscoroutinefunction(function),
             takes_context=takes_context(function),
             source=source,
-        )
-        return _KINDS[spec.takes_context, spec.is_async](function, spec, problems)
+            concurrency=check(_as_concurrency, concurrency, otherwise=None),
+            rate=None if rate is None else check(parse_rate, rate, otherwise=None),
+            limit=check(_as_limit, limit, otherwise=None),
+            dedupe=check(_as_dedupe, dedupe, otherwise=None),
+            retention=check(_as_retention, retention, otherwise=None),
+            requires=check(_as_requirements, requires, otherwise=()),
+            hidden_from=frozenset(
+                surface for surface, no in zip(Surface, (no_web, no_cli, no_mcp), strict=True)
+                if check(_as_flag, no, f"no_{surface}", otherwise=False)
+            ),
+            params_version=params_version,
+        )  # fmt: skip
+        check(check_whole, params_version, 1, 30_000, "params_version", otherwise=None)
+        functions = {"validate": validate, "rollback": rollback, "on_error": on_error, "upgrade": upgrade}
+        hooks = Hooks(**{each: check(_as_function, given, each, otherwise=None) for each, given in functions.items()})
+        return _KINDS[spec.takes_context, spec.is_async](function, spec, problems, hooks)
 
     return decorate if fn is None else decorate(fn)
 
@@ -419,3 +507,41 @@ def _as_flag(value: object, field_name: str) -> bool:
     if not isinstance(value, bool):
         raise ConfigurationError(f"{field_name}={value!r}: True or False is needed")
     return value
+
+
+def _as_concurrency(value: object) -> int | None:
+    if value is None:
+        return None
+    check_whole(value, 1, MOST_AT_ONCE, "concurrency")
+    return cast("int", value)
+
+
+def _as_limit(value: object) -> Limit | None:
+    if value is not None and not isinstance(value, Limit):
+        raise ConfigurationError(f"limit={value!r}: a Limit is needed, as Limit('tenant:{{tenant_id}}', concurrency=2)")
+    return value
+
+
+def _as_dedupe(value: Dedupe | str | None) -> Dedupe | None:
+    return Dedupe(value) if isinstance(value, str) or not (value is None or isinstance(value, Dedupe)) else value
+
+
+def _as_retention(value: Retention | Duration | None) -> Retention | None:
+    return value if value is None or isinstance(value, Retention) else Retention(value, others=value)
+
+
+def _as_requirements(value: object) -> tuple[str, ...]:
+    given = (value,) if isinstance(value, str) else value
+    if not isinstance(given, Sequence) or not all(isinstance(each, str) for each in given):
+        raise ConfigurationError(f"requires={value!r}: texts such as 'engine>=1.2' are needed")
+    return tuple(given)
+
+
+def _as_function(value: object, field_name: str) -> Callable[..., Any] | None:
+    if value is not None and not inspect.isroutine(value):
+        raise ConfigurationError(f"{field_name}={value!r}: a function is needed")
+    return cast("Callable[..., Any] | None", value)
+
+
+def _as_tenant(value: object) -> str | None:
+    return _as_short_text(value, "tenant", 200)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 async def add_on(store: Store, run: NewRun, connection: object) -> Added:
     """Add a run on a caller's connection; raises `ConfigurationError` for connections that are not understood."""
-    name = "runs_add_one" if run.key is None and run.retry_of is None else "runs_add"
+    name = "runs_add_one" if run.is_plain else "runs_add"
     if name == "runs_add":
         batch = to_json([store.runs.many_values(run) | {"ord": 0}]).decode()
         values: dict[str, Any] = {"batch": batch, "is_repeated": False}

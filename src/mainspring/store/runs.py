@@ -162,7 +162,7 @@ class RunStore:
                 if hint is not None:
                     await self._database.notify(hint)
                 return [Added(run.id, True) for run in runs]
-            if len(runs) == 1 and runs[0].key is None and runs[0].retry_of is None:
+            if len(runs) == 1 and runs[0].is_plain:
                 await self._database.write("runs_add_one", behind=hint, **self.one_values(runs[0]))
                 return [Added(runs[0].id, True)]
         except Conflict:  # an id is there: an earlier try of this call was committed
@@ -212,7 +212,7 @@ class RunStore:
     def one_values(self, run: NewRun) -> dict[str, Any]:
         """Return the values of ``runs_add_one``, for this database or for a caller's own connection."""
         values = self.many_values(run)
-        del values["key"], values["retry_of"]
+        del values["key"], values["retry_of"], values["limit_queue"], values["limit_task"], values["limit_key"]
         return values
 
     def many_values(self, run: NewRun) -> dict[str, Any]:
@@ -239,6 +239,9 @@ class RunStore:
             "retry_of": run.retry_of,
             "params_version": run.params_version,
             "meta": run.meta,
+            "limit_queue": run.limit_queue,
+            "limit_task": run.limit_task,
+            "limit_key": run.limit_key,
         }
 
     # -- the life of a run in a node's hands
@@ -556,8 +559,8 @@ class RunStore:
 
 
 def _shape(run: NewRun) -> tuple[object, ...] | None:
-    """Return everything but id and parameters of a run that cannot meet another: one without a key."""
-    if run.key is not None or run.retry_of is not None:
+    """Return everything but id and parameters of a run that cannot meet another, or None."""
+    if not run.is_plain:
         return None
     return (run.task, run.queue, run.tenant, run.pool, run.priority, run.delay, run.run_at, run.timeout, run.deadline, run.max_retries,
             run.max_rescues, run.is_repeatable, run.label, run.origin, run.actor, run.params_version, run.meta)  # fmt: skip

@@ -9,16 +9,19 @@ where value->>'id' in (select id from mainspring.hot_runs)
 
 insert into mainspring.hot_runs (
     id, created_at, run_at, ready_at, deadline_at, retry_of, timeout_ms, state, pool, priority, max_retries, max_rescues,
-    params_version, is_repeatable, queue, tenant, task, key, label, origin, actor, params, meta)
-select id, {NOW}, due, case when due > {NOW} then null else {NOW} end, {NOW} + cast(deadline_ms * 1000 as integer), retry_of, timeout_ms,
-       case when due > {NOW} then 2 else 3 end, pool, priority, max_retries, max_rescues, params_version, is_repeatable,
-       queue, tenant, task, key, label, origin, actor, params, meta
+    params_version, is_repeatable, queue, tenant, task, key, label, origin, actor, params, meta, limit_queue, limit_task, limit_key, waits_for, reason)
+select id, {NOW}, due, case when due > {NOW} or coalesce(limit_queue, limit_task, limit_key) is not null then null else {NOW} end, {NOW} + cast(deadline_ms * 1000 as integer), retry_of, timeout_ms,
+       case when due > {NOW} then 2 when coalesce(limit_queue, limit_task, limit_key) is not null then 0 else 3 end, pool, priority, max_retries, max_rescues, params_version, is_repeatable,
+       queue, tenant, task, key, label, origin, actor, params, meta, limit_queue, limit_task, limit_key,
+       case when due <= {NOW} then coalesce(limit_queue, limit_task, limit_key) end,
+       case when due <= {NOW} and coalesce(limit_queue, limit_task, limit_key) is not null then 'limit' end
 from (select value->>'id' as id, coalesce(value->>'run_at', {NOW} + cast(value->>'delay_ms' * 1000 as integer)) as due,
              value->>'deadline_ms' as deadline_ms, value->>'retry_of' as retry_of, value->>'timeout_ms' as timeout_ms,
              value->>'pool' as pool, value->>'priority' as priority, value->>'max_retries' as max_retries, value->>'max_rescues' as max_rescues,
              value->>'params_version' as params_version, value->>'is_repeatable' as is_repeatable, value->>'queue' as queue,
              value->>'tenant' as tenant, value->>'task' as task, value->>'key' as key, value->>'label' as label,
-             value->>'origin' as origin, value->>'actor' as actor, value->>'params' as params, value->>'meta' as meta
+             value->>'origin' as origin, value->>'actor' as actor, value->>'params' as params, value->>'meta' as meta, value->>'limit_queue' as limit_queue,
+             value->>'limit_task' as limit_task, value->>'limit_key' as limit_key
       from json_each(:batch))
 where id not in (select id from temp.held)
 on conflict do nothing;

@@ -1,0 +1,50 @@
+"""Dedupe: what an enqueue means when a run with the same key is there already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from mainspring.core.duration import Duration, parse_duration
+from mainspring.core.errors import ConfigurationError
+from mainspring.core.template import Template, parse_template
+
+
+class DedupePolicy(StrEnum):
+    """What becomes of the second enqueue of a key. A key belongs to one task of one tenant."""
+
+    EXISTING = "existing"  # answer the unfinished run that holds the key
+    REJECT = "reject"  # raise `AlreadyEnqueued` with that run's id and state
+    REPLACE = "replace"  # give the run that still waits the new parameters and time; one that runs goes on, and a new one follows it
+    DEBOUNCE = "debounce"  # as replace, and start only when nobody has asked again for the window
+    ONCE = "once"  # once in the window, or once ever without one: finished runs count too
+
+
+_WINDOWED = (DedupePolicy.DEBOUNCE, DedupePolicy.ONCE)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Dedupe:
+    """A key template with a policy: ``Dedupe("repo:{url}", "debounce", window="30s")``.
+
+    ``window`` is needed by ``debounce`` (how long nobody may have asked again) and allowed with ``once`` (how long the key stays taken
+    after the enqueue; for ever without it).
+    """
+
+    key: Template
+    policy: DedupePolicy
+    window: timedelta | None
+
+    def __init__(self, key: str, policy: DedupePolicy | str = DedupePolicy.EXISTING, *, window: Duration | None = None) -> None:
+        object.__setattr__(self, "key", parse_template(key, "Dedupe(key)"))
+        try:
+            chosen = DedupePolicy(policy)
+        except ValueError:
+            raise ConfigurationError(f"Dedupe(policy)={policy!r} is unknown: choose one of {', '.join(DedupePolicy)}") from None
+        object.__setattr__(self, "policy", chosen)
+        if window is not None and chosen not in _WINDOWED:
+            raise ConfigurationError(f"Dedupe(window) has no meaning with the policy {chosen}: it belongs to {' and '.join(_WINDOWED)}")
+        if window is None and chosen is DedupePolicy.DEBOUNCE:
+            raise ConfigurationError("Dedupe(policy='debounce') needs window=, for instance window='30s'")
+        object.__setattr__(self, "window", None if window is None else parse_duration(window, "Dedupe(window)"))
