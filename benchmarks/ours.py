@@ -17,6 +17,7 @@ from benchmarks.beside import open_transaction
 from benchmarks.place import Place
 from benchmarks.processes import started, tree_resident
 from benchmarks.readings import Reading
+from mainspring import Dedupe
 
 BULK_BATCH = 1_000
 SETTLE = 3.0  # seconds until workers that are to wait for work are surely up
@@ -58,16 +59,71 @@ async def drain_after_history(place: Place, count: int) -> Reading:
     return await _drain(place, count, "noop", completed_before=before)
 
 
+async def drain_limited(place: Place, count: int) -> Reading:
+    """The same through one limit of a hundred at once."""
+    return await _drain(place, count, "noop_limited")
+
+
+async def drain_keyed(place: Place, count: int) -> Reading:
+    """The same through ten keys of ten at once."""
+    return await _drain(place, count, "noop_keyed", lanes=10)
+
+
+async def drain_beside_blocked(place: Place, count: int) -> Reading:
+    """The same beside 1,000,000 runs that wait for a limit."""
+    async with _tasks(place):
+        ours_store.fill_with_blocked(place)
+    return await _drain(place, count, "noop")
+
+
 async def enqueue_one(place: Place, count: int) -> Reading:
     """One caller, one call at a time."""
     async with _tasks(place) as tasks:
         return await clock.time_calls(count, lambda _: tasks.app.enqueue(tasks.noop, mark=0))
 
 
+async def enqueue_keyed(place: Place, count: int) -> Reading:
+    """One caller, each call with a key of its own."""
+    return await _enqueue_by(place, count, "k{mark}", "existing")
+
+
+async def enqueue_colliding(place: Place, count: int) -> Reading:
+    """One caller, all calls with one key, which a waiting run holds: nothing is written."""
+    return await _enqueue_by(place, count, "k", "existing")
+
+
+async def enqueue_replacing(place: Place, count: int) -> Reading:
+    """One caller, all calls with one key, each changing the waiting run."""
+    return await _enqueue_by(place, count, "k", "replace")
+
+
+async def enqueue_once(place: Place, count: int) -> Reading:
+    """One caller, each call with a key of its own that is good for ever: a row in the ledger besides."""
+    return await _enqueue_by(place, count, "k{mark}", "once")
+
+
+async def _enqueue_by(place: Place, count: int, key: str, policy: str) -> Reading:
+    async with _tasks(place) as tasks:
+        bound = tasks.noop.options(dedupe=Dedupe(key, policy))
+        return await clock.time_calls(count, lambda number: tasks.app.enqueue(bound, mark=number))
+
+
 async def enqueue_concurrent(place: Place, count: int) -> Reading:
     """A hundred callers."""
     async with _tasks(place) as tasks:
         return await clock.time_calls(count, lambda _: tasks.app.enqueue(tasks.noop, mark=0), callers=100)
+
+
+async def enqueue_within(place: Place, count: int) -> Reading:
+    """One caller, each call in a transaction of the caller's own, which writes a row besides."""
+    async with _tasks(place) as tasks, ours_store.shop(place) as shop:
+
+        async def call(number: int) -> None:
+            await shop.order()
+            await tasks.app.enqueue(tasks.noop.options(connection=shop.connection), mark=0)
+            await shop.commit()
+
+        return await clock.time_calls(count, call)
 
 
 async def enqueue_bulk(place: Place, count: int) -> Reading:
@@ -139,9 +195,10 @@ async def _drain(
     workers: int = 1,
     beside: AbstractAsyncContextManager[None] | None = None,
     completed_before: int = 0,
+    lanes: int = 0,
 ) -> Reading:
     """Clock a drain, and see that every run ended well. Two workers are up before the queue is opened to both."""
-    params = [{"mark": stamps.mark_of(index, count)} for index in range(count)]
+    params = [{"mark": stamps.mark_of(index, count), **({"lane": index % lanes} if lanes else {})} for index in range(count)]
     async with _tasks(place) as tasks:
         queues = (await tasks.app.store()).queues
         await queues.pause("default")

@@ -11,7 +11,7 @@ import os
 
 from benchmarks.place import Place
 from benchmarks.stamps import SILENT, Stamps
-from mainspring import Mainspring, task
+from mainspring import Limit, Mainspring, task
 
 VARIABLE = "MAINSPRING_BENCH_PLACE"
 
@@ -23,6 +23,20 @@ logger = logging.getLogger(__name__)
 @task
 async def noop(mark: int) -> None:
     """Do nothing; the first and the last of a drain leave a stamp."""
+    if mark != SILENT:
+        stamps.write(mark)
+
+
+@task(concurrency=100)
+async def noop_limited(mark: int) -> None:
+    """Do nothing, a hundred at once in the whole fleet."""
+    if mark != SILENT:
+        stamps.write(mark)
+
+
+@task(limit=Limit("lane:{lane}", concurrency=10))
+async def noop_keyed(mark: int, lane: int) -> None:
+    """Do nothing, ten at once of each key."""
     if mark != SILENT:
         stamps.write(mark)
 
@@ -61,4 +75,4 @@ def url() -> str:
     return f"{place.url}?durability=relaxed" if place.synchronous == "NORMAL" else place.url
 
 
-app = Mainspring(url(), tasks=[noop, noop_in_process, talk, stamp, hold], auto_migrate=True)
+app = Mainspring(url(), tasks=[noop, noop_limited, noop_keyed, noop_in_process, talk, stamp, hold], auto_migrate=True)

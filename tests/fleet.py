@@ -113,7 +113,7 @@ class Line:
     async def write(self, query: str, /, *, behind: str | None = None, **values: Any) -> list[Row]:
         async def call() -> list[Row]:
             rows = await self._fleet.database.write(query, **values)
-            self._fleet.on_write(self._node, query, values, rows)
+            await self._fleet.on_write(self._node, query, values, rows)
             return rows
 
         rows = await self._through(query, call)
@@ -263,6 +263,9 @@ class _Ids(IdMaker):
         return super().make(self._clock.microseconds() // 1000 + self._wrong_by, entropy)
 
 
+async def _nobody_looks(node: str, query: str, values: dict[str, Any], rows: list[Row]) -> None: ...
+
+
 class Fleet:
     """Nodes on one store. Use it inside `loop`; close it outside."""
 
@@ -277,7 +280,9 @@ class Fleet:
         self.server = contextvars.copy_context()
         self.locks = Path(tempfile.mkdtemp(prefix="mainspring-fleet-"))
         self.problems: list[str] = []
-        self.on_write: Callable[[str, str, dict[str, Any], list[Row]], None] = lambda node, query, values, rows: None
+        self.on_write: Callable[[str, str, dict[str, Any], list[Row]], Awaitable[None]] = (
+            _nobody_looks  # in the very moment of the commit: it may look at the store, but not wait
+        )
         self.on_fault: Callable[[str], None] = lambda point: None
         # Ids come from the seed, so lock files in a folder shared with other processes would collide.
         self._own_folder = patch("mainspring.engine.runner.lock_folder", lambda beside: self.locks)
@@ -299,6 +304,7 @@ class Fleet:
     def app(self, name: str, tasks: Iterable[Task[..., Any]], **settings: Any) -> tuple[Mainspring, Line]:
         """Return an app with a line of its own to the store."""
         line = Line(self, name)
+        settings.setdefault("files", str(self.locks / "files"))  # one place for the whole fleet, and not that of another with the same seed
         app = Mainspring("sqlite://", tasks=tasks, isolation="inline", database=line, **settings)
         app._ids = _Ids(self.clock, self._skews.uniform(-120, 120))
         active.retire(app)

@@ -8,16 +8,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mainspring.core import errors
+from mainspring.core.capability import Capability
+from mainspring.core.command import Command, CommandFailed, CommandResult, EnvVar, command
 from mainspring.core.context import Context, current_run, log, progress
 from mainspring.core.dedupe import Dedupe
+from mainspring.core.depends import Depends
 from mainspring.core.errors import Fail, MainspringError, RetryLater, Skip, Snooze
 from mainspring.core.event import Event, EventKind
+from mainspring.core.file import Artifact, File, FileLimit
 from mainspring.core.handle import RunHandle
 from mainspring.core.limit import Limit, Rate
+from mainspring.core.param import Param
 from mainspring.core.policy import Isolation, Priority, Retry
 from mainspring.core.retention import Retention
 from mainspring.core.run import Attempt, Run
+from mainspring.core.secret import Secret
 from mainspring.core.state import RunState
+from mainspring.core.status import TaskStatus
 from mainspring.core.task import Task, task
 from mainspring.core.version import VERSION
 
@@ -27,17 +34,27 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 __all__ = [
+    "Artifact",
     "Attempt",
     "Blocking",
+    "Capability",
+    "Command",
+    "CommandFailed",
+    "CommandResult",
     "Context",
     "Dedupe",
+    "Depends",
+    "EnvVar",
     "Event",
     "EventKind",
     "Fail",
+    "File",
+    "FileLimit",
     "Isolation",
     "Limit",
     "Mainspring",
     "MainspringError",
+    "Param",
     "Priority",
     "Rate",
     "Retention",
@@ -46,10 +63,13 @@ __all__ = [
     "Run",
     "RunHandle",
     "RunState",
+    "Secret",
     "Skip",
     "Snooze",
     "Task",
+    "TaskStatus",
     "__version__",
+    "command",
     "current_run",
     "errors",
     "log",

@@ -16,7 +16,11 @@ from typing import Any
 
 from mainspring.core.duration import parse_duration
 from mainspring.core.errors import ConfigurationError
+from mainspring.core.payload import HARD_CAP
 from mainspring.core.policy import Isolation
+from mainspring.core.retention import Keeping
+from mainspring.core.secret import SecretRules, parse_secrets
+from mainspring.core.size import describe_size, parse_size
 
 DEFAULT_URL = "sqlite:///mainspring.db"
 OURS_BUT_NOT_SETTINGS = ("MAINSPRING_TEST_", "MAINSPRING_BENCH_", "MAINSPRING_FAULT", "MAINSPRING_APP")
@@ -29,11 +33,14 @@ class Settings:
     url: str = DEFAULT_URL
     max_concurrent: int | None = None
     async_slots: int = 100
+    expensive_concurrent: int = 1
     default_timeout: timedelta | None = timedelta(minutes=5)
     default_retries: int = 3
     buffer_size: int = 1000
     log_level: str = "info"
     retention: timedelta | None = timedelta(days=7)
+    retention_completed: timedelta | None = None
+    keep_last: int = 0
     isolation: Isolation = Isolation.PROCESS
     lease: timedelta = timedelta(seconds=60)
     beat: timedelta = timedelta(seconds=3)
@@ -42,7 +49,24 @@ class Settings:
     memory_limit: int | None = None
     max_runs_per_child: int | None = None
     auto_migrate: bool | None = None
+    manifest: str | None = None
+    files: str | None = None
+    max_payload: int = 256 * 1024
+    spill: bool = False
+    tracing: bool = False
+    metrics: str | None = None
+    secrets: SecretRules = field(default_factory=SecretRules)
     sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def keeping(self) -> Keeping:
+        """How long finished runs stay where their task does not say."""
+        return Keeping(self.retention_completed or self.retention, self.retention, self.keep_last)
+
+    @property
+    def surely_small(self) -> int:
+        """How many characters of a payload are within its cap, whatever they are: UTF-8 takes four bytes for one at most."""
+        return self.max_payload // 4
 
     @property
     def def_children(self) -> int:
@@ -77,6 +101,10 @@ def _count(value: str, name: str) -> int:
     if found < 1:
         raise ConfigurationError(f"{name}={value!r}: it must be at least 1")
     return found
+
+
+def _count_or_zero(value: str, name: str) -> int:
+    return 0 if value.strip() == "0" else _count(value, name)
 
 
 def _retries(value: str, name: str) -> int:
@@ -129,6 +157,13 @@ def _size(value: str, name: str) -> int:
         raise ConfigurationError(f"{name}={value!r}: write a size such as 512M or 2G") from None
 
 
+def _payload(value: str, name: str) -> int:
+    size = parse_size(int(value) if value.strip().isdigit() else value, name)
+    if size > HARD_CAP:
+        raise ConfigurationError(f"{name}={value!r}: {describe_size(HARD_CAP)} at most; hand larger things over as a File")
+    return size
+
+
 def _level(value: str, name: str) -> str:
     if value.lower() not in ("debug", "info", "warning", "error", "critical"):
         raise ConfigurationError(f"{name}={value!r}: choose debug, info, warning, error or critical")
@@ -145,6 +180,7 @@ def _isolation(value: str, name: str) -> Isolation:
 SETTINGS = (
     Setting("url", ("MAINSPRING_URL",), _text, "the store"),
     Setting("max_concurrent", ("TASK_MAX_CONCURRENT",), _count, "bodies at once: def children, and async slots where it is set"),
+    Setting("expensive_concurrent", ("MAINSPRING_EXPENSIVE_CONCURRENT",), _count, "expensive runs at once in the whole fleet"),
     Setting("async_slots", ("MAINSPRING_ASYNC_SLOTS",), _count, "async bodies at once where TASK_MAX_CONCURRENT is not set"),
     Setting(
         "default_timeout", ("TASK_DEFAULT_TIMEOUT", "TASK_TIMEOUT"), _duration, "how long an attempt may take where the task does not say"
@@ -155,6 +191,8 @@ SETTINGS = (
     ),
     Setting("log_level", ("TASK_LOG_LEVEL",), _level, "the least level of log lines that runs keep"),
     Setting("retention", ("TASK_RETENTION_DAYS",), _days, "how long finished runs are kept"),
+    Setting("retention_completed", ("MAINSPRING_RETENTION_COMPLETED",), _days, "how long runs are kept that completed, where that differs"),
+    Setting("keep_last", ("MAINSPRING_KEEP_LAST",), _count_or_zero, "finished runs of each task that are kept whatever their age"),
     Setting("isolation", ("MAINSPRING_ISOLATION",), _isolation, "where bodies run: process, thread or inline"),
     Setting("lease", ("MAINSPRING_LEASE",), _duration, "how long a silent node keeps its runs"),
     Setting("beat", ("MAINSPRING_BEAT",), _duration, "how often a node renews its lease"),
@@ -162,7 +200,13 @@ SETTINGS = (
     Setting("grace", ("MAINSPRING_GRACE",), _duration, "how long a body that was asked to stop may take before it is forced"),
     Setting("memory_limit", ("MAINSPRING_MEMORY_LIMIT",), _size, "memory past which an executor child is killed"),
     Setting("max_runs_per_child", ("MAINSPRING_MAX_RUNS_PER_CHILD",), _count, "runs after which an executor child is replaced"),
+    Setting("manifest", ("MAINSPRING_MANIFEST",), _text, "a file of 'mainspring index': its tasks can be enqueued without their code"),
+    Setting("tracing", ("MAINSPRING_TRACING",), _bool, "attempts get OpenTelemetry spans, in the trace of their enqueue"),
+    Setting("metrics", ("MAINSPRING_METRICS",), _text, "where a worker answers scrapes of Prometheus, as 9464 or 0.0.0.0:9464"),
     Setting("auto_migrate", ("MAINSPRING_AUTO_MIGRATE",), _bool, "bring the schema up to date at start (SQLite: yes, PostgreSQL: no)"),
+    Setting("files", ("MAINSPRING_FILES",), _text, "where files lie: a directory, s3://, gs:// or az://; beside an SQLite file by default"),
+    Setting("max_payload", ("MAINSPRING_MAX_PAYLOAD",), _payload, "the largest parameters and results that are kept in the database"),
+    Setting("spill", ("MAINSPRING_SPILL",), _bool, "put larger ones, up to 64 MiB, among the files instead of refusing them"),
 )
 _BY_VARIABLE = {variable: setting for setting in SETTINGS for variable in setting.variables}
 _BY_FIELD = {setting.field: setting for setting in SETTINGS}
@@ -186,9 +230,16 @@ def read_settings(
             continue
         values[setting.field], sources[setting.field] = _parse(setting, name, str(value)), source
     _from_environment(environment, values, sources, warnings)
+    table, file = read_table(folder or Path.cwd())
+    if "secrets" in table:
+        values["secrets"], sources["secrets"] = parse_secrets(table["secrets"], file), file
     for name, value in arguments.items():
         if value is not None:
-            values[name], sources[name] = value, "argument"
+            setting = _BY_FIELD.get(name)
+            parsed = _parse(setting, name, value) if setting is not None and isinstance(value, str) else value
+            values[name], sources[name] = parsed, "argument"
+    if isinstance(values.get("secrets"), Mapping):
+        values["secrets"] = parse_secrets(values["secrets"], "argument")
     settings = replace(Settings(), **values, sources=sources)
     if settings.lease < settings.beat * 3:
         raise ConfigurationError(

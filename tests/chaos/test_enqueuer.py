@@ -43,3 +43,19 @@ async def test_a_transaction_that_was_committed_by_a_program_that_died(stage: St
     [run_id] = added(stage)
     assert stage.rows("select task from mainspring.hot_runs") == [{"task": "touch"}]
     stage.committed.add(run_id)
+
+
+@SQLITE_FIRST
+@pytest.mark.failure(2)
+@pytest.mark.scenario("I1", part="the caller dies")
+async def test_a_session_that_dies_before_and_after_its_commit(stage: Stage) -> None:
+    for dies in ("by-session-before-commit", "by-session-after-commit"):
+        program = stage.script(dies, PROGRAM, stage.url, "the key", dies)
+        assert await program.gone() == -signal.SIGKILL
+        if dies == "by-session-before-commit":
+            assert added(stage) == []
+    [run_id] = added(stage)  # the hint behind the commit died with the program, and the run is there
+    stage.committed.add(run_id)
+    again = stage.script("again", PROGRAM, stage.url, "the key")
+    assert await again.gone() == 0
+    assert again.said.strip() == run_id

@@ -25,6 +25,7 @@ from mainspring.core.errors import (
     Skip,
     Snooze,
 )
+from mainspring.core.file import File
 from mainspring.core.policy import Isolation, Priority, Retry
 from mainspring.core.task import Bound, Task, task
 
@@ -289,6 +290,9 @@ class Heard:
 
     def progress(self, current: float, total: float | None, message: str | None, stage: str | None) -> None:
         self.bars.append((current, total, message, stage))
+
+    def attach(self, source: Any, name: str | None, media_type: str | None) -> File:
+        raise NotImplementedError
 
 
 def make_context(sink: Heard) -> Context:

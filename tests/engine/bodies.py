@@ -12,10 +12,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+from mainspring.core.command import Command, EnvVar, command
 from mainspring.core.context import Context
 from mainspring.core.context import log as say
+from mainspring.core.depends import Depends
 from mainspring.core.errors import Fail
 from mainspring.core.task import task
 
@@ -339,3 +342,74 @@ def maybe_sleep_def(seconds: float = 0.0) -> None:
 @task(timeout=2)
 async def cancel_itself() -> None:
     raise asyncio.CancelledError
+
+
+PROGRAM = str(Path(__file__).with_name("program.py"))
+
+
+@command
+def program(what: str, rest: list[str] = [], env: list[EnvVar] = [], cwd: str | None = None) -> Command:  # noqa: B006 - never changed
+    return Command(sys.executable, PROGRAM, what, *rest, env=env, cwd=cwd, success=(0, 7))
+
+
+@command
+def no_such_program() -> Command:
+    return Command("mainspring-has-no-such-program")
+
+
+def opened(ctx: Context) -> Iterator[str]:
+    """Give the run's id, for as long as the body lasts."""
+    print("opened")
+    yield ctx.run_id
+    print("closed")
+
+
+async def awaited(base: str = Depends(opened)) -> AsyncIterator[str]:
+    """Give something that has to be awaited."""
+    await asyncio.sleep(0)
+    yield f"awaited {len(base)}"
+    await asyncio.sleep(0)
+    print("closed asynchronously")
+
+
+@task
+async def depends(n: int, base: str = Depends(opened), more: str = Depends(awaited)) -> list[object]:
+    print("body")
+    return [n, len(base), more]
+
+
+@task
+def depends_def(n: int, base: str = Depends(opened), more: str = Depends(awaited)) -> list[object]:
+    print("body")
+    return [n, len(base), more]
+
+
+@task
+async def depends_and_waits(path: str, base: str = Depends(opened)) -> None:
+    Path(path).touch()
+    await asyncio.sleep(HOUR)
+
+
+@task
+async def enqueue_keyed() -> list[object]:
+    from mainspring import Dedupe, errors
+
+    try:
+        run = await add.options(dedupe=Dedupe("a:{a}", "debounce", window="90s"), tenant="acme").enqueue(1)
+    except errors.AlreadyEnqueued as error:
+        return [error.run_id, error.state, str(error)]
+    return [run.id, run.is_new, str(run.how)]
+
+
+@task
+def enqueue_keyed_def() -> list[object]:
+    from mainspring import Dedupe, errors
+    from mainspring.core.active import child_pipe
+
+    pipe = child_pipe()
+    assert pipe is not None
+    try:
+        run = pipe.enqueue_blocking(add.options(dedupe=Dedupe("a:{a}", "debounce", window="90s"), tenant="acme"), 1)  # type: ignore[attr-defined]  # as above
+    except errors.AlreadyEnqueued as error:
+        return [error.run_id, error.state, str(error)]
+    return [run.id, run.is_new, str(run.how)]

@@ -12,8 +12,9 @@ import pytest
 from mainspring import Context, Mainspring, Retry, current_run, task
 from mainspring.core import active
 from mainspring.core.errors import Conflict, InvalidParams, RunFailed, RunTimeout, StoreUnavailable
+from mainspring.engine.again import PATIENCE
 from mainspring.testing import Kit
-from tests.fleet import Fleet
+from tests.fleet import Fleet, When
 
 tries: list[float] = []
 
@@ -57,14 +58,55 @@ async def test_an_enqueue_whose_answer_was_lost_is_one_run(fleet: Fleet, when: s
 
 
 @pytest.mark.failure(2)
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_an_enqueue_waits_for_a_store_that_is_away_for_a_moment(fleet: Fleet, when: When) -> None:
+    app, line = fleet.app("app", [double])
+    await fleet.database.open()
+    await app.open()
+    line.fail("runs_add_one", "before")
+    for _ in range(5):
+        line.fail("runs_add", when)
+    run = await app.enqueue(double, n=2)
+    assert run.is_new
+    assert line.calls["runs_add"] == 6
+    assert 1 < fleet.loop.time() < PATIENCE
+    for _ in range(5):
+        line.fail("runs_add_alike", when)
+        line.fail("runs_add", when)
+    assert [each.is_new for each in await app.enqueue_many(double, [{"n": n} for n in range(3)])] == [True] * 3
+    assert [row["n"] for row in await fleet.rows("select count(*) as n from mainspring.hot_runs")] == [4]
+
+
+@pytest.mark.failure(2)
+async def test_an_enqueue_gives_up_after_a_few_seconds_and_at_once_when_the_app_closes(fleet: Fleet) -> None:
+    app, line = fleet.app("app", [double])
+    await fleet.database.open()
+    await app.enqueue(double, n=1)
+    fleet.weather.refused = 1.0
+    began = fleet.loop.time()
+    with pytest.raises(StoreUnavailable):
+        await app.enqueue(double, n=2)
+    assert PATIENCE * 0.6 < fleet.loop.time() - began < PATIENCE * 1.2
+    assert 6 <= line.calls["runs_add"] <= 12  # growing pauses: nobody hammers at a door
+    waiting = asyncio.create_task(app.enqueue(double, n=2))
+    await fleet.loop.settle()
+    began = fleet.loop.time()
+    await app.close()
+    with pytest.raises(StoreUnavailable):
+        await waiting
+    assert fleet.loop.time() - began < 0.2
+
+
+@pytest.mark.failure(2)
 async def test_an_answer_lost_until_the_run_has_ended_is_still_one_run(fleet: Fleet) -> None:
     node = await fleet.node("a", [double])
     line = node.line
     line.fail("runs_add_one", "after")
-    line.fail("runs_add", "before")
+    for _ in range(100):
+        line.fail("runs_add", "before")
     with pytest.raises(StoreUnavailable):
         await node.app.enqueue(double, n=2)  # nobody was promised anything, though the run is there
-    await fleet.advance(5)
+    await node.tick("heartbeat")
     await node.tick("heartbeat", "worker")
     assert [row["n"] for row in await fleet.rows("select count(*) as n from mainspring.history")] == [1]
 

@@ -466,6 +466,7 @@ class TestEnqueueing:
                 assert not spy.requests
                 waits = await perform(pool, spy, claimed(bodies.wait_for_child))
                 assert isinstance(waits, Failed)
-                assert "Keep the handle's id" in waits.error["message"]
+                assert "keep the handle's id" in waits.error["message"]
+                assert (waits.is_terminal, waits.error["type"], waits.error["kind"]) == (True, "NotHere", "configuration")
 
         run(story())

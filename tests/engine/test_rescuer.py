@@ -12,6 +12,7 @@ from mainspring.core.errors import StoreUnavailable
 from mainspring.core.event import EventKind
 from mainspring.core.ids import make_claim_id
 from mainspring.core.node import NodeState
+from mainspring.core.policy import PoolKind
 from mainspring.core.run import CancelledByRequest, Completed, Reason, decide
 from mainspring.engine.presence import LEASE
 from mainspring.store.runs import Appended, Completion, Entry, Settlement
@@ -354,8 +355,38 @@ async def test_runs_that_went_down_together_are_suspects_and_only_the_culprit_is
     assert await fleet.states(runs) == ["completed"] * 5
 
 
+@pytest.mark.scenario("L9")
+async def test_a_suspect_that_ended_a_try_alone_waits_in_its_old_lane_again(fleet: Fleet) -> None:
+    @task(retry=Retry(retries=3, delay=0, jitter=False))
+    async def failing_once(ctx: Context) -> None:
+        bodies.append(ctx.claim_id)
+        if ctx.attempt < 3:
+            await gates[0].wait()
+        elif ctx.attempt == 3:
+            raise ValueError("alone, and nothing went down")
+
+    node = await fleet.node("n0", [failing_once])
+    runs = await node.app.enqueue_many(failing_once, [{}] * 2)
+    [(home, _)] = await fleet.store.runs.lanes()
+    for number in (1, 2):
+        await node.tick("worker")
+        node.crash()
+        node = await fleet.node(f"n{number}", [failing_once])
+        await node.once("rescuer")
+    assert [lane.pool for lane, _ in await fleet.store.runs.lanes()] == [PoolKind.QUARANTINE]
+    await node.once("worker")
+    await node.once("worker")
+    assert node.worker.in_hand == 0
+    assert {lane.pool for lane, _ in await fleet.store.runs.lanes()} == {PoolKind.QUARANTINE, home.pool}
+    for _ in range(6):
+        await fleet.advance(1)
+        await node.tick("heartbeat", "promoter", "worker")
+    assert await fleet.states(runs) == ["completed"] * 2
+
+
 async def test_an_overdue_run_is_taken_from_a_node_that_breathes(fleet: Fleet) -> None:
     one, other = await fleet.node("one", [hurried]), await fleet.node("other", [hurried])
+    await beats([one, other], 60)
     run = await one.app.enqueue(hurried)
     taken = await fleet.store.runs.take(run.id, one.id, make_claim_id(), timedelta(seconds=30))
     assert taken is not None  # and its body never ends, nor does its node see to it
@@ -368,11 +399,37 @@ async def test_an_overdue_run_is_taken_from_a_node_that_breathes(fleet: Fleet) -
     assert [node.state for node in await fleet.store.nodes.list()] == [NodeState.ALIVE] * 2
 
 
+async def test_a_run_that_ended_in_an_outage_is_not_overdue_after_it(fleet: Fleet) -> None:
+    """Its node could not tell anybody that it had ended in time; who has the database first must not hold that against it."""
+    ended = asyncio.Event()
+
+    @task(timeout="5s", retry=Retry(retries=0))
+    async def in_time() -> str:
+        await ended.wait()
+        return "done"
+
+    one, other = await fleet.node("one", [in_time]), await fleet.node("other", [in_time])
+    await beats([one, other], 60)
+    run = await one.app.enqueue(in_time)
+    await one.tick("worker")
+    one.line.is_cut = other.line.is_cut = True
+    ended.set()
+    await fleet.advance(90)
+    other.line.is_cut = False
+    await beats([other], 9)
+    await other.once("rescuer")
+    assert (await fleet.get(run)).state == "running"
+    one.line.is_cut = False
+    await beats([one, other], 9)
+    assert (await fleet.get(run)).state == "completed"
+
+
 async def test_an_overdue_run_that_must_not_be_repeated_is_not_retried(fleet: Fleet) -> None:
     @task(timeout="5s", repeatable=False, retry=Retry(retries=3))
     async def only_once() -> None: ...
 
     one, other = await fleet.node("one", [only_once]), await fleet.node("other", [only_once])
+    await beats([one, other], 60)
     run = await one.app.enqueue(only_once)
     assert await fleet.store.runs.take(run.id, one.id, make_claim_id(), timedelta(seconds=30)) is not None
     await beats([one, other], 39)

@@ -52,7 +52,7 @@ async def stubborn() -> str:
     return "never"
 
 
-LOOPS = {"worker", "heartbeat", "rescuer", "promoter", "pruner", "pools"}
+LOOPS = {"worker", "heartbeat", "rescuer", "promoter", "limiter", "pruner", "switches", "pools"}
 
 
 @pytest.mark.scenario("X5", "K4")

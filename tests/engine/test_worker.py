@@ -11,8 +11,9 @@ from mainspring import Context, Retry, task
 from mainspring.core.errors import StoreUnavailable
 from mainspring.core.ids import make_claim_id
 from mainspring.core.run import ClaimedRun, NewRun
-from mainspring.engine.lanes import LONGEST_PASS
-from mainspring.engine.worker import AUDIT_EVERY, PROVED, UNKNOWN_DELAY
+from mainspring.engine.lanes import SHORTEST_PASS
+from mainspring.engine.worker import AUDIT_AGAIN, AUDIT_EVERY, PROVED, UNKNOWN_DELAY
+from mainspring.store.runs import RunStore
 from tests.fleet import Fleet
 
 gates: list[asyncio.Event] = [asyncio.Event()]
@@ -41,6 +42,11 @@ async def quick(name: str = "") -> None:
 async def failing() -> None:
     order.append("failing")
     raise ValueError("not yet")
+
+
+@task(isolation="thread")
+def in_a_thread() -> None:
+    order.append("thread")
 
 
 @task
@@ -186,6 +192,21 @@ async def test_a_task_that_nobody_knows_waits_blocked_until_a_node_knows_it(flee
     assert kinds == ["queued", "claimed", "started", "blocked", "unblocked", "claimed", "started", "completed"]
 
 
+@pytest.mark.scenario("L10", "S0-15")
+async def test_a_task_that_came_too_late_for_a_pool_is_left_to_other_nodes(fleet: Fleet, caplog: pytest.LogCaptureFixture) -> None:
+    node = await fleet.node("a", [quick])
+    runs = [await node.app.enqueue(each) for each in (in_a_thread, in_a_thread, quick)]  # the node has started without threads
+    await node.tick("worker")
+    assert await fleet.states(runs) == ["pending", "pending", "completed"]
+    seen = await fleet.get(runs[0])
+    assert (seen.attempt, seen.retries, seen.reason) == (1, 0, "unknown_task")
+    assert seen.run_at is not None
+    assert seen.run_at - fleet.clock.now() == UNKNOWN_DELAY
+    [told] = [record.message for record in caplog.records if in_a_thread.name in record.message]  # once, however many runs
+    assert "without a pool for thread bodies: its runs are left to other nodes" in told
+    assert node.worker.in_hand == 0
+
+
 @pytest.mark.failure(14)
 async def test_a_claim_whose_answer_was_lost_is_adopted(fleet: Fleet) -> None:
     node = await fleet.node("a", [quick])
@@ -221,11 +242,52 @@ async def test_an_audit_gives_back_what_the_node_holds_without_knowing(fleet: Fl
     assert (await fleet.get(run)).state == "running"
     await fleet.advance(AUDIT_EVERY)
     await node.tick("heartbeat", "worker")
+    assert (await fleet.get(run)).state == "running"  # one look proves nothing
+    await fleet.advance(AUDIT_AGAIN)
+    await node.tick("heartbeat", "worker")
     assert (await fleet.get(run)).state == "pending"
-    await fleet.advance(LONGEST_PASS)
+    await fleet.advance(SHORTEST_PASS)
     await node.tick("worker")
     seen = await fleet.get(run)
     assert (seen.state, seen.attempt, seen.retries, seen.rescues) == ("completed", 2, 0, 0)
+
+
+async def test_an_audit_leaves_alone_what_ends_or_comes_while_it_looks(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a flood hundreds of runs end during each look: to ask about each of them stood the node still for seconds."""
+    node = await fleet.node("a", [quick, held])
+    await fleet.advance(AUDIT_EVERY)
+    await node.once("heartbeat")
+    runs = await node.app.enqueue_many(quick, [{}] * 20)
+    look = RunStore.held_by
+    taken: list[ClaimedRun] = []
+
+    async def slow_look(store: RunStore, node_id: str) -> dict[str, str]:
+        coming = await node.app.enqueue(held)
+        found = await fleet.store.runs.take(coming.id, node.id, make_claim_id(), timedelta(seconds=30))
+        assert found is not None
+        taken.append(found)
+        answer = await look(store, node_id)
+        await node.worker.recorder.flushed()  # what was under way has ended by now
+        return answer
+
+    monkeypatch.setattr(RunStore, "held_by", slow_look)
+    claimed = await fleet.store.runs.claim(node.id, make_claim_id(), [lane for lane, _ in await fleet.store.runs.lanes()], 20, timedelta(1))
+    node.worker.take(claimed)
+    while node.worker.in_hand:
+        await asyncio.sleep(0)
+    assert not node.worker.recorder.is_idle
+    before = node.line.calls["runs_claimed_under"]
+    await node.once("worker")
+    node.worker.take(taken)  # as app.run does, a moment after the store knows
+    assert await fleet.states(runs) == ["completed"] * 20
+    await fleet.advance(AUDIT_AGAIN)
+    monkeypatch.setattr(RunStore, "held_by", look)
+    await node.tick("heartbeat", "worker")
+    assert node.line.calls["runs_claimed_under"] == before
+    assert (await fleet.get(taken[0].id)).state == "running"
+    gates[0].set()
+    await fleet.loop.settle()
+    assert (await fleet.get(taken[0].id)).state == "completed"
 
 
 @pytest.mark.scenario("L5")
@@ -271,7 +333,7 @@ async def test_params_that_cannot_be_read_fail_their_own_run_only(fleet: Fleet) 
     await fleet.store.runs.add(broken)
     wrong = NewRun(id="01900000-0000-7000-8000-000000000002", task=quick.name, params='{"name": {"no": 1}}')
     await fleet.store.runs.add(wrong)
-    await fleet.advance(LONGEST_PASS)
+    await fleet.advance(SHORTEST_PASS)
     fine = await node.app.enqueue(quick)
     await node.tick("worker")
     assert await fleet.states([broken.id, wrong.id, fine]) == ["failed", "failed", "completed"]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from mainspring import Context, Fail, Mainspring, Retry, Skip, Task, task
+from mainspring import Context, Fail, File, FileLimit, Mainspring, Param, Retry, Skip, Task, task
 
 
 class Colour(Enum):
@@ -121,5 +121,24 @@ def counts(n: int = 3) -> int:
     return n
 
 
-TASKS: list[Task[..., Any]] = [add, shapes, wipe, fails, flaky, backs_off, skips, gives_up, sleeps, waits_for, shouts, old, counts]
+@task
+async def leaves(ctx: Context, name: str = "report.txt") -> None:
+    """Leave a file behind."""
+    ctx.attach(b"what it found", name=name)
+
+
+@task
+async def measures(
+    template: Annotated[File, FileLimit(max_size="1k", types=[".csv"])],
+    others: list[File] | None = None,
+    note: Annotated[str, Param(help="to find it by", search=True)] = "",
+) -> dict[str, object]:
+    """Take files and tell what is in them."""
+    names = [each.name for each in others or ()]
+    return {"name": template.name, "type": template.media_type, "text": template.read_text(), "others": names}
+
+
+TASKS: list[Task[..., Any]] = [
+    add, shapes, wipe, fails, flaky, backs_off, skips, gives_up, sleeps, waits_for, shouts, old, counts, leaves, measures,
+]  # fmt: skip
 app = Mainspring("sqlite://", tasks=TASKS, isolation="inline")

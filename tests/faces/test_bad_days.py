@@ -115,7 +115,7 @@ def test_a_full_disk(cli: Cli) -> None:
     assert ended.returncode == 4
     assert "check the disk" in ended.stderr or "is full" in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert {row["state"] for row in cli.objects("runs")} == {"pending"}
+    assert {row["state"] for row in cli.objects("runs")} <= {"pending", "blocked"}  # an expensive one waits for its lane
 
 
 def test_a_schema_newer_than_the_code(cli: Cli, tmp_path: Path) -> None:

@@ -13,10 +13,14 @@ from mainspring import Mainspring
 from mainspring.operations.catalog import CATALOG
 from tests.faces.conftest import Cli
 
-# How each operation is asked for on the command line; {done} is a completed run, {waiting} one that waits.
+# How each operation is asked for on the command line; {done} is a completed run, {waiting} one that waits, {error} an error.
 CASES = {
     "tasks.list": ["tasks", "list"],
     "tasks.show": ["tasks", "show", "add"],
+    "tasks.enable": ["tasks", "enable", "add", "--reason", "because"],
+    "tasks.disable": ["tasks", "disable", "add", "--reason", "because"],
+    "tasks.types": ["types", "add"],
+    "tasks.manifest": ["index"],
     "tasks.check": ["tasks", "check", "add", "--params", '{{"a": 1}}'],
     "runs.enqueue": ["enqueue", "--reason", "because", "add", "--a", "1"],
     "runs.list": ["runs", "list", "--limit", "1"],
@@ -26,14 +30,30 @@ CASES = {
     "runs.logs": ["runs", "logs", "{done}"],
     "runs.events": ["runs", "events", "{done}"],
     "runs.attempts": ["runs", "attempts", "{done}"],
+    "runs.artifacts": ["runs", "artifacts", "{left}"],
+    "runs.explain": ["explain", "{done}"],
+    "runs.retrymany": ["runs", "retry", "--task", "fails", "--yes", "--reason", "because"],
+    "runs.pin": ["runs", "pin", "{done}", "--reason", "because"],
+    "runs.unpin": ["runs", "unpin", "{done}", "--reason", "because"],
+    "runs.delete": ["runs", "delete", "{done}", "--yes", "--reason", "because"],
+    "runs.expired": ["prune", "--dry-run", "--older-than", "1ms"],
+    "runs.prune": ["prune", "--older-than", "1ms", "--yes", "--reason", "because"],
+    "errors.list": ["errors", "list"],
+    "errors.show": ["errors", "show", "{error}"],
+    "errors.resolve": ["errors", "resolve", "{error}", "--reason", "because"],
+    "audit.list": ["audit", "list"],
     "nodes.list": ["nodes", "list", "--all"],
     "stats.show": ["stats", "show", "--since", "1h"],
     "queues.list": ["queues", "list"],
     "queues.pause": ["queues", "pause", "default", "--reason", "because"],
     "queues.resume": ["queues", "resume", "default", "--reason", "because"],
+    "limits.list": ["limits", "list"],
+    "limits.set": ["limits", "set", "queue:default", "--concurrency", "3", "--reason", "because"],
+    "limits.clear": ["limits", "clear", "queue:default", "--reason", "because"],
     "system.doctor": ["doctor"],
     "system.schema": ["migrate", "--status"],
     "system.migrate": ["migrate"],
+    "system.grants": ["migrate", "--grants", "work"],
 }
 
 
@@ -46,6 +66,14 @@ def audit_rows(url: str) -> list[dict[str, Any]]:
             return rows
 
     return asyncio.run(read())
+
+
+def run_ids(cli: Cli, words: list[str]) -> dict[str, str]:
+    """Make the runs that the words of a case name, and others that are there anyway."""
+    ids = {"done": cli.run_object("add", "--a", "1")["id"], "waiting": cli.ok("enqueue", "sleeps").strip()}
+    if "fails" in words or words[0] == "errors":
+        ids["error"] = cli.run_object("fails")["error"]["fingerprint"]
+    return ids | ({"left": cli.run_object("leaves")["id"]} if "{left}" in words else {})
 
 
 def test_every_operation_has_a_case() -> None:
@@ -66,7 +94,7 @@ def test_an_operation_declares_itself(name: str) -> None:
 @pytest.mark.scenario("U3", part="cli")
 @pytest.mark.parametrize("name", CATALOG)
 def test_the_command_line_has_it_and_a_mutation_is_audited(name: str, cli: Cli) -> None:
-    ids = {"done": cli.run_object("add", "--a", "1")["id"], "waiting": cli.ok("enqueue", "sleeps").strip()}
+    ids = run_ids(cli, CASES[name])
     before = len(audit_rows(cli.url))
     answers = cli.objects(*[word.format(**ids) for word in CASES[name]])
     assert answers
@@ -85,7 +113,7 @@ def test_the_command_line_has_it_and_a_mutation_is_audited(name: str, cli: Cli) 
 
 @pytest.mark.parametrize("name", CATALOG)
 def test_people_get_words_instead(name: str, cli: Cli) -> None:
-    ids = {"done": cli.run_object("add", "--a", "1")["id"], "waiting": cli.ok("enqueue", "sleeps").strip()}
+    ids = run_ids(cli, CASES[name])
     told = cli(*[word.format(**ids) for word in CASES[name]])
     assert told.exit_code == 0
     assert '"v": 1' not in told.stdout

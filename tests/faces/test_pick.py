@@ -29,9 +29,13 @@ def test_on_a_terminal_it_asks_for_a_task_and_its_parameters(cli: Cli) -> None:
     process.expect("box, JSON object")
     process.type("{\n")
     process.expect("is no JSON")
+    process.type('{"width": 0, "depth": 1}\n')
+    process.expect("input should be greater than or equal to 1")
+    process.expect("box, JSON object", times=3)
     process.type('{"width": 4}\n')
-    for asked, answer in (("colours", "red"), ("sizes", ""), ("mode", "stretch"), ("Choose one of fit, fill", "fill"), ("scale", "2"),
-                          ("dry run", "y"), ("note", ""), ("price", ""), ("level", "2")):  # fmt: skip
+    for asked, answer in (("colours", "green"), ("Choose one of red, blue", "red"), ("another", ""), ("sizes", ""), ("mode", "stretch"),
+                          ("Choose one of fit, fill", "fill"), ("scale, number, > 0, ≤ 10", "99"),
+                          ("less than or equal to 10", "2"), ("dry run", "y"), ("note", '""'), ("price", ""), ("level", "2")):  # fmt: skip
         process.expect(asked)
         process.type(answer + "\n")
     assert process.end() == 0
@@ -40,8 +44,39 @@ def test_on_a_terminal_it_asks_for_a_task_and_its_parameters(cli: Cli) -> None:
     shown = cli.object("runs", "show", run["id"])
     assert shown["params"] == {
         "box": {"width": 4, "height": 1}, "colours": ["red"], "sizes": [1], "mode": "fill", "scale": 2.0, "dry_run": True,
-        "note": None, "price": "1.50", "level": 2,
+        "note": "", "price": "1.50", "level": 2,
     }  # fmt: skip
+
+
+@pytest.mark.scenario("U4", part="cli")
+def test_what_only_fits_together_is_asked_again(project: Cli) -> None:
+    (project.cwd / "tasks.py").write_text(
+        "from typing import Annotated\nfrom pydantic import BaseModel, model_validator\nfrom mainspring import task\n"
+        "class Span(BaseModel):\n    low: int\n    high: int\n"
+        "    @model_validator(mode='after')\n    def order(self) -> 'Span':\n"
+        "        if self.high < self.low:\n            raise ValueError('high is below low')\n        return self\n"
+        "@task\nasync def measure(span: Span, names: list[str] = [], n: int = 1) -> str:\n"
+        "    return f'{span.high - span.low} {names} {n}'\n"
+    )
+    process = project.start(terminal=True)
+    process.expect("Which task")
+    process.type("mea\n")  # a beginning that only one task has
+    process.expect("span, JSON object")
+    process.type('{"low": 3, "high": 1}\n')
+    process.expect("high is below low")
+    process.expect("span, JSON object", times=2)
+    process.type('{"low": 3, "high": 10}\n')
+    process.expect("names")
+    process.type("a\n")
+    for name in ("b", ""):
+        process.expect("another (nothing ends the list)", times=1 if name else 2)
+        process.type(f"{name}\n")
+    process.expect("n, integer")
+    process.type("x\n")
+    process.expect("n, integer", times=2)
+    process.type("\n")
+    assert process.end() == 0, process.said
+    assert "7 ['a', 'b'] 1" in process.said
 
 
 @pytest.mark.scenario("U4", part="cli")

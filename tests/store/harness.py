@@ -168,11 +168,17 @@ def new_postgres() -> str:
 
 # A database costs a third of a second, emptying one a hundredth: those whose schema a test left alone are used again.
 _free: list[str] = []
-_RELATIONS = "select count(*) from pg_class join pg_namespace space on space.oid = relnamespace where nspname = 'mainspring'"
-_OPTIONS = "select array_agg(reloptions::text order by relname) from pg_class where relname in ('hot_runs', 'nodes', 'stats')"
-_WIPE = ";".join(
-    f"delete from mainspring.{table}" for table in ("hot_runs", "history", "attempts", "events", "nodes", "queues", "stats", "audit")
+_RELATIONS = (
+    "select array_agg(relname::text order by relname) from pg_class "
+    "join pg_namespace space on space.oid = relnamespace where nspname = 'mainspring'"
 )
+_OPTIONS = "select array_agg(reloptions::text order by relname) from pg_class where relname in ('hot_runs', 'nodes', 'stats')"
+_EMPTIED = [
+    "hot_runs", "history", "attempts", "events", "nodes", "queues", "limits", "task_switches", "stats", "dedupe", "dedupe_requests",
+    "files", "artifacts", "run_search", "kept", "definitions", "retention", "errors", "error_marks",
+]  # fmt: skip
+# The audit trail refuses to be deleted from.
+_WIPE = ";".join(f"delete from mainspring.{table}" for table in _EMPTIED) + "; truncate mainspring.audit"
 
 
 def _borrow_postgres() -> str:
@@ -258,6 +264,9 @@ async def check_consistency(stage: Stage) -> None:
             assert not row["cancel_requested"], "a cancelled run waits"
     keys = Counter((row["tenant"], row["task"], row["key"]) for row in hot.values() if row["key"] is not None)
     assert all(n == 1 for n in keys.values()), "a key is held twice"
+
+    named = {row["run_id"] for table in ("dedupe", "dedupe_requests") for row in await stage.sql(f"select run_id from mainspring.{table}")}
+    assert named <= hot.keys() | history.keys() | stage.forgotten, "the ledger of keys names a run that never was"
 
     await _check_attempts(stage, hot, history)
     await _check_stats(stage, history)

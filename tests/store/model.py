@@ -1,8 +1,10 @@
 """What the store should do, in plain Python: the rules of runs, claims and nodes without a word of SQL."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
+from mainspring.core.dedupe import LONGEST_WAIT, DedupePolicy, How
 from mainspring.core.event import EventKind
 from mainspring.core.policy import PoolKind
 from mainspring.core.run import Added, AttemptOutcome, ClaimedRun, Decision, NewRun, Suspicion
@@ -20,6 +22,12 @@ _END = {
     AttemptOutcome.RELEASED: EventKind.RELEASED,
     AttemptOutcome.LOST: EventKind.LOST,
 }
+
+
+def _microseconds(duration: timedelta | None) -> int | None:
+    return None if duration is None else round(duration.total_seconds() * SECOND)
+
+
 _POOL_OF = {Suspicion.EXECUTOR: PoolKind.SOLO, Suspicion.NODE: PoolKind.QUARANTINE}
 
 
@@ -28,6 +36,8 @@ class ModelRun:
     """One run. ``ready_at`` is set while it can be claimed, ``due_at`` while it waits for a time."""
 
     new: NewRun
+    key: str | None = None
+    created_at: int = 0
     state: RunState = RunState.PENDING
     ready_at: int | None = None
     due_at: int | None = None
@@ -85,25 +95,77 @@ class Model:
         self.now = now
         self.runs: dict[str, ModelRun] = {}
         self.nodes: dict[str, ModelNode] = {}
+        self.ledger: dict[str | None, tuple[str, int | None]] = {}  # keys of `once`: the run, and until when
+        self.requests: dict[str, Added] = {}  # what became of those that changed another's run
 
     # -- adding and claiming
 
     def add(self, new: NewRun) -> Added:
         if new.id in self.runs:
             return Added(new.id, False)
-        if new.key is not None:
-            for run in self.runs.values():
-                if run.new.key == new.key and not run.state.is_final:
-                    return Added(run.new.id, False)
-        due = self.now + (0 if new.delay is None else round(new.delay.total_seconds() * SECOND))
-        run = self.runs[new.id] = ModelRun(new)
-        if due > self.now:
-            run.due_at = due
-        else:
-            run.ready_at = self.now
-        if new.deadline is not None:
-            run.deadline_at = self.now + round(new.deadline.total_seconds() * SECOND)
+        if new.id in self.requests:
+            return self.requests[new.id]
+        holder = next((run for run in self.runs.values() if new.key is not None and run.key == new.key and not run.state.is_final), None)
+        if holder is not None and (answer := self._meet(new, holder)) is not None:
+            return answer
+        window = _microseconds(new.window)
+        if new.dedupe is DedupePolicy.ONCE:
+            if (taken := self._taken(new.key)) is not None:
+                return Added(taken, False)
+            self.ledger[new.key] = (new.id, None if window is None else self.now + window)
+        due = self.now + (_microseconds(new.delay) or 0)
+        if new.dedupe is DedupePolicy.DEBOUNCE:
+            due = max(due, self.now + (window or 0))
+        run = self.runs[new.id] = ModelRun(new, key=new.key, created_at=self.now)
+        self._line_up(run, due)
         return Added(new.id, True)
+
+    def _meet(self, new: NewRun, holder: ModelRun) -> Added | None:
+        """Say what becomes of a call whose key is held, or None where the holder has let it go."""
+        window = _microseconds(new.window)
+        if new.dedupe is DedupePolicy.REJECT:
+            return Added(holder.new.id, False, How.REJECTED, holder.state)
+        if new.dedupe is DedupePolicy.ONCE and self._taken(new.key) is None:
+            until = None if window is None else holder.created_at + window
+            if until is None or until > self.now:
+                self.ledger[new.key] = (holder.new.id, until)
+        if new.dedupe in (DedupePolicy.EXISTING, DedupePolicy.ONCE):
+            return Added(holder.new.id, False)
+        if holder.state is RunState.RUNNING:
+            holder.key = None
+            holder.events.append(EventKind.SUPERSEDED)
+            return None
+        due, how = self.now + (_microseconds(new.delay) or 0), How.REPLACED
+        if new.dedupe is DedupePolicy.DEBOUNCE:
+            due, how = max(due, min(self.now + (window or 0), holder.created_at + LONGEST_WAIT * (window or 0))), How.DEBOUNCED
+        is_in_line = (holder.new.priority, holder.pool) == (new.priority, new.pool)
+        holder.new = replace(new, id=holder.new.id)
+        holder.pool = holder.pool if holder.suspicion >= Suspicion.EXECUTOR else new.pool
+        holder.retries = holder.rescues = 0
+        holder.events.append(EventKind.REPLACED)
+        if holder.state is not RunState.BLOCKED or due > self.now:
+            holder.state, holder.reason = RunState.PENDING, None
+            self._line_up(holder, due, since=holder.ready_at if is_in_line else None)
+        else:
+            self._line_up(holder, due)
+            holder.ready_at = None
+        answer = self.requests[new.id] = Added(holder.new.id, False, how)
+        return answer
+
+    def _line_up(self, run: ModelRun, due: int, since: int | None = None) -> None:
+        run.due_at, run.ready_at = (due, None) if due > self.now else (None, self.now if since is None else since)
+        deadline = _microseconds(run.new.deadline)
+        run.deadline_at = None if deadline is None else self.now + deadline
+
+    def _taken(self, key: str | None) -> str | None:
+        run_id, until = self.ledger.get(key, (None, None))
+        return run_id if until is None or until > self.now else None
+
+    def sweep(self) -> int:
+        over = [key for key, (_, until) in self.ledger.items() if until is not None and until <= self.now]
+        for key in over:
+            del self.ledger[key]
+        return len(over)
 
     def claim(self, node_id: str, claim_id: str, n: int) -> list[ClaimedRun]:
         if not self.nodes[node_id].is_alive:
@@ -154,7 +216,7 @@ class Model:
             run.retries += decision.burns_retry
             if decision.suspicion is not None:
                 run.suspicion = decision.suspicion
-                run.pool = _POOL_OF.get(decision.suspicion, run.pool)
+                run.pool = _POOL_OF.get(decision.suspicion, run.pool if decision.pool is None else decision.pool)
             run.state, run.reason, run.node_id = decision.state, decision.reason, None
             run.claim_id = run.until = None
             if decision.state is RunState.BLOCKED:

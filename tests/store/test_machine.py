@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
+from mainspring.core.dedupe import DedupePolicy, How
 from mainspring.core.event import EventKind
 from mainspring.core.ids import IdMaker, make_claim_id
 from mainspring.core.policy import PoolKind, Priority, Retry
@@ -47,11 +48,13 @@ EXAMPLES = int(os.environ.get("MAINSPRING_TEST_EXAMPLES", "40"))
 LEASE = timedelta(seconds=60)
 POOLS = (PoolKind.ASYNC, PoolKind.SOLO)
 LANES = [Lane("default", "", pool, priority) for priority in Priority for pool in POOLS]
+CHANGED = (How.REPLACED, How.DEBOUNCED)
 RETRY = Retry(delay=timedelta(seconds=4), factor=2, jitter=False)
-TABLES = ("hot_runs", "history", "attempts", "events", "nodes", "stats")
+TABLES = ("hot_runs", "history", "attempts", "events", "nodes", "stats", "dedupe", "dedupe_requests")
 
 seconds = st.sampled_from([1, 4, 10, 30, 61])
 durations = st.sampled_from([None, None, timedelta(seconds=4), timedelta(seconds=10), timedelta(seconds=61)])
+WINDOWS = {DedupePolicy.DEBOUNCE: timedelta(seconds=10), DedupePolicy.ONCE: timedelta(seconds=61)}
 outcomes: st.SearchStrategy[Outcome] = st.sampled_from([
     Failed({"type": "E"}), Failed({"type": "E"}, is_terminal=True), Failed({"type": "E"}, after=timedelta(0)),
     TimedOut({"type": "T"}), CancelledByRequest(), Skipped("nothing"), Snoozed(timedelta(seconds=30)),
@@ -109,6 +112,7 @@ class Lives(RuleBasedStateMachine):
         self.model = Model(self.clock.read())
         self.ids = IdMaker()
         self.hands: list[tuple[str, ClaimedRun]] = []
+        self.asked: list[NewRun] = []  # enqueues that left something behind: asked again, they leave nothing more
         self.start()
 
     def teardown(self) -> None:
@@ -142,11 +146,11 @@ class Lives(RuleBasedStateMachine):
 
     @rule(
         data=st.data(), n=st.integers(1, 3), priority=st.sampled_from(Priority), delay=durations, deadline=durations, timeout=durations,
-        retries=st.integers(0, 2), is_repeatable=st.booleans(),
+        retries=st.integers(0, 2), is_repeatable=st.booleans(), policy=st.sampled_from(DedupePolicy), is_for_ever=st.booleans(),
     )  # fmt: skip
     def enqueue(
         self, data: st.DataObject, n: int, priority: Priority, delay: timedelta | None, deadline: timedelta | None,
-        timeout: timedelta | None, retries: int, is_repeatable: bool,
+        timeout: timedelta | None, retries: int, is_repeatable: bool, policy: DedupePolicy, is_for_ever: bool,
     ) -> None:  # fmt: skip
         keys = data.draw(st.lists(st.sampled_from([None, None, "a", "b"]), min_size=n, max_size=n), "keys")
         runs = [
@@ -161,16 +165,24 @@ class Lives(RuleBasedStateMachine):
                 max_rescues=2,
                 is_repeatable=is_repeatable,
                 key=key,
+                params=f'{{"n":{len(self.model.runs)}}}',
+                dedupe=policy if key else DedupePolicy.EXISTING,
+                window=None if policy is DedupePolicy.ONCE and is_for_ever else WINDOWS.get(policy),
             )
             for key in keys
         ]
         answers = self.everywhere.ask(lambda stage: stage.runs.add_many(runs))
         assert answers == [self.model.add(run) for run in runs]
+        self.asked += [run for run, answer in zip(runs, answers, strict=True) if answer.id == run.id or answer.how in CHANGED]
 
-    @precondition(lambda self: self.model.runs)
+    @rule()
+    def sweep(self) -> None:
+        assert self.everywhere.ask(lambda stage: stage.runs.dedupe.sweep()) == self.model.sweep()
+
+    @precondition(lambda self: self.asked)
     @rule(data=st.data())
     def enqueue_again(self, data: st.DataObject) -> None:
-        run = data.draw(st.sampled_from(list(self.model.runs.values())), "run").new
+        run = data.draw(st.sampled_from(self.asked), "run")
         assert self.everywhere.ask(lambda stage: stage.runs.add_again(run)) == self.model.add(run)
 
     @rule(data=st.data(), n=st.integers(1, 4))

@@ -5,11 +5,14 @@ import contextlib
 import multiprocessing
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from mainspring.core.errors import SchemaMismatch, StoreError, StoreForeign
+from mainspring.core.ids import make_claim_id
+from mainspring.core.version import VERSION
 from mainspring.store.migrate import Migration, Migrations
 from mainspring.store.postgres import PostgresDatabase
 from mainspring.store.sqlite import SqliteDatabase
@@ -19,6 +22,7 @@ from tests.store.harness import Kind
 
 WIDER = Migration(1002, "pre", "wider", "-- a comment; with a semicolon\nalter table mainspring.hot_runs add column extra text;\n")
 NARROWER = Migration(1003, "post", "narrower", "alter table mainspring.hot_runs drop column extra")
+NOTHING = Migration(1, "post", "nothing", "create table mainspring.nothing (n integer)")
 BROKEN = Migration(1004, "pre", "broken", "create table mainspring.half (n integer);\nselect * from nowhere;")
 
 
@@ -72,6 +76,39 @@ async def test_phases_run_apart_and_only_a_missing_first_phase_stops_a_start(kin
         assert await new.apply() == [NARROWER]
         with pytest.raises(SchemaMismatch, match=r"is at 1003.*the code is behind; upgrade it with 'pip install"):
             await store.migrations.check()  # ... until the second phase has run
+
+
+@pytest.mark.scenario("X6", part="no older node lives")
+async def test_the_second_phase_is_refused_while_an_older_node_lives_and_names_it(kind: Kind, tmp_path: Path) -> None:
+    async with opened(kind, tmp_path) as store:
+        await store.migrations.apply()
+
+        async def live(name: str, lease: float = 60, **facts: str) -> str:
+            node_id = make_claim_id()
+            await store.nodes.register(node_id, name=name, host="web:boot", pid=7, lease=timedelta(seconds=lease), facts=facts)
+            return node_id
+
+        nodes = [await live("old", version="0.0.10"), await live("unknown")]
+        await live("same", version=VERSION)
+        await live("newer", version="10.0rc1")
+        await live("expired", lease=-1, version="0.0.1")  # killed, and nobody is left to say so
+        await store.nodes.stop(await live("stopped", version="0.0.1"))
+        new = _with(store, WIDER, NARROWER)
+        for phase in (None, "post"):
+            with pytest.raises(SchemaMismatch) as told:
+                await new.apply(phase=phase)
+            assert "step 1003 (narrower)" in str(told.value)
+            assert "old (0.0.10, process 7 on web), unknown (no version told, process 7 on web)" in str(told.value)
+            assert "mainspring migrate --phase post" in str(told.value)
+            assert (await new.status()).waiting == (NARROWER,)  # what widens hurts nobody
+        for node_id in nodes:
+            await store.nodes.stop(node_id)
+        assert await new.apply(phase="post") == [NARROWER]
+
+
+async def test_nobody_is_asked_for_where_nothing_was_applied_before(kind: Kind, tmp_path: Path) -> None:
+    async with opened(kind, tmp_path) as store:
+        assert await Migrations(store.database, [NOTHING]).apply() == [NOTHING]
 
 
 async def test_a_step_that_fails_leaves_nothing_behind(kind: Kind, tmp_path: Path) -> None:

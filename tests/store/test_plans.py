@@ -32,6 +32,7 @@ STANDS_ON = {
     "runs_unblock": {"hot_runs_blocked", "hot_runs_pkey"},
     "runs_expired": {"hot_runs_deadline"},
     "runs_orphans": {"hot_runs_node"},
+    "runs_strays": {"hot_runs_node"},
     "runs_overdue": {"hot_runs_node"},
     "runs_held_by": {"hot_runs_node"},
     "runs_claimed_under": {"hot_runs_node"},
@@ -44,20 +45,30 @@ STANDS_ON = {
     "runs_take": {"hot_runs_pkey"},
     "runs_get": {"hot_runs_pkey"},
     "runs_outcome": {"hot_runs_pkey"},
+    "runs_besides": {"hot_runs_pkey"},
+    "runs_params_version": {"hot_runs_pkey"},
     "runs_page": {"hot_runs_pkey"},
     "runs_page_of_task": {"hot_runs_pkey"},
     "runs_page_of_states": {"hot_runs_pkey"},
     "runs_find": {"hot_runs_pkey"},
     "runs_add": {"hot_runs_pkey", "hot_runs_key"},
+    "limits_look": {"hot_runs_waits", "hot_runs_goes_queue", "hot_runs_goes_task", "hot_runs_goes_key"},
+    "limits_admit": {"hot_runs_waits", "hot_runs_goes_queue", "hot_runs_goes_task", "hot_runs_goes_key", "hot_runs_pkey"},
+    "limits_list": {"hot_runs_waits", "hot_runs_goes_queue", "hot_runs_goes_task", "hot_runs_goes_key"},
+    "limits_forget": {"hot_runs_waits", "hot_runs_goes_queue", "hot_runs_goes_task", "hot_runs_goes_key"},
+    "limits_waiting_for": {"hot_runs_pkey", "hot_runs_waits"},
+    "limits_stray": {"hot_runs_lane", "hot_runs_node"},
+    "limits_adopt": {"hot_runs_pkey"},
+    "dedupe_add": {"hot_runs_pkey", "hot_runs_key"},
 }
 # These read an index from its beginning and stop at a limit: nothing to look for.
 # Or they read an index that holds no more than what runs right now.
 WITHOUT_CONDITION = {
-    "runs_lanes", "runs_next_due", "runs_find", "runs_waiting", "runs_overdue", "runs_orphans", "nodes_forget",
+    "runs_lanes", "runs_find", "runs_waiting", "runs_overdue", "runs_strays", "nodes_forget", "limits_stray",
 }  # fmt: skip
 # They look through all of one partition on purpose: upkeep, hourly.
-COUNTS = {"runs_waiting"}  # up to a bound
-UPKEEP = {"upkeep_prune", "upkeep_threats", "upkeep_dead_rows", "upkeep_partitions"}
+COUNTS = {"runs_waiting", "runs_of_task", "runs_hold"}  # up to a bound; the last one only when an operator throws a switch
+UPKEEP = {"upkeep_threats", "upkeep_dead_rows", "upkeep_partitions"}
 
 # Bounds that leave all partitions in; the plan is the generic one, whatever the values.
 SAMPLES = {
@@ -77,6 +88,20 @@ from (select n, case when n % 20 = 0 then 1 when n % 4 = 0 then 2 when n % 10 = 
              '0000-7' || lpad(to_hex(n / 16), 3, '0') || '-8000-' as part
       from generate_series(1, {n}) n) as numbers
 on conflict do nothing;
+insert into mainspring.hot_runs (id, created_at, ready_at, claim_id, node_id, state, priority, queue, task, limit_queue, limit_task,
+                                 limit_key, waits_for, reason)
+select ('0b1b2c3d-0000-7' || lpad(to_hex(n / 16), 3, '0') || '-8000-' || lpad(to_hex(n), 12, '0'))::uuid, now(),
+       case when state = 3 then now() end, case when state = 4 then gen_random_uuid() end, case when state = 4 then gen_random_uuid() end,
+       state, n % 5, 'q' || n % 3, 't' || n % 10, 'queue:q' || n % 3, 'task:t' || n % 10, 'key::' || n % 100,
+       case when state = 0 then 'key::' || n % 100 end, case when state = 0 then 'limit' end
+from (select n, case when n % 50 = 0 then 3 when n % 50 = 1 then 4 else 0 end as state from generate_series(1, {n}) n) as numbers
+on conflict do nothing;
+insert into mainspring.limits (key, code, binds_queue, created_at, changed_at)
+select 'queue:q' || n, '{{"concurrency": 5}}', 'q' || n, now(), now() from generate_series(1, least({n}, 3)) n on conflict do nothing;
+insert into mainspring.limits (key, code, binds_task, created_at, changed_at)
+select 'task:t' || n, '{{"concurrency": 5}}', 't' || n, now(), now() from generate_series(1, least({n}, 10)) n on conflict do nothing;
+insert into mainspring.limits (key, follows, created_at, changed_at)
+select 'key::' || n, 'each:t', now(), now() from generate_series(0, {n} / 5) n on conflict do nothing;
 insert into mainspring.history (id, created_at, finished_at, seq, attempt, state, pool, priority, retries, max_retries, rescues,
                                 params_version, queue, tenant, task, origin, params)
 select ('01a1f8ea-0000-7' || lpad(to_hex(n / 16), 3, '0') || '-8000-' || lpad(to_hex(n), 12, '0'))::uuid, now(), now(), 4, 1,
@@ -109,9 +134,15 @@ def plans() -> dict[tuple[str, str], dict[str, Any]]:
 
 def _explain(connection: psycopg.Connection, database: PostgresDatabase, name: str) -> dict[str, Any]:
     query = database.query(name)
-    connection.execute(f"prepare {name} as {query.numbered}".encode())
+    if query.together:
+        return {"Node Type": "Together", "Plans": [_explain_one(connection, name, *each) for each in query.together]}
+    return _explain_one(connection, name, query.numbered, query.parameters)
+
+
+def _explain_one(connection: psycopg.Connection, name: str, text: str, parameters: tuple[str, ...]) -> dict[str, Any]:
+    connection.execute(f"prepare {name} as {text}".encode())
     samples = SAMPLES if name.startswith("runs_") else {}
-    values = ", ".join(samples.get(each, "null") for each in query.parameters)
+    values = ", ".join(samples.get(each, "null") for each in parameters)
     row = connection.execute(f"explain (format json) execute {name}{f'({values})' if values else ''}".encode()).fetchone()
     connection.execute(f"deallocate {name}".encode())
     assert row is not None
@@ -172,9 +203,10 @@ def test_the_claim_is_the_shape_that_was_measured(plans: dict[tuple[str, str], d
 @pytest.mark.failure(34)
 def test_due_runs_are_found_by_an_index_condition(plans: dict[tuple[str, str], dict[str, Any]]) -> None:
     for (name, _), plan in plans.items():
-        if name == "runs_promote":
+        if name in ("runs_promote", "runs_next_due"):
             (due,) = [node for node in nodes(plan) if node.get("Index Name") == "hot_runs_due"]
-            assert "run_at <=" in due["Index Cond"]
+            assert "run_at >=" in due["Index Cond"]
+            assert "run_at <=" in due["Index Cond"] or name == "runs_next_due"
 
 
 def test_pages_of_one_task_or_of_failures_use_their_own_index(plans: dict[tuple[str, str], dict[str, Any]]) -> None:
@@ -195,8 +227,9 @@ def sqlite_plans() -> dict[str, list[str]]:
     """The plan of every statement on an empty database: SQLite without statistics goes by the schema alone."""
     database = SqliteDatabase(None)
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    for statement in database.query("temp_held").statements:
-        connection.execute(statement)
+    for name in ("temp_held", "temp_limits"):
+        for statement in database.query(name).statements:
+            connection.execute(statement)
     for step in Migrations(database).steps():
         connection.executescript(step.text.replace("mainspring.", "mainspring_"))
     found = {}
@@ -225,8 +258,10 @@ def test_sqlite_reads_no_big_table_whole(sqlite_plans: dict[str, list[str]]) -> 
     ("name", "line"),
     [
         ("runs_claim", r"hot_runs_lane \(queue=\? AND tenant=\? AND pool=\? AND priority=\? AND ready_at>\?\)"),
-        ("runs_promote", r"hot_runs_due \(run_at<\?\)"),
-        ("runs_orphans", r"hot_runs_node"),
+        ("runs_promote", r"hot_runs_due \(run_at>\? AND run_at<\?\)"),
+        ("runs_next_due", r"hot_runs_due \(run_at>\?\)"),
+        ("runs_orphans", r"hot_runs_node \(node_id=\?\)"),
+        ("runs_strays", r"hot_runs_node"),
         ("runs_held_by", r"hot_runs_node \(node_id=\?\)"),
         ("runs_expired", r"hot_runs_deadline \(deadline_at<\?\)"),
         ("runs_unblock", r"hot_runs_blocked \(task=\?\)"),
@@ -286,6 +321,14 @@ def test_statistics_are_written_in_one_order() -> None:
             assert re.search(r"group by 1, 2(, 3)? order by 2(, 3)?\b", text), name
 
 
+def test_temporary_tables_carry_our_name() -> None:
+    """They are made on callers' own connections as well, where any other name may be taken."""
+    for name in queries.names("sqlite"):
+        bare = _bare(TEXTS["sqlite", name])
+        named = re.findall(r"\btemp\.(\w+)", bare) + re.findall(r"\btemp table (?:if not exists )?(\w+)", bare)
+        assert all(each.startswith("mainspring_") for each in named), f"{name}: {named}"
+
+
 def test_every_file_is_used_and_every_used_name_has_a_file() -> None:
     used: set[str] = set()
     for path in SOURCES.rglob("*.py"):
@@ -312,7 +355,7 @@ def test_an_unknown_name_is_an_error() -> None:
 def test_slots_become_what_the_drivers_want() -> None:
     query = queries.load("postgres", "runs_promote", prefix="app.", now="N()", clock="C()")
     assert "app.hot_runs" in query.numbered and "mainspring." not in query.numbered
-    assert "run_at <= N()" in query.numbered and "ready_at = C()" in query.numbered
-    assert query.parameters == ("n",)
+    assert "run_at <= N()" in query.numbered and "then C() end" in query.numbered
+    assert query.parameters == ("since", "n")
     assert "%(n)s" in query.statements[0] and "$1" in query.numbered
     assert json.dumps(query.statements)

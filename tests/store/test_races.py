@@ -13,6 +13,7 @@ import pytest
 from psycopg.types.json import Json
 
 from mainspring.core.ids import make_claim_id
+from mainspring.core.limit import Maximum
 from mainspring.core.policy import Priority, Retry
 from mainspring.core.run import Added, ClaimedRun, Failed, Lost, decide
 from mainspring.core.state import RunState
@@ -332,3 +333,43 @@ async def test_whatever_meets_the_books_balance(stage: Stage, kind: Kind, tmp_pa
     states = Counter(run.state for run in await stage.runs.page(n=1000))
     assert sum(states.values()) == 300
     assert states.keys() <= {RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED}
+
+
+@pytest.mark.scenario("C4", part="limiters beside each other")
+@pytest.mark.failure(20)
+async def test_limiters_beside_each_other_never_let_more_go_than_a_limit_allows(stage: Stage, kind: Kind) -> None:
+    """Four of them, with claims, ends and cancels between: never above at any instant, and in the end everything has run."""
+    chance = random.Random(SEED)
+    most = {"task:t": 3, "key::a": 1, "key::b": 2}
+    await stage.store.limits.declare({key: Maximum(n) for key, n in most.items()})
+    runs = [stage.new(limit_task="task:t", limit_key=chance.choice(["key::a", "key::b", None])) for _ in range(60)]
+    await stage.add(*runs)
+    done: set[str] = set()
+    over: list[Counter[str]] = []
+
+    async def watch(peer: Stage) -> None:
+        while len(done) < 60:
+            rows = await peer.sql("select limit_task, limit_key from mainspring.hot_runs where state in (3, 4)")
+            now = Counter(key for row in rows for key in row.values() if key is not None)
+            if any(now[key] > n for key, n in most.items()):
+                over.append(now)
+            await asyncio.sleep(0.001)
+
+    async def let_go(peer: Stage) -> None:
+        while len(done) < 60:
+            await peer.store.limits.admit(chance.sample(sorted(most), chance.randint(1, 3)), chance.choice((1, 2, 8)))
+
+    async def work(peer: Stage) -> None:
+        node = await peer.node()
+        while len(done) < 60:
+            held = await peer.claim(node, 4)
+            for run in held:
+                done.update(await peer.complete(run))
+            if not held:
+                await asyncio.sleep(0)
+
+    async with peers(stage, 7) as others:
+        async with asyncio.timeout(60):
+            await asyncio.gather(watch(others[0]), *map(let_go, others[1:5]), *map(work, others[5:]))
+    assert over == []
+    assert done == {run.id for run in runs}

@@ -1,5 +1,6 @@
 """The ends of tries: completed, or settled in any other way; each fenced by its claim."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from mainspring.core.event import EventKind
 from mainspring.core.ids import make_claim_id
-from mainspring.core.policy import Retry
+from mainspring.core.policy import PoolKind, Retry
 from mainspring.core.run import (
     AttemptOutcome,
     CancelledByRequest,
@@ -82,6 +83,8 @@ async def test_a_completion_is_accepted_once_and_the_store_knows_whose_it_was(st
     assert await stage.runs.outcome_of(node, {}) == {}
     await stage.settle(lost, Failed(ERROR))
     assert await stage.runs.outcome_of(node, {lost.id: 1}) == {lost.id: RunState.PENDING}
+    assert await stage.runs.outcome_of(node, {lost.id: 1}, {lost.id: AttemptOutcome.FAILED}) == {lost.id: RunState.PENDING}
+    assert await stage.runs.outcome_of(node, {lost.id: 1}, {lost.id: AttemptOutcome.COMPLETED}) == {}
 
 
 SETTLED: list[tuple[Outcome, RunState, AttemptOutcome, str | None, timedelta | None]] = [
@@ -204,6 +207,26 @@ async def test_a_loss_in_company_marks_and_a_success_of_another_kind_clears(stag
     await stage.settle(run, Snoozed(timedelta(0)))
     (run,) = await stage.claim(node)
     assert run.suspicion == Suspicion.NONE
+
+
+@pytest.mark.parametrize("suspicion", [Suspicion.EXECUTOR, Suspicion.NODE])
+async def test_a_run_that_is_suspected_no_more_goes_back_to_its_pool(stage: Stage, suspicion: Suspicion) -> None:
+    node = await stage.node()
+    run = await stage.claim_new(node, pool=PoolKind.DEF)
+    lone = PoolKind.SOLO if suspicion is Suspicion.EXECUTOR else PoolKind.QUARANTINE
+    await stage.settle(run, Lost("crashed", ERROR, is_alone=False, suspicion=suspicion))
+    assert [lane.pool for lane in await stage.lanes()] == [lone]
+    (run,) = await stage.claim(node)
+    await stage.settle(run, Released("shutdown"))  # nothing was shown
+    assert [lane.pool for lane in await stage.lanes()] == [lone]
+    (run,) = await stage.claim(node)
+    cleared = replace(decide(run, Snoozed(timedelta(0)), Retry()), pool=PoolKind.DEF)
+    assert await stage.runs.settle([Settlement(run.id, run.claim_id, cleared)]) == {run.id: RunState.PENDING}
+    assert [lane.pool for lane in await stage.lanes()] == [PoolKind.DEF]
+    (run,) = await stage.claim(node)
+    assert (run.suspicion, run.pool) == (Suspicion.NONE, PoolKind.DEF)
+    await stage.settle(run, Lost("crashed", ERROR, is_alone=False, suspicion=suspicion))  # and may be suspected again
+    assert [lane.pool for lane in await stage.lanes()] == [lone]
 
 
 async def test_a_run_that_must_not_be_repeated_is_interrupted_by_a_loss(stage: Stage) -> None:
@@ -390,9 +413,11 @@ async def test_a_rescuer_tells_how_many_went_down_together(stage: Stage) -> None
         await stage.settle(orphan.run, Lost("lost", ERROR, is_alone=False))
 
 
-async def test_a_run_of_a_node_that_nobody_remembers_is_an_orphan(stage: Stage) -> None:
+async def test_a_run_of_a_node_that_nobody_remembers_is_a_stray(stage: Stage) -> None:
     run = await stage.claim_new(await stage.node())
+    assert await stage.runs.strays() == []
     await stage.sql("delete from mainspring.nodes")
-    (orphan,) = await stage.runs.orphans()
+    assert await stage.runs.orphans() == []
+    (orphan,) = await stage.runs.strays()
     assert orphan.run.id == run.id
     assert await stage.settle(orphan.run, Lost("lost", ERROR, is_alone=True)) is RunState.PENDING

@@ -21,6 +21,12 @@ async def test_runs_are_found_wherever_they_are(stage: Stage) -> None:
     assert await stage.runs.get_many([]) == {}
 
 
+@pytest.mark.parametrize("run_id", ["no id at all", "01900000", "01900000-0000-7000-8000-00000000000g"])
+async def test_what_is_no_id_names_no_run(stage: Stage, run_id: str) -> None:
+    with pytest.raises(UnknownRun, match=run_id):
+        await stage.store.runs.get(run_id)
+
+
 async def test_an_unknown_run_is_named(stage: Stage) -> None:
     run_id = stage.new_id()
     with pytest.raises(UnknownRun, match=run_id):

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from mainspring import Mainspring, task
 from mainspring.core.errors import SchemaMismatch, StoreError, StoreForeign, StoreUnavailable
 from mainspring.core.ids import IdMaker
 from mainspring.core.run import NewRun
@@ -101,8 +102,8 @@ WRITER = """
 
 @pytest.mark.failure(45)
 def test_four_processes_write_side_by_side_and_none_starves(tmp_path: Path, runner: asyncio.Runner) -> None:
-    """The gate is fair, so at any moment all have written about as much: in every stretch of the order, each has its share."""
-    path, each = tmp_path / "m.db", 100
+    """The gate is fair: as long as all four have something to write, each has its share."""
+    path, each = tmp_path / "m.db", 150
 
     async def migrate() -> None:
         async with opened(path):
@@ -117,8 +118,10 @@ def test_four_processes_write_side_by_side_and_none_starves(tmp_path: Path, runn
     with contextlib.closing(sqlite3.connect(path)) as connection:
         order = [row[0] for row in connection.execute("select task from mainspring_hot_runs order by created_at")]
     assert sorted(order) == sorted("abcd" * each)
-    middle = order[: 2 * each]
-    assert min(middle.count(name) for name in "abcd") >= each / 10
+    # A busy machine starts the four at different moments, so the last to begin and the first to end bound the stretch that counts.
+    last = {name: len(order) - 1 - order[::-1].index(name) for name in "abcd"}
+    together = order[max(order.index(name) for name in "abcd") : min(last.values()) + 1]
+    assert min(together.count(name) for name in "abcd") >= len(together) / 16
 
 
 @pytest.mark.failure(46)
@@ -557,6 +560,26 @@ def test_a_lock_is_for_threads_and_for_processes(tmp_path: Path) -> None:
     assert lock.try_acquire()
     lock.close()
     lock.close()
+
+
+# -- connections of callers --------------------------------------------------------------------------------------------
+
+
+@task
+async def mine() -> None: ...
+
+
+async def test_a_callers_own_temporary_tables_are_left_alone(tmp_path: Path) -> None:
+    async with opened(tmp_path / "mainspring.db"), Mainspring(f"sqlite:///{tmp_path}/mainspring.db", tasks=[mine]) as app:
+        with contextlib.closing(sqlite3.connect(tmp_path / "mainspring.db")) as connection:
+            for name in ("held", "done", "asked"):
+                connection.execute(f"create temp table {name} (mine text)")
+                connection.execute(f"insert into {name} values ('kept')")
+            connection.commit()
+            await app.enqueue(mine.options(key="k", connection=connection))
+            connection.commit()
+            kept = [connection.execute(f"select mine from {name}").fetchall() for name in ("held", "done", "asked")]
+    assert kept == [[("kept",)]] * 3
 
 
 # -- URLs --------------------------------------------------------------------------------------------------------------

@@ -1,11 +1,25 @@
 """What users write: both checkers find no mistake here, and every result has exactly the type of its function."""
 
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, assert_type
 
-from mainspring import Context, Mainspring, Priority, Retry, RunHandle, task
+from mainspring import (
+    Command,
+    CommandResult,
+    Context,
+    Depends,
+    EnvVar,
+    Mainspring,
+    Priority,
+    Retry,
+    Run,
+    RunHandle,
+    TaskStatus,
+    command,
+    task,
+)
 
 
 @dataclass
@@ -45,6 +59,20 @@ def only_context(ctx: Context) -> None: ...
 @task
 def odd_names(self: int, format: str, async_: bool, task: str) -> str:
     return format
+
+
+weekly = backup.variant(name="backup_weekly", tags=["weekly"], timeout="1h")
+
+
+async def asks(app: Mainspring, run: RunHandle[Report]) -> None:
+    assert_type(await app.enqueue(weekly, database="orders"), RunHandle[Report])
+    assert_type(await app.task_status("backup"), TaskStatus)
+    assert_type(app.blocking.task_status("backup"), TaskStatus)
+    assert_type(await app.is_running("backup"), bool)
+    assert_type(await app.running(), list[str])
+    assert_type(app.supports_services, bool)
+    assert_type(await run.status(), Run)
+    assert_type(await run.progress(), dict[str, Any] | None)
 
 
 async def by_app(app: Mainspring) -> None:
@@ -91,3 +119,66 @@ async def as_functions(ctx: Context) -> None:
     assert_type(await dressed(ctx, "orders", tables=["a"]), Report)
     assert_type(dressed_sync(ctx, count=3), list[str])
     await no_parameters()
+
+
+class Smtp:
+    async def send(self, to: str) -> None: ...
+
+
+def get_plain() -> Smtp:
+    return Smtp()
+
+
+async def get_awaited() -> Smtp:
+    return Smtp()
+
+
+def get_generated() -> Iterator[Smtp]:
+    yield Smtp()
+
+
+async def get_generated_async(ctx: Context, plain: Smtp = Depends(get_plain)) -> AsyncIterator[Smtp]:  # noqa: B008 - likewise
+    yield plain
+
+
+assert_type(Depends(get_plain), Smtp)
+assert_type(Depends(get_awaited), Smtp)
+assert_type(Depends(get_generated), Smtp)
+assert_type(Depends(get_generated_async), Smtp)
+assert_type(Depends(Smtp), Smtp)
+
+
+def undo(ctx: Context, to: str) -> None: ...
+
+
+def check(to: str) -> None: ...
+
+
+def upgraded(params: dict[str, Any], from_version: int) -> dict[str, Any]:
+    return params
+
+
+@task(validate=check, rollback=undo, on_error=undo, params_version=2, upgrade=upgraded)
+async def send(ctx: Context, to: str, *, smtp: Smtp = Depends(get_generated_async)) -> int:  # noqa: B008 - filled in by the run
+    await smtp.send(to)
+    return 1
+
+
+@command
+def listing(path: str, env: list[EnvVar] = []) -> Command:  # noqa: B006 - a default that is never changed
+    return Command("ls", path, env=env, cwd="/")
+
+
+@command(timeout="1m", retry=0)
+def here(ctx: Context, deep: bool = False) -> Command:
+    return Command("ls", *(["-R"] if deep else []), env={"LANG": "C"})
+
+
+async def with_more_than_a_body(app: Mainspring, ctx: Context) -> None:
+    assert_type(await app.run(send, to="x"), int)
+    assert_type(await send.enqueue("x"), RunHandle[int])
+    assert_type(await send(ctx, "x", smtp=Smtp()), int)
+    assert_type(await app.run(listing, path="x", env=[EnvVar("A", "1")]), CommandResult)
+    assert_type(await app.enqueue(here.options(delay="1m"), deep=True), RunHandle[CommandResult])
+    assert_type(listing("x"), Command)
+    assert_type(here(ctx, True), Command)

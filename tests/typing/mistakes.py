@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from mainspring import Context, Mainspring, RunHandle, task
-from tests.typing.correct import Report, backup, dressed, dressed_sync, no_parameters, only_context, prune
+from mainspring import Command, Context, Depends, Mainspring, RunHandle, command, task
+from tests.typing.correct import Report, backup, dressed, dressed_sync, listing, no_parameters, only_context, prune, send
 
 
 async def wrong_arguments(app: Mainspring) -> None:
@@ -47,6 +47,12 @@ async def wrong_options() -> None:
     prune.options(retry="3")  # E no number
 
 
+def wrong_variants() -> None:
+    backup.variant(name="weekly", tag=["x"])  # E unknown option
+    backup.variant(name=3)  # E no text
+    backup.variant(name="weekly", database="orders")  # E a parameter is no option
+
+
 async def context_by_mistake(app: Mainspring, ctx: Context) -> None:
     await app.enqueue(backup, ctx, "orders")  # E the engine passes it
     await app.run(only_context, ctx)  # E the engine passes it
@@ -86,3 +92,29 @@ def chosen(kind: Literal["a", "b"]) -> None: ...
 
 
 chosen("c")  # E no such choice
+
+
+def gives_text() -> str:
+    return ""
+
+
+async def wrong_dependencies(app: Mainspring) -> None:
+    @task
+    async def takes_number(n: int = Depends(gives_text)) -> None: ...  # E another type
+
+    await app.enqueue(send)  # E missing
+    await app.enqueue(send, to=3)  # E wrong type
+    Depends("get_smtp")  # E nothing that can be called
+
+
+async def wrong_commands(app: Mainspring) -> None:
+    await app.run(listing, 3)  # E wrong type
+    await app.run(listing, "x", env={"A": "1"})  # E rows are wanted
+
+    @command  # E returns no command
+    def no_command() -> str:
+        return "ls"
+
+    @command(timeuot="1m")  # E no such option
+    def misspelt() -> Command:
+        return Command("ls", None)  # E no argument

@@ -21,6 +21,7 @@ def report(error: Exception, flags: Flags) -> int:
         click.echo(traceback.format_exc(), err=True)
     if flags.is_json:
         told = {"code": getattr(error, "code", "os" if isinstance(error, OSError) else "bug"), "message": message}
+        told |= {name: getattr(error, name) for name in ("run_id", "state") if hasattr(error, name)}
         problems = [{"field": each.where, "what": each.what, "value": each.value} for each in getattr(error, "problems", ())]
         click.echo(json.dumps({"v": 1, "error": {**told, "problems": problems}}, ensure_ascii=False))
     key = "error.internal" if code == BUG else "error"

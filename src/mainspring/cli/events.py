@@ -15,6 +15,7 @@ from mainspring.cli.present import print_json, wants_colour
 from mainspring.cli.session import Session, command
 from mainspring.core.event import EventKind
 from mainspring.core.ids import short
+from mainspring.core.size import describe_size
 from mainspring.i18n import t
 
 _LEVELS = {"debug": "bright_black", "warning": "yellow", "error": "red", "critical": "red"}
@@ -53,6 +54,8 @@ def fact_words(event: Any) -> str:
         attempt=event.attempt,
         node=short(str(data.get("node", ""))),
         dropped=data.get("dropped"),
+        name=data.get("name"),
+        size=describe_size(int(data.get("size") or 0)),
         when=_clock_time(data.get("retry_at")),
         by=f" by {by}" if by else "",
         why=f": {why}" if why else "",

@@ -35,7 +35,9 @@ def locate(flags: Flags) -> Mainspring:
         return with_settings(_load(flags.app), url=flags.url)
     if not flags.discover and (where := os.environ.get("MAINSPRING_APP") or table.get("app")):
         return with_settings(_load(str(where)), url=flags.url)
-    discover = flags.discover or _texts(table.get("discover")) or tuple(find_task_modules(here))
+    discover = flags.discover or _texts(table.get("discover"))
+    if not discover and not (os.environ.get("MAINSPRING_MANIFEST") or table.get("manifest")):  # with one, no code need lie around
+        discover = tuple(find_task_modules(here))
     return Mainspring(flags.url, discover=discover)
 
 

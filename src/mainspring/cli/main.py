@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -33,10 +34,19 @@ _COMMANDS = {
     "tasks": "mainspring.cli.nouns:tasks",
     "runs": "mainspring.cli.nouns:runs",
     "queues": "mainspring.cli.nouns:queues",
+    "limits": "mainspring.cli.limits:limits",
     "nodes": "mainspring.cli.nouns:nodes",
     "stats": "mainspring.cli.nouns:stats",
+    "types": "mainspring.cli.definitions:types",
+    "index": "mainspring.cli.definitions:index",
+    "explain": "mainspring.cli.explain:explain",
+    "errors": "mainspring.cli.troubles:errors",
+    "prune": "mainspring.cli.upkeep:prune",
+    "audit": "mainspring.cli.troubles:audit",
+    "export": "mainspring.cli.export:export",
     "doctor": "mainspring.cli.system:doctor",
     "migrate": "mainspring.cli.system:migrate",
+    "completion": "mainspring.cli.completion:completion",
 }
 
 
@@ -85,5 +95,9 @@ def root(ctx: click.Context, /, **given: Any) -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Be the command ``mainspring``."""
+    if (asked := os.environ.get("_MAINSPRING_COMPLETE")) is not None:
+        from mainspring.cli.completion import answer
+
+        raise SystemExit(answer(root, asked))
     root.main(args=None if args is None else list(args), prog_name="mainspring")
     raise SystemExit(0)

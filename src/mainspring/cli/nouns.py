@@ -7,20 +7,18 @@ from typing import Any
 import click
 
 from mainspring.cli import events
+from mainspring.cli.artifacts import artifacts
 from mainspring.cli.derive import command_for
-from mainspring.cli.groups import LazyGroup
+from mainspring.cli.explain import explain
+from mainspring.cli.export import export_runs
+from mainspring.cli.groups import noun_group
+from mainspring.cli.limits import pace
 from mainspring.cli.parameters import describe, parameters_of
-from mainspring.cli.present import lasted, pretty, print_facts, print_table
+from mainspring.cli.present import lasted, moment, pretty, print_facts, print_table
+from mainspring.cli.retry import retry
+from mainspring.cli.upkeep import delete, pin, unpin
 from mainspring.core.ids import short
 from mainspring.i18n import t
-
-
-def _group(noun: str, default: str, *commands: click.Command) -> LazyGroup:
-    made = LazyGroup(noun, default=default, help=t(f"cli.command.{noun}"), invoke_without_command=False)
-    for each in commands:
-        made.add_command(each)
-    return made
-
 
 # -- tasks -------------------------------------------------------------------------------------------------------------
 
@@ -43,7 +41,7 @@ def _show_tasks(view: Any) -> None:
 
 def _marks(task: Any) -> list[str]:
     marks = {"danger": task.danger is not None, "expensive": task.is_expensive, "disabled": not task.is_enabled}
-    return [word for word, holds in marks.items() if holds]
+    return [word for word, holds in (marks | {"elsewhere": not task.is_here}).items() if holds]
 
 
 def show_task(view: Any) -> None:
@@ -57,8 +55,17 @@ def show_task(view: Any) -> None:
         ("tags", ", ".join(view.tags) or None),
         ("danger", view.danger),
         ("expensive", True if view.is_expensive else None),
-        ("enabled", None if view.is_enabled else False),
+        ("enabled", view.is_enabled if view.switch is not None or not view.is_enabled else None),
+        ("enabled in code", view.is_enabled_by_default if view.has_drifted else None),
+        ("switched", None if view.switch is None else switched_words(view.switch)),
+        ("code", None if view.is_here else t("task.elsewhere")),
         ("queue", f"{view.queue}, {view.priority}"),
+        ("pool", view.pool),
+        ("concurrency", None if view.concurrency is None else str(view.concurrency)),
+        ("rate", view.rate),
+        ("requires", ", ".join(view.requires) or None),
+        ("variant of", view.variant_of),
+        ("surfaces", ", ".join(view.surfaces) or "-"),
         ("retries", str(view.retries)),
         ("timeout", view.timeout),
         ("deadline", view.deadline),
@@ -67,6 +74,20 @@ def show_task(view: Any) -> None:
     ])  # fmt: skip
     click.echo()
     print_parameters(view)
+
+
+def switched_words(switch: Any) -> str:
+    """Return who switched a task, when and why."""
+    by = switch.changed_by or "-"
+    return t("task.switched", by=by, at=moment(switch.changed_at), why=f": {switch.reason}" if switch.reason else "")
+
+
+def _show_switched(view: Any) -> None:
+    click.echo(t("task.enabled" if view.is_enabled else "task.now-disabled", name=view.name))
+    if view.moved:
+        click.echo(t("task.let-go" if view.is_enabled else "task.held", n=view.moved))
+    if view.has_drifted:
+        click.echo(t("task.drifted", default="on" if not view.is_enabled else "off"))
 
 
 def print_parameters(view: Any) -> None:
@@ -88,12 +109,14 @@ def _show_checked(view: Any) -> int:
     return 2 if view.problems else 0
 
 
-tasks = _group(
+tasks = noun_group(
     "tasks",
     "list",
     command_for("tasks.list", _show_tasks),
     command_for("tasks.show", show_task),
     command_for("tasks.check", _show_checked),
+    command_for("tasks.enable", _show_switched),
+    command_for("tasks.disable", _show_switched),
 )
 
 
@@ -128,6 +151,7 @@ def show_run(view: Any) -> None:
         ("definition", t("run.definition-missing") if view.definition == "missing" else None),
         ("state", str(view.state)),
         ("reason", view.reason),
+        ("waits for", _waits(view.waits_for)),
         ("queue", f"{view.queue}, {view.priority}"),
         ("attempt", f"{view.attempt} ({view.retries} of {view.max_retries} retries used)"),
         ("created", view.created_at),
@@ -138,6 +162,7 @@ def show_run(view: Any) -> None:
         ("took", lasted(view.started_at, view.finished_at)),
         ("node", view.node_id),
         ("key", view.key),
+        ("pinned", True if view.is_pinned else None),
         ("label", view.label),
         ("retry of", view.retry_of),
         ("cancelled by", view.cancelled_by),
@@ -148,7 +173,17 @@ def show_run(view: Any) -> None:
         ("error", f"{error.get('type')}: {error.get('message')}" if error else None),
         ("kind", error.get("kind")),
         ("traceback", error.get("traceback") or None),
+        ("rollback", f"{undone.get('type')}: {undone.get('message')}" if (undone := error.get("rollback")) else None),
     ])  # fmt: skip
+
+
+def _waits(waiting: Any) -> str | None:
+    """Return which limit holds a run back, and its place in the list."""
+    if waiting is None:
+        return None
+    words = "run.waits-far" if waiting.is_bounded else "run.waits-for"
+    allowed = pace(waiting.concurrency, waiting.rate, None)
+    return t(words, key=waiting.key, pace=allowed, position=waiting.position, running=waiting.running)
 
 
 def _show_attempts(view: Any) -> None:
@@ -183,21 +218,23 @@ def _show_stopped(view: Any) -> None:
     click.echo(t(key[view.answer], id=view.id, state=view.state))
 
 
-def _show_enqueued(view: Any) -> None:
-    click.echo(view.id)
-
-
-runs = _group(
+runs = noun_group(
     "runs",
     "list",
     command_for("runs.list", _show_runs),
     command_for("runs.show", show_run),
     command_for("runs.cancel", _show_stopped),
-    command_for("runs.retry", _show_enqueued),
+    retry,
+    pin,
+    unpin,
+    delete,
     events.logs,
     events.watch,
     command_for("runs.events", _show_events),
     command_for("runs.attempts", _show_attempts),
+    artifacts,
+    explain,
+    export_runs,
 )
 
 
@@ -227,7 +264,7 @@ def _show_changed(view: Any) -> None:
     click.echo(t("queue.paused" if view.is_paused else "queue.resumed", name=view.name))
 
 
-queues = _group(
+queues = noun_group(
     "queues",
     "list",
     command_for("queues.list", _show_queues),
@@ -256,7 +293,7 @@ def _show_nodes(view: Any) -> None:
     print_table(columns, rows, empty=t("finding.no-nodes"))
 
 
-nodes = _group("nodes", "list", command_for("nodes.list", _show_nodes))
+nodes = noun_group("nodes", "list", command_for("nodes.list", _show_nodes))
 
 
 def _show_stats(view: Any) -> None:
@@ -274,6 +311,8 @@ def _show_stats(view: Any) -> None:
     if view.queues:
         click.echo()
         print_table(*_queue_rows(view.queues))
+    for each in view.stuck:
+        click.echo(t("finding.no-capable-node", task=each.task, count=each.runs, seconds=round(each.oldest_seconds)))
 
 
-stats = _group("stats", "show", command_for("stats.show", _show_stats))
+stats = noun_group("stats", "show", command_for("stats.show", _show_stats))

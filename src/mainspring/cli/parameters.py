@@ -12,10 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mainspring.cli.uploads import read_path
 from mainspring.core.errors import Problem
+from mainspring.core.param import OURS
+from mainspring.core.size import describe_size
 from mainspring.i18n import t
 
-Kind = Literal["bool", "integer", "number", "choice", "list", "json", "any", "text"]
+_PAIR = {"name", "value"}  # the properties of a row such as EnvVar: on a command line it is written NAME=value
+Kind = Literal["bool", "integer", "number", "choice", "list", "json", "any", "text", "file", "pair"]
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _ENGINE_OPTIONS = {
     "yes", "json", "app", "url", "discover", "debug", "delay", "key", "priority", "queue", "run-at", "label", "timeout",
@@ -41,8 +45,8 @@ class Parameter:
 
     @property
     def option(self) -> str:
-        """How people write it."""
-        return "--" + self.name.replace("_", "-")
+        """How people write it; the underscore behind ``async_`` is Python's need, not theirs."""
+        return "--" + (self.name.rstrip("_") or self.name).replace("_", "-")
 
 
 def parameters_of(schema: Mapping[str, Any]) -> list[Parameter]:
@@ -96,6 +100,8 @@ def _resolved(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> dict[str, A
 def _kind_of(schema: Mapping[str, Any], options: Sequence[Mapping[str, Any]]) -> tuple[Kind, str]:
     if "enum" in schema or "const" in schema:
         return "choice", "|".join(_text_of(each) for each in schema.get("enum", [schema.get("const")]))
+    if "file" in schema.get(OURS, {}):
+        return "file", "@file"
     match schema.get("type"):
         case "boolean":
             return "bool", "flag"
@@ -105,6 +111,8 @@ def _kind_of(schema: Mapping[str, Any], options: Sequence[Mapping[str, Any]]) ->
             return "number", "number"
         case "array":
             return ("json", "JSON array") if "prefixItems" in schema else ("list", "list")
+        case "object" if schema.get("properties", {}).keys() == _PAIR:
+            return "pair", "NAME=value"
         case "object":
             return "json", "JSON object"
         case "string":
@@ -124,6 +132,10 @@ def _limits(schema: Mapping[str, Any]) -> Iterator[str]:
     for key, sign in signs.items():
         if key in schema:
             yield sign.format(schema[key])
+    said = schema.get(OURS, {}).get("file") or {}
+    if "max_size" in said:
+        yield f"at most {describe_size(said['max_size'])}"
+    yield from said.get("types", ())
 
 
 def _text_of(value: Any) -> str:
@@ -266,6 +278,11 @@ def read_value(parameter: Parameter, text: str) -> Any:
             return read_value(parameter.item, text)
         case "json":
             return _json(text)
+        case "pair":
+            name, has_value, value = text.partition("=")
+            return {"name": name, "value": value} if has_value and not text.lstrip().startswith("{") else _json(text)
+        case "file":
+            return _json(text) if text.lstrip().startswith("{") else read_path(text)
         case "any":
             try:
                 return json.loads(text)

@@ -1,15 +1,15 @@
-"""The picker: ``mainspring`` alone on a terminal asks which task, and for each of its parameters."""
+"""The picker: ``mainspring`` alone on a terminal asks which task, and for each of its parameters until it fits."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
 import click
 
+from mainspring.cli.ansi import clean_line
 from mainspring.cli.flags import Flags
-from mainspring.cli.parameters import Parameter, parameters_of, read_value
+from mainspring.cli.parameters import Parameter, parameters_of, parse, read_value
 from mainspring.cli.run import do_and_wait
 from mainspring.cli.session import Session
 from mainspring.i18n import t
@@ -18,18 +18,17 @@ from mainspring.i18n import t
 def pick(flags: Flags) -> int:
     """Ask for a task and its parameters, then do it."""
     session = Session(flags)
-    tasks = [each for each in asyncio.run(session.ask("tasks.list")).items if each.is_enabled]
+    tasks = [each for each in session.answer("tasks.list").items if each.is_enabled]
     if not tasks:
         click.echo(t("pick.none"))
         return 0
     width = max(len(task.name) for task in tasks)
     for number, task in enumerate(tasks, 1):
-        click.echo(f"{number:>3}  {task.name.ljust(width)}  {task.title}")
+        click.echo(clean_line(f"{number:>3}  {task.name.ljust(width)}  {task.title}"))
     task = _which(tasks)
-    values: list[str] = []
-    for parameter in parameters_of(task.params):
-        values += _ask(parameter)
-    return do_and_wait(session, task.name, values, {"yes": False})
+    for line in task.description.splitlines()[:1]:
+        click.echo(clean_line(line))
+    return do_and_wait(session, task.name, _Form(session, task).filled(), {"yes": False})
 
 
 def _which(tasks: list[Any]) -> Any:
@@ -38,7 +37,49 @@ def _which(tasks: list[Any]) -> Any:
         answer = click.prompt(t("pick.which")).strip()
         if answer in by_word:
             return by_word[answer]
+        near = [name for name in by_word if answer and name.startswith(answer) and not name.isdigit()]
+        if len(near) == 1:
+            return by_word[near[0]]
         click.echo(t("pick.unknown"))
+
+
+class _Form:
+    """The questions about one task, and what was answered: words as they would stand on a command line."""
+
+    def __init__(self, session: Session, task: Any) -> None:
+        self._session, self._task = session, task
+        self._parameters = parameters_of(task.params)
+        self._words: dict[str, list[str]] = {}
+
+    def filled(self) -> list[str]:
+        """Ask until everything fits, each parameter for itself and all of them together."""
+        to_ask = self._parameters
+        while to_ask:
+            for parameter in to_ask:
+                self._fill(parameter)
+            problems = self._problems()
+            for field, what in problems:
+                click.echo(f"{field}: {clean_line(what)}")
+            wrong = {field.partition(".")[0] for field, _ in problems}
+            # What is wrong with all of them together names none: then all are asked again.
+            to_ask = [each for each in self._parameters if each.name in wrong] or (self._parameters if problems else [])
+        return [word for words in self._words.values() for word in words]
+
+    def _fill(self, parameter: Parameter) -> None:
+        while True:
+            self._words[parameter.name] = _ask(parameter)
+            own = [what for field, what in self._problems() if field.partition(".")[0] == parameter.name]
+            if not own:
+                return
+            for what in own:
+                click.echo(clean_line(what))
+
+    def _problems(self) -> list[tuple[str, str]]:
+        typed = parse(self._parameters, [word for words in self._words.values() for word in words])
+        found = [(problem.where, problem.what) for problem in typed.problems]
+        said = {field for field, _ in found}
+        answer = self._session.answer("tasks.check", name=self._task.name, params=typed.values)
+        return found + [(each.field, each.what) for each in answer.problems if each.field not in said]
 
 
 def _ask(parameter: Parameter) -> list[str]:
@@ -50,26 +91,37 @@ def _ask(parameter: Parameter) -> list[str]:
         default = parameter.default if isinstance(parameter.default, bool) else None
         answer = click.confirm(words, default=default)
         return [f"{parameter.option}={'true' if answer else 'false'}"]
+    told = ", ".join([parameter.type_name, *parameter.limits])
     shown = "" if parameter.is_required else _text(parameter.default)
+    first = _value(parameter, f"{words}, {told}", default=None if parameter.is_required else shown)
+    if first is None:
+        return []
+    values = [first]
+    if parameter.kind == "list" and not first.lstrip().startswith("["):
+        while (another := _value(parameter, t("pick.another"), default="")) is not None:
+            values.append(another)
+    return [f"{parameter.option}={each}" for each in values]
+
+
+def _value(parameter: Parameter, words: str, *, default: str | None) -> str | None:
+    """Return a text that can be read as a value, or None where the default was taken."""
     while True:
-        text = click.prompt(
-            f"{words}, {parameter.type_name}",
-            default=None if parameter.is_required else shown,
-            show_default=not parameter.is_required and shown != "",
-            hide_input=parameter.is_secret,
-            type=str,
-        )
-        if not parameter.is_required and text == shown:
-            return []
+        text = click.prompt(words, default=default, show_default=bool(default), hide_input=parameter.is_secret, type=str)
+        if default is not None and text == default:
+            return None
+        if text == '""' and (parameter.item or parameter).kind == "text":
+            return ""  # an empty text has to be said: an empty answer means the default, or is asked again
         try:
             found = read_value(parameter, text)
         except ValueError as error:
-            click.echo(str(error))
+            click.echo(clean_line(str(error)))
             continue
-        if parameter.kind == "choice" and found not in parameter.choices:
-            click.echo(t("pick.unknown-choice", choices=", ".join(_text(each) for each in parameter.choices)))
+        choices = (parameter.item or parameter).choices
+        given = found if isinstance(found, list) else [] if found is None and parameter.is_nullable else [found]
+        if choices and any(each not in choices for each in given):
+            click.echo(t("pick.unknown-choice", choices=", ".join(_text(each) for each in choices)))
             continue
-        return [f"{parameter.option}={text}"]
+        return str(text)
 
 
 def _text(value: Any) -> str:

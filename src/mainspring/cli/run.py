@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 
 import click
 
+from mainspring.cli.danger import confirmed, warn_of_expense
 from mainspring.cli.exits import INTERRUPTED, USAGE, WELL, exit_code_of_run
 from mainspring.cli.session import Session, command
+from mainspring.cli.uploads import sent
 from mainspring.core.errors import InvalidParams, Problem
 from mainspring.core.ids import short
 from mainspring.i18n import t
@@ -25,6 +27,8 @@ def _call_options(function: F) -> F:
     for option in reversed((
         click.option("--yes", is_flag=True, help=t("cli.option.yes")),
         click.option("--key", help=t("cli.option.key")),
+        click.option("--dedupe", type=click.Choice(["existing", "reject", "replace", "debounce", "once"]), help=t("cli.option.dedupe")),
+        click.option("--window", help=t("cli.option.window")),
         click.option("--priority", type=click.Choice(["critical", "high", "medium", "low", "background"]), help=t("cli.option.priority")),
         click.option("--queue", help=t("cli.option.queue")),
         click.option("--timeout", help=t("cli.option.timeout")),
@@ -65,7 +69,7 @@ def enqueue(session: Session, name: str, values: tuple[str, ...], **options: Any
             else:
                 click.echo(made.id)
             if not made.is_new:
-                click.echo(t("run.existed", id=made.id), err=True)
+                click.echo(t(f"run.how.{made.how}", id=made.id), err=True)
             return 0
         finally:
             await session.app.close()
@@ -95,17 +99,17 @@ async def _enqueued(session: Session, name: str, values: Sequence[str], options:
     if "--help" in (words[: words.index("--")] if "--" in words else words):
         return _explain(session, task)
     params = await checked_params(session, task, values)
-    is_confirmed = options.pop("yes") or False
-    if task.danger is not None and not is_confirmed:
-        if not sys.stdin.isatty() or session.is_json:
-            click.echo(t("task.needs-yes", name=task.name, danger=task.danger), err=True)
-            return USAGE
-        click.echo(t("task.danger", danger=task.danger), err=True)
-        if not click.confirm(t("task.confirm"), err=True):
-            return USAGE
-        is_confirmed = True
+    is_yes = options.pop("yes") or False
     given = {key: value for key, value in options.items() if value is not None}
-    return await session.ask("runs.enqueue", task=task.name, params=params, is_confirmed=is_confirmed, **given)
+    await warn_of_expense(session, task)
+
+    async def ask(is_confirmed: bool) -> Any:
+        is_refused = task.danger is not None and not is_confirmed  # then nothing is sent either
+        held = params if is_refused else await sent(session.app, params)
+        return await session.ask("runs.enqueue", task=task.name, params=held, is_confirmed=is_confirmed, **given)
+
+    made = await confirmed(session, task, ask, is_yes=is_yes)
+    return USAGE if made is None else made
 
 
 def _explain(session: Session, task: Any) -> int:
@@ -152,7 +156,7 @@ async def _seen_through(session: Session, made: Any) -> int:
     app, run_id = session.app, made.id
     with Live(made.task) as live:
         if not made.is_new:
-            live.say(t("run.existed", id=run_id))
+            live.say(t(f"run.how.{made.how}", id=run_id))
 
         async def tell() -> None:
             async for event in app.follow(run_id):

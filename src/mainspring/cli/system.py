@@ -36,10 +36,16 @@ def _print(view: Any) -> None:
     head("doctor.database")
     for line in _database_lines(view):
         click.echo(line)
+    if view.upkeep is not None:
+        head("doctor.upkeep")
+        for line in _upkeep_lines(view.upkeep):
+            click.echo(line)
     head("doctor.nodes")
     click.echo(t("doctor.count", count=len(view.nodes), names=", ".join(node.name for node in view.nodes) or t("doctor.none")))
     head("doctor.tasks")
     click.echo(t("doctor.count", count=len(view.tasks), names=", ".join(view.tasks) or t("doctor.none")))
+    head("doctor.capabilities")
+    print_facts((each.name, (each.value or True) if each.is_available else t("doctor.missing", why=each.why)) for each in view.capabilities)
     head("doctor.findings")
     print_facts(
         (finding.level, t(f"finding.{finding.code}", **finding.values) if finding.level == "warning" else finding.values["message"])
@@ -70,11 +76,32 @@ def _database_lines(view: Any) -> list[str]:
     return lines
 
 
+def _upkeep_lines(upkeep: Any) -> list[str]:
+    ages = {name: getattr(upkeep, name) or t("doctor.for-ever") for name in ("completed", "others")}
+    lines = [t("doctor.keeping", last=upkeep.keep_last, **ages)]
+    if upkeep.own:
+        lines.append(t("doctor.own", count=len(upkeep.own), names=", ".join(upkeep.own)))
+    lines.append(t("doctor.pins", pins=upkeep.pins, errors=upkeep.open_errors))
+    return lines
+
+
 @command(name="migrate", help=t("cli.command.migrate"))
 @click.option("--status", "is_status", is_flag=True, help=t("cli.option.status"))
 @click.option("--phase", type=click.Choice(["pre", "post"]), default="pre", show_default=True)
-def migrate(session: Session, is_status: bool, phase: str) -> int:
-    """Migrate, or say where the schema stands."""
+@click.option(
+    "--grants", type=click.Choice(["own", "work", "enqueue", "read", "all"]), is_flag=False, flag_value="all", help=t("cli.option.grants")
+)
+def migrate(session: Session, is_status: bool, phase: str, grants: str | None) -> int:
+    """Migrate, or say where the schema stands, or print what gives roles their rights."""
+    if grants is not None:
+        told = session.answer("system.grants", role=grants)
+        if session.is_json:
+            from mainspring.cli.present import print_json
+
+            print_json(told)
+        else:
+            click.echo("\n".join(told.statements))
+        return 0
     view = session.answer("system.schema") if is_status else session.answer("system.migrate", phase=phase)
     if session.is_json:
         from mainspring.cli.present import print_json

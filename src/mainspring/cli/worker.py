@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
-import json
 import logging
 import os
 import signal
@@ -25,6 +24,7 @@ from mainspring.cli.signals import Signals
 from mainspring.core.duration import describe, parse_duration
 from mainspring.engine.faults import arm_from
 from mainspring.i18n import t
+from mainspring.telemetry.logs import JsonFormatter
 
 if TYPE_CHECKING:
     from mainspring.engine.runner import Runner
@@ -152,13 +152,7 @@ def _dump_on_request() -> None:
     faulthandler.register(number, file=sys.__stderr__ or sys.stderr, all_threads=True, chain=True)
 
 
-class _JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created, UTC).isoformat()
-        return json.dumps({"at": at, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()})
-
-
 def _log_to_stderr(level: str, *, as_json: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(JsonFormatter() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar, Token
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+from mainspring.core.errors import Conflict
+from mainspring.core.file import File
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -18,6 +21,17 @@ class Sink(Protocol):
     def progress(self, current: float, total: float | None, message: str | None, stage: str | None) -> None:
         """Take the latest progress; only the last of a short while is kept."""
 
+    def attach(self, source: Any, name: str | None, media_type: str | None) -> File:
+        """Take a file that the body leaves behind."""
+
+
+@runtime_checkable
+class Completer(Protocol):
+    """A sink that can complete its run: that of a body that runs."""
+
+    def complete(self, context: Context, connection: object, result: object) -> Awaitable[None]:
+        """Write the completion in the transaction of a connection."""
+
 
 class Context:
     """A body's view of its own run.
@@ -26,7 +40,7 @@ class Context:
     can serve them as an idempotency key.
     """
 
-    __slots__ = ("_sink", "_stopping", "attempt", "claim_id", "queue", "run_id", "task", "tenant")
+    __slots__ = ("_ends", "_failure", "_sink", "_stopping", "attempt", "claim_id", "queue", "run_id", "task", "tenant")
 
     def __init__(self, *, run_id: str, task: str, attempt: int, claim_id: str, queue: str, tenant: str, sink: Sink) -> None:
         self.run_id, self.task, self.attempt, self.claim_id = run_id, task, attempt, claim_id
@@ -38,6 +52,23 @@ class Context:
     def sink(self) -> Sink:
         """Where the words of this run go; used by the engine to find the run that a line belongs to."""
         return self._sink
+
+    @property
+    def error(self) -> Mapping[str, Any] | None:
+        """What went wrong, in ``rollback`` and ``on_error``: ``kind``, ``type``, ``message``, ``traceback`` and more; None in bodies."""
+        return self._told()[0]
+
+    @property
+    def will_retry(self) -> bool:
+        """Whether another attempt follows, in ``on_error``; False elsewhere."""
+        return self._told()[1]
+
+    def _told(self) -> tuple[Mapping[str, Any] | None, bool]:
+        return getattr(self, "_failure", (None, False))  # not set for each body: contexts are made by the ten thousand a second
+
+    def tell(self, error: Mapping[str, Any], *, will_retry: bool) -> None:
+        """Say what went wrong; used by the engine before it calls a hook."""
+        self._failure = (error, will_retry)
 
     @property
     def stopping(self) -> bool:
@@ -69,6 +100,37 @@ class Context:
         Cheap: only the latest of a quarter second is stored.
         """
         self._sink.progress(current, total, message, stage)
+
+    def attach(self, source: Any, *, name: str | None = None, media_type: str | None = None) -> File:
+        """Leave a file behind, an artifact of the run: listed by ``run.artifacts()``, kept as long as the run.
+
+        ``source`` is a path (text or `Path`), bytes, a binary file object or chunks of bytes; name and media type are guessed from a path.
+        It blocks until the content is stored: an ``async def`` body hands large ones to ``await asyncio.to_thread(ctx.attach, …)``. Raises
+        `FileRefused` for what cannot be read, `ConfigurationError` where there is no place for files.
+        """
+        return self._sink.attach(source, name, media_type)
+
+    def complete_in(self, connection: object, result: object = None) -> Awaitable[None]:
+        """Complete the run in the body's own transaction, for an effect that must happen exactly once.
+
+        ``connection`` leads to the app's database (as in ``task.options(connection=…)``) and is in the transaction that holds the effect.
+        When that commits, the run has completed with ``result``, whatever becomes of this process; what the body does or returns
+        afterwards changes nothing, and its later log lines are not kept. When it rolls back, nothing has happened, and the run ends as the
+        body does. Await it in an ``async def`` body; in a ``def`` body it is written when this returns. Raises `LeaseLost` when the run is
+        no longer this attempt's: let it out, so that the transaction rolls back.
+        """
+        if not isinstance(self._sink, Completer):
+            raise Conflict("complete_in works in a body that runs")
+        return self._sink.complete(self, connection, result)
+
+    def at_end(self, call: Callable[[], object]) -> None:
+        """Have something called when the attempt has ended; used by the engine."""
+        self._ends = [*getattr(self, "_ends", ()), call]
+
+    def end(self) -> None:
+        """Call what is to be called now that the attempt has ended; used by the engine."""
+        for call in getattr(self, "_ends", ()):
+            call()
 
 
 _current: ContextVar[Context | None] = ContextVar("mainspring_run", default=None)

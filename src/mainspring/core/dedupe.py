@@ -21,6 +21,20 @@ class DedupePolicy(StrEnum):
     ONCE = "once"  # once in the window, or once ever without one: finished runs count too
 
 
+class How(StrEnum):
+    """How an enqueue was answered."""
+
+    NEW = "new"  # by a run of its own
+    EXISTING = "existing"  # by the run that was there; nothing was changed
+    REPLACED = "replaced"  # by the run that waited, which now has this call's parameters
+    DEBOUNCED = "debounced"  # likewise, and its start was put off
+    REJECTED = "rejected"  # by the run that was there, and the policy is `reject`: a single enqueue raises `AlreadyEnqueued` instead
+
+
+SHORTEST_WINDOW = timedelta(milliseconds=1)  # the store counts in these
+# Windows that a debounced run waits at most from its first enqueue on: a key that is asked for without a pause starts all the same.
+LONGEST_WAIT = 10
+
 _WINDOWED = (DedupePolicy.DEBOUNCE, DedupePolicy.ONCE)
 
 
@@ -28,8 +42,8 @@ _WINDOWED = (DedupePolicy.DEBOUNCE, DedupePolicy.ONCE)
 class Dedupe:
     """A key template with a policy: ``Dedupe("repo:{url}", "debounce", window="30s")``.
 
-    ``window`` is needed by ``debounce`` (how long nobody may have asked again) and allowed with ``once`` (how long the key stays taken
-    after the enqueue; for ever without it).
+    ``window`` is needed by ``debounce`` (how long nobody may have asked again; the run starts after ten windows at the latest) and allowed
+    with ``once`` (how long the key stays taken after the enqueue; for ever without it).
     """
 
     key: Template
@@ -47,4 +61,7 @@ class Dedupe:
             raise ConfigurationError(f"Dedupe(window) has no meaning with the policy {chosen}: it belongs to {' and '.join(_WINDOWED)}")
         if window is None and chosen is DedupePolicy.DEBOUNCE:
             raise ConfigurationError("Dedupe(policy='debounce') needs window=, for instance window='30s'")
-        object.__setattr__(self, "window", None if window is None else parse_duration(window, "Dedupe(window)"))
+        length = None if window is None else parse_duration(window, "Dedupe(window)")
+        if length is not None and length < SHORTEST_WINDOW:
+            raise ConfigurationError(f"Dedupe(window)={window!r} is too short: a millisecond is the least")
+        object.__setattr__(self, "window", length)

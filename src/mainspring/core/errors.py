@@ -7,12 +7,20 @@
     ├── ConfigurationError     a setting, an option or a URL that makes no sense
     ├── InvalidParams          parameters that do not fit the task, one problem a field
     │   └── UndecodableParams  what is stored is not even JSON
+    ├── PayloadTooLarge        parameters or a result past the cap; names size, cap and remedy
+    ├── FileRefused            a file that is too large, or of a type that its parameter does not take
     ├── InvalidResult          a result that cannot be stored, or that no longer fits its annotation
     ├── NotFound
     │   ├── UnknownTask
-    │   └── UnknownRun
+    │   ├── UnknownRun
+    │   ├── UnknownError       no group of errors has that fingerprint
+    │   └── UnknownFile        was never put, was swept, or went with its run
     ├── Conflict               what is asked for is not possible in this state (disabled, already finished)
+    │   ├── NotHere            nor will it ever be where the code runs: a body that waits for a run, a blocking call on a loop
+    │   ├── TaskDisabled       by the code or by an operator; says who and why
+    │   ├── TransactionConflict  the caller's own transaction met another one: roll it back and run it again
     │   └── AlreadyEnqueued    the dedupe policy rejects a second run of the key; carries the first one's id and state
+    ├── Forbidden              not through this door, or not by this caller
     ├── NoActiveApp            ``task.enqueue()`` without an app about
     ├── LeaseLost              the run is no longer ours; nothing was written
     ├── StoreError
@@ -31,6 +39,9 @@
     ├── RetryLater(after)      try again after a while; counts as a retry
     ├── Snooze(until)          try again later; counts as nothing
     └── Skip(why)              there was nothing to do
+
+    UserWarning
+    └── TransactionNotGiven    a run was enqueued at once while a transaction of the caller's on the same database was open
 
 ``code`` is at once the API problem type, the message key and the anchor in the docs.
 """
@@ -94,6 +105,14 @@ class UndecodableParams(InvalidParams):
     code = "undecodable-params"
 
 
+class PayloadTooLarge(MainspringError):
+    code = "payload-too-large"
+
+
+class FileRefused(MainspringError):
+    code = "file-refused"
+
+
 class InvalidResult(_WithProblems):
     code = "invalid-result"
 
@@ -110,8 +129,20 @@ class UnknownRun(NotFound):
     code = "unknown-run"
 
 
+class UnknownError(NotFound):
+    code = "unknown-error"
+
+
+class UnknownFile(NotFound):
+    code = "unknown-file"
+
+
 class Conflict(MainspringError):
     code = "conflict"
+
+
+class TaskDisabled(Conflict):
+    code = "task-disabled"
 
 
 class AlreadyEnqueued(Conflict):
@@ -122,6 +153,20 @@ class AlreadyEnqueued(Conflict):
     def __init__(self, message: str, *, run_id: str, state: str) -> None:
         super().__init__(message)
         self.run_id, self.state = run_id, state
+
+
+class TransactionConflict(Conflict):
+    code = "transaction-conflict"
+
+
+class Forbidden(MainspringError):
+    code = "forbidden"
+
+
+class NotHere(Conflict):
+    """Never retried: another attempt would run in the same kind of place."""
+
+    code = "not-here"
 
 
 class NoActiveApp(MainspringError):
@@ -184,6 +229,13 @@ class RunSkipped(RunError):
 
 class StillRunning(RunError):
     code = "still-running"
+
+
+class TransactionNotGiven(UserWarning):
+    """Says that a run was enqueued beside a transaction of the caller's that is open on the same database.
+
+    The run exists at once, and stays when that transaction is rolled back. Give it (``connection=``) or silence the category.
+    """
 
 
 class TaskVerb(Exception):

@@ -17,6 +17,7 @@ class EventKind(StrEnum):
     STARTED = "started"
     LOG = "log"
     PROGRESS = "progress"
+    ARTIFACT = "artifact"  # the body left a file behind; data: file (its id), name, size, media_type
     GAP = "gap"  # records were dropped because the buffer was full or the store could not take them; data: {"dropped": n}
     CANCEL_REQUESTED = "cancel_requested"
     RETRY_SCHEDULED = "retry_scheduled"
@@ -26,6 +27,8 @@ class EventKind(StrEnum):
     BLOCKED = "blocked"
     UNBLOCKED = "unblocked"
     REPAIRED = "repaired"
+    REPLACED = "replaced"  # while it waited, another enqueue of its key gave it new parameters, time and options; data: policy, by, actor
+    SUPERSEDED = "superseded"  # while it ran, its key went over to the run that follows it; data: {"key": text, "by": that run's id}
     COMPLETED = "completed"
     FAILED = "failed"
     TIMED_OUT = "timed_out"

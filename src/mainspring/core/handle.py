@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Generator
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
-from mainspring.core.errors import end_error
+from mainspring.core.carried import carried
+from mainspring.core.dedupe import How
+from mainspring.core.errors import UnknownFile, end_error
 from mainspring.core.event import Event
+from mainspring.core.file import Artifact, File
+from mainspring.core.payload import is_reference
 from mainspring.core.run import Run
 from mainspring.core.state import RunState
 
@@ -31,14 +35,26 @@ class Follower(Protocol):
     async def cancel(self, run_id: str, *, reason: str | None = None) -> str:
         """Ask the run to stop."""
 
+    async def artifacts(self, run_id: str) -> list[Artifact]:
+        """Return what the run has left behind."""
+
+    def place(self, file: File) -> None:
+        """Let a file of a result be read."""
+
 
 class RunHandle(Generic[R_co]):
-    """One run, seen from whoever asked for it. ``is_new`` is False when an unfinished run with the same key won."""
+    """One run, seen from whoever asked for it.
 
-    __slots__ = ("_app", "_result", "id", "is_new")
+    ``is_new`` is False when another run with the same key won. ``how`` says what became of the call: ``new``, ``existing`` (that
+    run, as it was), ``replaced`` (that run, with this call's parameters), ``debounced`` (likewise, and later) or, of many enqueued at
+    once, ``rejected``.
+    """
 
-    def __init__(self, app: Follower, run_id: str, result: Result, is_new: bool) -> None:
+    __slots__ = ("_app", "_result", "how", "id", "is_new")
+
+    def __init__(self, app: Follower, run_id: str, result: Result, is_new: bool, how: How | None = None) -> None:
         self._app, self.id, self._result, self.is_new = app, run_id, result, is_new
+        self.how = how or (How.NEW if is_new else How.EXISTING)
 
     def __repr__(self) -> str:
         return f"<run {self.id}>"
@@ -62,7 +78,13 @@ class RunHandle(Generic[R_co]):
         run = await self._app.wait_for(self.id, timeout)
         if run.state is not RunState.COMPLETED:
             raise end_error(run_id=run.id, task=run.task, state=run.state, reason=run.reason, error=run.error)
-        return cast("R_co", self._result.load(run.result))
+        if is_reference(run.result):
+            raise UnknownFile(f"the result of the run {run.id} lies among the files, and cannot be read here now")
+        with carried() as found:
+            result = self._result.load(run.result)
+        for file in (each for each in found if isinstance(each, File)):
+            self._app.place(file)
+        return cast("R_co", result)
 
     def __await__(self) -> Generator[Any, None, R_co]:
         return self.result().__await__()
@@ -70,6 +92,10 @@ class RunHandle(Generic[R_co]):
     def events(self, after: int = 0) -> AsyncIterator[Event]:
         """Yield the run's events past ``after``, then follow it until its final event, from any process."""
         return self._app.follow(self.id, after)
+
+    async def artifacts(self) -> list[Artifact]:
+        """Return the files that the run has left behind so far, in order; each can be read (see `File`)."""
+        return await self._app.artifacts(self.id)
 
     async def cancel(self, reason: str | None = None) -> str:
         """Ask the run to stop; answers ``cancelled``, ``requested`` (it is running) or ``already`` (it was final)."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 # rand_a carries a counter, so that ids of one millisecond keep the order in which they were made (RFC 9562, 6.2).
 _COUNTER_BITS = 12
 _SHORT = re.compile(r"[0-9a-f][0-9a-f-]{3,35}")
+_WHOLE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 
@@ -78,3 +79,8 @@ def short(id_: str) -> str:
 def looks_like_id(text: str) -> bool:
     """Tell whether a text may be an id or a piece of one (at least four hexadecimal digits)."""
     return _SHORT.fullmatch(text) is not None
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text has the whole form of an id, so that it may stand in a path or in a query."""
+    return _WHOLE.fullmatch(text) is not None

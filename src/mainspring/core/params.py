@@ -15,11 +15,14 @@ from typing import Annotated, Any, Never, NoReturn, cast
 from pydantic import ConfigDict, Field, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from pydantic_core import CoreConfig, PydanticSerializationError, SchemaSerializer
 from typing_extensions import TypedDict  # pydantic takes typing's own from 3.12 on only
 
+from mainspring.core.depends import Dependency, filled_in
+from mainspring.core.docstring import parse_docstring
 from mainspring.core.errors import InvalidParams, InvalidResult, Problem, UndecodableParams
+from mainspring.core.marks import Marks, marks_of, masked_types
+from mainspring.core.schema import BadDefault, ParamsSchema, finish
 from mainspring.core.signature import mentions_context, parameters_of, types_of
 
 _SHOWN = 80  # characters of a wrong value that an error repeats: enough to recognise it, too few to flood a log
@@ -33,14 +36,23 @@ _RESULTS = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json
 class Params:
     """Checks, fills in and serialises the parameters of one function. Made by `inspect_params`."""
 
-    __slots__ = ("_adapter", "_names", "_owner", "_read", "_schema", "_validate", "_write")
+    __slots__ = ("_adapter", "_docs", "_marks", "_names", "_owner", "_read", "_schema", "_validate", "_write", "filled")
 
-    def __init__(self, owner: str, adapter: TypeAdapter[Any], names: tuple[str, ...]) -> None:
-        self._owner, self._adapter, self._names = owner, adapter, names
+    def __init__(self, owner: str, adapter: TypeAdapter[Any], names: tuple[str, ...], docs: Mapping[str, str] | None = None) -> None:
+        self._owner, self._adapter, self._names, self._docs = owner, adapter, names, docs or {}
         # Straight to pydantic's core: the adapter's own methods add a microsecond of Python to every enqueue.
         self._validate, self._read = adapter.validator.validate_python, adapter.validator.validate_json
         self._write = SchemaSerializer(adapter.core_schema, _WRITING).to_json  # a typed dict's own config does not reach its fields
         self._schema: dict[str, Any] | None = None
+        self._marks: Marks | None = None
+        self.filled: Mapping[str, Dependency] = {}  # what the run fills in, and no caller gives
+
+    @property
+    def marks(self) -> Marks:
+        """What a call may carry beside its JSON: files, secrets, search terms."""
+        if self._marks is None:
+            self._marks = marks_of(self._schema or self.schema())
+        return self._marks
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -50,7 +62,7 @@ class Params:
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema (draft 2020-12) of the parameters as an object; the copy is the caller's."""
         if self._schema is None:
-            self._schema = self._adapter.json_schema(by_alias=False, schema_generator=_Schema) | {"title": self._owner}
+            self._schema = finish(self._adapter.json_schema(by_alias=False, schema_generator=ParamsSchema), self._owner, self._docs)
         return copy.deepcopy(self._schema)
 
     def dump(self, args: Sequence[object], kwargs: Mapping[str, object]) -> str:
@@ -100,11 +112,15 @@ class Params:
                 each["type"] == "missing",
                 each["type"] == "extra_forbidden" and len(each["loc"]) == 1,
             )
-            what = self._unknown() if is_unknown else "is missing" if is_missing else _lowered(each["msg"])
-            problems.append(Problem(_path(each["loc"]), what, None if is_missing else _shorten(each["input"])))
+            what = self._unknown(each["loc"][0]) if is_unknown else "is missing" if is_missing else _lowered(each["msg"])
+            # Where there are secrets, what was given may be one, also under a misspelt name: nothing of it is repeated.
+            is_shown = not is_missing and not self.marks.has_secrets
+            problems.append(Problem(_path(each["loc"]), what, _shorten(each["input"]) if is_shown else None))
         return InvalidParams(f"wrong parameters for {self._owner}", problems)
 
-    def _unknown(self) -> str:
+    def _unknown(self, name: str | int) -> str:
+        if name in self.filled:
+            return f"is filled in by {self.filled[str(name)]} when the run begins: callers do not give it"
         return "unknown parameter, the task has " + (", ".join(self._names) or "none")
 
     def _unwritable(self, error: PydanticSerializationError) -> InvalidParams:
@@ -159,10 +175,17 @@ class Result:
             raise InvalidResult(f"the stored result of {self._owner} does not fit its annotation", problems) from None
 
 
-def inspect_params(owner: str, function: Callable[..., object], *, skip_first: bool) -> tuple[Params | None, Result | None, list[Problem]]:
-    """Build the models of a function's parameters and result, or tell every problem (``where`` is the parameter)."""
-    given = parameters_of(function)[1 if skip_first else 0 :]
+def inspect_params(
+    owner: str, function: Callable[..., object], *, skip_first: bool, result_type: type | None = None
+) -> tuple[Params | None, Result | None, list[Problem]]:
+    """Build the models of a function's parameters and result, or tell every problem (``where`` is the parameter).
+
+    ``result_type`` stands in for the annotation of what the function returns.
+    """
+    filled = filled_in(function)
+    given = [each for each in parameters_of(function)[1 if skip_first else 0 :] if each.name not in filled]
     names = [parameter.name for parameter in given]
+    docs = parse_docstring(function.__doc__, names).params
     hints, problems = types_of(function, [*names, "return"])
     unresolved = {problem.where for problem in problems}
     fields: dict[str, tuple[Any, Any]] = {}
@@ -171,10 +194,12 @@ def inspect_params(owner: str, function: Callable[..., object], *, skip_first: b
             problems.append(Problem(parameter.name, what))
         elif parameter.name not in unresolved:
             fields[parameter.name] = hints[parameter.name], parameter.default
-    params, found = _build(owner, fields)
+    params, found = _build(owner, fields, docs)
     problems += found
-    result, found = _build_result(owner, hints.get("return", Any))
+    result, found = _build_result(owner, hints.get("return", Any) if result_type is None else result_type)
     problems += found
+    if params is not None:
+        params.filled = filled
     problems.sort(key=lambda problem: _position(names, problem))
     return (None, None, problems) if problems else (params, result, [])
 
@@ -198,11 +223,14 @@ def _misfit(parameter: inspect.Parameter, hint: object) -> str | None:
     return None
 
 
-def _build(owner: str, fields: Mapping[str, tuple[Any, Any]]) -> tuple[Params | None, list[Problem]]:
+def _build(owner: str, fields: Mapping[str, tuple[Any, Any]], docs: Mapping[str, str]) -> tuple[Params | None, list[Problem]]:
     try:
-        params = Params(owner, _adapter_of(fields), tuple(fields))
-        params.schema()
-        return params, _bad_defaults(params._validate)
+        params = Params(owner, _adapter_of(fields), tuple(fields), docs)
+        hidden = [
+            Problem(name, "pydantic's secret types would be stored as stars and reach the body as such: annotate it as mainspring.Secret")
+            for name in masked_types(params.schema())
+        ]
+        return params, hidden + _bad_defaults(params._validate)
     except Exception as error:  # noqa: BLE001 - building runs the hooks of the user's types, which may raise anything
         one_by_one = [problem for name, field in fields.items() for problem in _problems_of(name, field)]
         return None, one_by_one or [Problem("parameters", _type_trouble(error))]
@@ -221,7 +249,7 @@ def _adapter_of(fields: Mapping[str, tuple[Any, Any]]) -> TypeAdapter[Any]:
 def _problems_of(name: str, field: tuple[Any, Any]) -> list[Problem]:
     try:
         adapter = _adapter_of({name: field})
-        adapter.json_schema(schema_generator=_Schema)
+        adapter.json_schema(schema_generator=ParamsSchema)
         return _bad_defaults(adapter.validator.validate_python)
     except Exception as error:  # noqa: BLE001 - as in _build, one parameter at a time
         return [Problem(name, _type_trouble(error))]
@@ -249,22 +277,9 @@ def _bad_defaults(validate: Callable[[Any], Any]) -> list[Problem]:
     return []
 
 
-class _BadDefault(Exception):
-    pass
-
-
-class _Schema(GenerateJsonSchema):
-    """Refuses a default that JSON cannot hold: it would be part of every stored call."""
-
-    def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:
-        if kind == "non-serializable-default":
-            raise _BadDefault(detail)
-        super().emit_warning(kind, detail)
-
-
 def _type_trouble(error: Exception) -> str:
     said = (str(error) or type(error).__name__).split("\n", 1)[0]
-    if isinstance(error, _BadDefault):
+    if isinstance(error, BadDefault):
         return "the default cannot be stored as JSON"
     if isinstance(error, PydanticSchemaGenerationError):
         kind = said.removeprefix("Unable to generate pydantic-core schema for ").split(". ", 1)[0]

@@ -1,13 +1,15 @@
-"""Retention: how long finished runs of a task are kept."""
+"""Retention: how long finished runs are kept, by what a task says and what the app says. Pure: nothing is deleted here."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from mainspring.core.duration import Duration, parse_duration
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.policy import check_whole
+from mainspring.core.state import RunState
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -28,3 +30,79 @@ class Retention:
         object.__setattr__(self, "completed", None if completed is None else parse_duration(completed, "Retention(completed)"))
         object.__setattr__(self, "others", None if others is None else parse_duration(others, "Retention(others)"))
         object.__setattr__(self, "keep_last", keep_last)
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long finished runs stay, resolved.
+
+    Ages by how a run ended (None: for ever), and how many of the newest stay whatever their age.
+    """
+
+    completed: timedelta | None
+    others: timedelta | None
+    last: int = 0
+
+    def age_of(self, state: RunState) -> timedelta | None:
+        """Return how long a run in a final state stays."""
+        return self.completed if state is RunState.COMPLETED else self.others
+
+    @property
+    def shortest(self) -> timedelta | None:
+        """The shorter of both ages; None where every run stays for ever."""
+        ages = [age for age in (self.completed, self.others) if age is not None]
+        return min(ages, default=None)
+
+    @property
+    def longest(self) -> timedelta | None:
+        """The longer of both ages; None where some runs stay for ever."""
+        return None if self.completed is None or self.others is None else max(self.completed, self.others)
+
+    def refined(self, own: Retention | None) -> Keeping:
+        """Return what holds for a task whose definition says something of its own."""
+        if own is None:
+            return self
+        return Keeping(
+            self.completed if own.completed is None else own.completed,
+            self.others if own.others is None else own.others,
+            own.keep_last or self.last,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Who stays how long: what the app says, and what tasks say for themselves."""
+
+    default: Keeping
+    own: Mapping[str, Retention] = field(default_factory=dict)
+    states: frozenset[RunState] | None = None  # only runs that ended so; None: however they ended
+    task: str | None = None  # only runs of this task
+
+    def of(self, task: str) -> Keeping:
+        """Return what holds for a task."""
+        return self.default.refined(self.own.get(task))
+
+    def only(self, *, older_than: timedelta | None = None, states: frozenset[RunState] | None = None, task: str | None = None) -> Policies:
+        """Return the policies for a clean-up by hand: another age in place of all others, and only some of the runs.
+
+        How many of the newest stay is not touched by the age.
+        """
+        if older_than is None:
+            return replace(self, states=states, task=task)
+        default = Keeping(older_than, older_than, self.default.last)
+        own = {
+            name: Retention(older_than, others=older_than, keep_last=each.keep_last) for name, each in self.own.items() if each.keep_last
+        }
+        return Policies(default, own, states, task)
+
+    def has_expired(self, task: str, state: RunState, finished_at: datetime, now: datetime) -> bool:
+        """Tell whether a finished run is past its time; pins and the newest of a task are another's business."""
+        if (self.task is not None and task != self.task) or (self.states is not None and state not in self.states):
+            return False
+        age = self.of(task).age_of(state)
+        return age is not None and finished_at < now - age
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether only some of the runs are looked at."""
+        return self.states is not None or self.task is not None

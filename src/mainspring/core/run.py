@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from mainspring.core.dedupe import DedupePolicy
+from mainspring.core.dedupe import DedupePolicy, How
+from mainspring.core.file import File
 from mainspring.core.policy import PoolKind, Priority, Retry
 from mainspring.core.state import RunState
 
@@ -26,9 +28,13 @@ class Reason(StrEnum):
     REQUESTED = "requested"  # a person or program asked for it
     SHUTDOWN = "shutdown"
     UNKNOWN_TASK = "unknown_task"  # this node does not know the task
+    NEWER_PARAMS = "newer_params"  # the parameters were stored by newer code than this node's
     NO_CAPABLE_NODE = "no capable node"
+    LIMIT = "limit"  # waits in the list of a limit
     NOT_STARTED = "not_started"  # claimed, but never handed to a body
     DISABLED = "disabled"
+    ROLLBACK = "rollback"  # the run waits for its rollback; of a try: it was the rollback
+    ROLLBACK_FAILED = "rollback failed"  # the run failed, and so did its rollback; both errors are kept
 
 
 class Suspicion(IntEnum):
@@ -54,6 +60,21 @@ class ErrorKind(StrEnum):
     DEPENDENCY = "dependency"
     CONFIGURATION = "configuration"
     SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a call carries beside its JSON: files, and terms by which its run is found (parameter, value).
+
+    ``is_large``: the parameters go among the files, as ``spilled`` then. ``is_from_body``: the call comes from a body, which may hand over
+    a file that it has just attached.
+    """
+
+    files: tuple[File, ...] = ()
+    terms: tuple[tuple[str, str], ...] = ()
+    is_large: bool = False
+    is_from_body: bool = False
+    spilled: File | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +110,7 @@ class NewRun:
     limit_key: str | None = None
     dedupe: DedupePolicy = DedupePolicy.EXISTING
     window: timedelta | None = None
+    beside: Beside | None = None
 
     @property
     def is_limited(self) -> bool:
@@ -98,24 +120,66 @@ class NewRun:
     @property
     def is_plain(self) -> bool:
         """Tell whether nothing that is in the store already matters to it."""
-        return self.key is None and self.retry_of is None and not self.is_limited
+        return self.key is None and self.retry_of is None and not self.is_limited and self.beside is None
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
     """Answer to an enqueue: the id of the run that won, and whether it is the new one.
 
-    ``how`` says what the dedupe policy did: ``new``, ``existing``, ``replaced`` or ``debounced``.
+    ``how`` says what the dedupe policy did; without it, it is ``new`` or ``existing``. ``state`` is that of the run in the way of a
+    rejected one.
     """
 
     id: str
     is_new: bool
-    how: str = "new"
+    how: How = How.NEW
+    state: RunState | None = None
+
+    def __post_init__(self) -> None:
+        if not self.is_new and self.how is How.NEW:
+            object.__setattr__(self, "how", How.EXISTING)
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What became of one run that was to be done again: the new run (or the unfinished one that has its key), or the problem."""
+
+    retry_of: str
+    id: str | None
+    is_new: bool
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run will end once its rollback is over; ``attempt`` is the last try of its body, ``losses`` how often its rollback was lost."""
+
+    state: RunState
+    reason: str | None
+    attempt: int
+    losses: int = 0
+
+    def dump(self) -> str:
+        """Return it as the store keeps it."""
+        return json.dumps({"state": self.state, "reason": self.reason, "attempt": self.attempt, "losses": self.losses})
+
+    @classmethod
+    def load(cls, text: str | None) -> Ending | None:
+        """Return what `dump` made, or the store itself; None for None."""
+        if text is None:
+            return None
+        held = json.loads(text)
+        return cls(RunState(held["state"]), held.get("reason"), held["attempt"], held.get("losses", 0))
 
 
 @dataclass(slots=True)
 class ClaimedRun:
-    """A run in the hands of a node: what its executor needs, and no more. Never leaves the node."""
+    """A run in the hands of a node: what its executor needs, and no more. Never leaves the node.
+
+    ``ending`` and ``error`` (why the body failed) are there when what is left to do is the rollback; ``extras`` is what the executor of a
+    task with hooks has to know besides.
+    """
 
     id: str
     claim_id: str
@@ -134,6 +198,11 @@ class ClaimedRun:
     pool: int = PoolKind.ASYNC
     priority: int = Priority.MEDIUM
     ready_at: Any = None  # opaque: the lane's watermark, as the database gave it
+    params_version: int = 1
+    limits: tuple[str | None, ...] = ()  # the keys of a run that a limit had to let go
+    ending: Ending | None = None
+    error: Mapping[str, Any] | None = None
+    extras: Mapping[str, Any] | None = None
 
     @property
     def is_suspect(self) -> bool:
@@ -289,6 +358,14 @@ Outcome = Completed | Failed | TimedOut | CancelledByRequest | Skipped | Snoozed
 
 
 @dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What a run keeps when its rollback is over: why it failed. The decision around it tells of the rollback."""
+
+    reason: str | None
+    error: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What becomes of the run now.
 
@@ -307,6 +384,11 @@ class Decision:
     burns_retry: bool = False
     burns_rescue: bool = False
     suspicion: Suspicion | None = field(default=None)  # None leaves the mark as it is
+    pool: PoolKind | None = None  # where a run waits that is suspected no more; None leaves it where it is
+    is_try: bool = True  # False leaves no attempt row: the body was never begun
+    owes_rollback: bool = False  # if the store ends the run by its deadline, the rollback comes first
+    ending: Ending | None = None  # what is left to do is the rollback; the run then ends like this
+    rolled_back: Conclusion | None = None
 
 
 def decide(run: ClaimedRun, outcome: Outcome, retry: Retry) -> Decision:
@@ -316,7 +398,8 @@ def decide(run: ClaimedRun, outcome: Outcome, retry: Retry) -> Decision:
             return Decision(RunState.COMPLETED, AttemptOutcome.COMPLETED, result=result)
         case Failed(error, is_terminal, after, reason):
             if is_terminal:
-                return Decision(RunState.FAILED, AttemptOutcome.FAILED, reason, error=error)
+                is_try = reason not in (Reason.INVALID, Reason.UNDECODABLE)  # what is refused before the body is no try of it
+                return Decision(RunState.FAILED, AttemptOutcome.FAILED, reason, error=error, is_try=is_try)
             return _retried(run, retry, RunState.FAILED, AttemptOutcome.FAILED, reason, error, after)
         case TimedOut(error):
             return _retried(run, retry, RunState.TIMEOUT, AttemptOutcome.TIMEOUT, None, error, None)
@@ -327,7 +410,7 @@ def decide(run: ClaimedRun, outcome: Outcome, retry: Retry) -> Decision:
         case Snoozed(delay, until):
             return Decision(RunState.PENDING, AttemptOutcome.SNOOZED, delay=delay, until=until, suspicion=Suspicion.NONE)
         case Released(reason, delay):
-            if reason == Reason.NO_CAPABLE_NODE:
+            if reason in (Reason.NO_CAPABLE_NODE, Reason.DISABLED):
                 return Decision(RunState.BLOCKED, AttemptOutcome.RELEASED, reason)
             return Decision(RunState.PENDING, AttemptOutcome.RELEASED, reason, delay=delay)
         case Lost():

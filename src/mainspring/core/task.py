@@ -10,11 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, Self, TypedDict, TypeVar, Unpack, cast, overload
 
 from mainspring.core.active import active_enqueuer
+from mainspring.core.capability import parse_requirement
+from mainspring.core.category import DEFAULT_CATEGORY, DEFAULT_ICON, ICON, LONGEST, category_of
 from mainspring.core.context import Context
 from mainspring.core.dedupe import Dedupe
+from mainspring.core.depends import Call, Plans, filled_in, plan_body, plan_hook
+from mainspring.core.docstring import parse_docstring
 from mainspring.core.duration import Duration, parse_duration
 from mainspring.core.errors import ConfigurationError, DefinitionError, Problem
 from mainspring.core.limit import MOST as MOST_AT_ONCE
@@ -22,8 +27,10 @@ from mainspring.core.limit import Limit, Rate, parse_rate
 from mainspring.core.policy import MOST_RETRIES, Isolation, Priority, Retry, check_whole
 from mainspring.core.retention import Retention
 from mainspring.core.signature import takes_context
+from mainspring.core.words import humanise
 
 if TYPE_CHECKING:
+    from mainspring.core.form import FormField
     from mainspring.core.handle import RunHandle
     from mainspring.core.params import Params, Result
 
@@ -34,8 +41,6 @@ T = TypeVar("T")
 
 DEFAULT_QUEUE = "default"
 EXPENSIVE_QUEUE = "expensive"  # the lane of expensive tasks that name no queue
-DEFAULT_CATEGORY = "general"
-DEFAULT_ICON = "gear"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,199}")
 QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
 SHORTEST_TIMEOUT, LONGEST_TIMEOUT = timedelta(milliseconds=1), timedelta(days=30)
@@ -66,8 +71,11 @@ class Surface(StrEnum):
 class Hooks:
     """Functions of a definition beside its body; None where there is none.
 
-    ``validate`` is a semantic check of the parameters, ``rollback`` runs once when the run has finally failed, ``on_error`` after each
-    failed attempt, ``upgrade`` turns parameters of an older ``params_version`` into today's.
+    ``validate`` is a semantic check of the parameters: it raises ValueError for what cannot be, at enqueue or before the body. ``rollback``
+    undoes what the body did, once, when the run has finally failed or timed out; ``on_error`` hears of each failed attempt. These three
+    may be ``def`` or ``async def`` and are called as the body is: the context first where it is asked for, those of the parameters that
+    they name, and ``Depends``. ``ctx.error`` says what went wrong, ``ctx.will_retry`` whether another attempt follows. ``upgrade(params,
+    from_version)`` turns parameters of an older ``params_version``, as plain JSON values, into today's.
     """
 
     validate: Callable[..., Any] | None = None
@@ -146,14 +154,60 @@ class Bound(Generic[P, R_co]):
         return cast("RunHandle[R_co]", await active_enqueuer(self.task.name).enqueue(self, *args, **kwargs))
 
 
+class TaskOptions(TypedDict, total=False):
+    """The options of `task`, for those that are handed on: a variant's, a module's. See there."""
+
+    name: str | None
+    title: str | None
+    description: str | None
+    category: str
+    icon: str | None
+    tags: Sequence[str]
+    danger: str | None
+    expensive: bool
+    queue: str | None
+    priority: Priority | str
+    retry: Retry | int | None
+    timeout: Duration | None
+    deadline: Duration | None
+    isolation: Isolation | str
+    enabled: bool
+    repeatable: bool
+    max_rescues: int
+    concurrency: int | None
+    rate: Rate | str | None
+    limit: Limit | None
+    dedupe: Dedupe | str | None
+    retention: Retention | Duration | None
+    requires: Sequence[str] | str
+    validate: Callable[..., Any] | None
+    rollback: Callable[..., Any] | None
+    on_error: Callable[..., Any] | None
+    params_version: int
+    upgrade: Callable[..., Any] | None
+    no_web: bool
+    no_cli: bool
+    no_mcp: bool
+
+
 class Task(Generic[P, R_co]):
-    """A definition: inert, frozen, and still callable as the plain function that it wraps."""
+    """A definition: inert, frozen, and still callable as the plain function that it wraps.
 
-    __slots__ = ("__dict__", "_inspected", "_problems", "fn", "hooks", "spec")
+    ``given`` are the options as they were written.
+    """
 
-    def __init__(self, fn: Callable[..., Any], spec: TaskSpec, problems: Sequence[Problem] = (), hooks: Hooks | None = None) -> None:
-        self.fn, self.spec, self.hooks = fn, spec, hooks or Hooks()
+    __slots__ = ("__dict__", "_inspected", "_plans", "_problems", "filled", "fn", "given", "hooks", "spec")
+    is_here: ClassVar[bool] = True  # False for one that only a manifest knows: it can be enqueued, and is carried out elsewhere
+    result_type: ClassVar[type | None] = None  # where it is not what the function returns
+
+    def __init__(
+        self, fn: Callable[..., Any], spec: TaskSpec, problems: Sequence[Problem] = (), hooks: Hooks | None = None,
+        given: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
+        self.fn, self.spec, self.hooks, self.given = fn, spec, hooks or Hooks(), given
         self._problems = tuple(problems)
+        self.filled = filled_in(fn)
+        self._plans: Plans | None = None
         self._inspected: tuple[Params | None, Result | None, tuple[Problem, ...]] | None = None
         update_wrapper(cast("Callable[..., Any]", self), fn)
 
@@ -178,6 +232,28 @@ class Task(Generic[P, R_co]):
     def result(self) -> Result:
         """The model of the result; raises `DefinitionError` for a bad definition."""
         return self._good()[1]
+
+    @property
+    def plans(self) -> Plans:
+        """How body and hooks are called; raises `DefinitionError` for a bad definition."""
+        self._good()
+        assert self._plans is not None
+        return self._plans
+
+    def form(self) -> tuple[FormField, ...]:
+        """Return the parameters as fields of a form, in the order of the signature; raises `DefinitionError` for a bad definition."""
+        from mainspring.core.form import fields_of
+
+        return fields_of(self.params.schema())
+
+    def variant(self, **overrides: Unpack[TaskOptions]) -> Self:
+        """Return another task around the same function, with other options; this one stays as it is.
+
+        ``name`` is needed, and the title comes from it unless given. Everything else is this task's own until overridden, wholly: ``tags``
+        replaces the tags. Assign it in a module: the registry finds it there as any other.
+        """
+        made = _define(self, overrides, _source_of_caller(self.spec.source))
+        return cast("Self", made)
 
     def options(
         self, *, delay: Duration | None = None, run_at: datetime | None = None, key: str | None = None,
@@ -233,10 +309,40 @@ class Task(Generic[P, R_co]):
                     inspect_params,
                 )  # late: pydantic is most of the time that our import takes
 
-                params, result, problems = inspect_params(self.name, self.fn, skip_first=self.spec.takes_context)
+                params, result, problems = inspect_params(
+                    self.name, self.fn, skip_first=self.spec.takes_context, result_type=self.result_type
+                )
+                problems = [*problems, *self._plan(params)]
                 located = tuple(replace(each, where=f"{self.spec.source} {self.name}({each.where})") for each in problems)
                 self._inspected = (params, result, self._problems + located + tuple(self._unknown_in_keys(params)))
         return self._inspected
+
+    def problems_told(self) -> tuple[Problem, ...]:
+        """Return what was wrong with the options, before anybody looks at the signature."""
+        return self._problems
+
+    def _alike(self, made: Task[..., Any]) -> Task[..., Any]:
+        """Return a task that was just made as one of this task's kind."""
+        return made
+
+    def _plan(self, params: Params | None) -> Iterator[Problem]:
+        """Plan how body and hooks are called, and yield what is wrong with their signatures."""
+        body, found = plan_body(self.fn)
+        yield from (Problem(name, what) for name, what in found)
+        names = () if params is None else params.names
+        plans: dict[str, Call] = {}
+        for hook in ("validate", "rollback", "on_error"):
+            if (function := getattr(self.hooks, hook)) is not None and params is not None:
+                plans[hook], found = plan_hook(function, names)
+                yield from (Problem(f"{hook}: {name}", what) for name, what in found)
+        self._plans = Plans(body, upgrade=self.hooks.upgrade, **plans)
+
+    def _demand_filled(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+        """Refuse a plain call without what only a run fills in: the function would meet the marker instead of the thing."""
+        given = inspect.signature(self.fn).bind_partial(*args, **kwargs).arguments
+        if missing := [name for name in self.filled if name not in given]:
+            what = ", ".join(f"{name} ({self.filled[name]})" for name in missing)
+            raise TypeError(f"{self.name}() called as a plain function needs {what}: give it yourself, only a run fills it in")
 
     def _unknown_in_keys(self, params: Params | None) -> Iterator[Problem]:
         """Yield a problem for each field of a key template that names no parameter."""
@@ -253,6 +359,8 @@ class AsyncTask(Task[P, R_co]):
     """A task around ``async def``."""
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
+        if self.filled:
+            self._demand_filled(args, kwargs)
         return cast("Coroutine[Any, Any, R_co]", self.fn(*args, **kwargs))
 
 
@@ -260,6 +368,8 @@ class SyncTask(Task[P, R_co]):
     """A task around ``def``."""
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        if self.filled:
+            self._demand_filled(args, kwargs)
         return cast("R_co", self.fn(*args, **kwargs))
 
 
@@ -267,6 +377,8 @@ class ContextAsyncTask(Task[P, R_co]):
     """A task around ``async def f(ctx: Context, …)``; the context is no part of the public signature."""
 
     def __call__(self, ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
+        if self.filled:
+            self._demand_filled((ctx, *args), kwargs)
         return cast("Coroutine[Any, Any, R_co]", self.fn(ctx, *args, **kwargs))
 
 
@@ -274,6 +386,8 @@ class ContextSyncTask(Task[P, R_co]):
     """A task around ``def f(ctx: Context, …)``."""
 
     def __call__(self, ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        if self.filled:
+            self._demand_filled((ctx, *args), kwargs)
         return cast("R_co", self.fn(ctx, *args, **kwargs))
 
 
@@ -305,7 +419,7 @@ def task(fn: Callable[P, R], /) -> SyncTask[P, R]: ...
 @overload
 def task(
     *, name: str | None = None, title: str | None = None, description: str | None = None, category: str = ...,
-    icon: str = ..., tags: Sequence[str] = ..., danger: str | None = None, expensive: bool = False, queue: str | None = None,
+    icon: str | None = None, tags: Sequence[str] = ..., danger: str | None = None, expensive: bool = False, queue: str | None = None,
     priority: Priority | str = ..., retry: Retry | int | None = None, timeout: Duration | None = None,
     deadline: Duration | None = None, isolation: Isolation | str = ..., enabled: bool = True, repeatable: bool = True,
     max_rescues: int = 3, concurrency: int | None = None, rate: Rate | str | None = None, limit: Limit | None = None,
@@ -318,7 +432,7 @@ def task(
 
 def task(
     fn: Callable[..., Any] | None = None, /, *, name: str | None = None, title: str | None = None,
-    description: str | None = None, category: str = DEFAULT_CATEGORY, icon: str = DEFAULT_ICON,
+    description: str | None = None, category: str = DEFAULT_CATEGORY, icon: str | None = None,
     tags: Sequence[str] = (), danger: str | None = None, expensive: bool = False, queue: str | None = None,
     priority: Priority | str = Priority.MEDIUM, retry: Retry | int | None = None, timeout: Duration | None = None,
     deadline: Duration | None = None, isolation: Isolation | str = Isolation.PROCESS, enabled: bool = True,
@@ -331,7 +445,9 @@ def task(
 ) -> Any:  # fmt: skip
     """Make a function a durable task. Calling the task still calls the function; ``enqueue`` and ``app.run`` make runs.
 
-    ``name`` is the function's name unless given; ``title`` and ``description`` come from the name and the docstring.
+    ``name`` is the function's name unless given; ``title`` and ``description`` come from the name and the docstring, the help of each
+    parameter from the docstring too (Google, numpy or reST style). ``category`` may be any; ``maintenance``, ``data``, ``admin`` and
+    ``report`` have an order and an ``icon`` (a name such as ``chart-column``) of their own.
     ``timeout`` bounds one attempt (the app's default is five minutes), ``deadline`` the whole run.
     ``repeatable=False``: an attempt that was lost with its node is not repeated. ``max_rescues``: how many losses of
     its own a run may cause.
@@ -346,8 +462,10 @@ def task(
     others.
     """
 
-    def decorate(function: Callable[..., Any]) -> Task[..., Any]:
-        source = _source_of(function)
+    options = {option: value for option, value in locals().items() if option != "fn"}
+
+    def decorate(function: Callable[..., Any], at: Source | None = None) -> Task[..., Any]:
+        source = at or _source_of(function)
         given: Any = getattr(function, "__name__", type(function).__name__) if name is None else name
         problems: list[Problem] = []
 
@@ -371,13 +489,14 @@ def task(
             given = str(given)
         check(check_whole, max_rescues, 1, 100, "max_rescues", otherwise=None)
         usual_queue = EXPENSIVE_QUEUE if expensive is True else DEFAULT_QUEUE
-        docs = inspect.cleandoc(getattr(function, "__doc__", None) or "")
+        docs = parse_docstring(getattr(function, "__doc__", None)).description
+        usual_icon = category_of(str(category)).icon
         spec = TaskSpec(
             name=given,
             title=check(_as_text, title, "title", otherwise=None) or humanise(given),
             description=check(_as_text, docs if description is None else description, "description", otherwise=None) or "",
-            category=check(_as_text, category, "category", otherwise=None) or DEFAULT_CATEGORY,
-            icon=check(_as_text, icon, "icon", otherwise=None) or DEFAULT_ICON,
+            category=check(_as_category, category, otherwise=DEFAULT_CATEGORY),
+            icon=check(_as_icon, usual_icon if icon is None else icon, otherwise=DEFAULT_ICON),
             tags=check(_as_tags, tags, otherwise=()),
             danger=check(_as_text, danger, "danger", otherwise=None),
             is_expensive=check(_as_flag, expensive, "expensive", otherwise=False),
@@ -408,7 +527,7 @@ def task(
         check(check_whole, params_version, 1, 30_000, "params_version", otherwise=None)
         functions = {"validate": validate, "rollback": rollback, "on_error": on_error, "upgrade": upgrade}
         hooks = Hooks(**{each: check(_as_function, given, each, otherwise=None) for each, given in functions.items()})
-        return _KINDS[spec.takes_context, spec.is_async](function, spec, problems, hooks)
+        return _KINDS[spec.takes_context, spec.is_async](function, spec, problems, hooks, MappingProxyType(options))
 
     return decorate if fn is None else decorate(fn)
 
@@ -421,10 +540,22 @@ _KINDS: Mapping[tuple[bool, bool], type[Task[..., Any]]] = {
 }  # by (takes the context, is async)
 
 
-def humanise(name: str) -> str:
-    """Return a title made from a name: ``prune_old_dumps`` becomes ``Prune old dumps``."""
-    words = re.sub(r"[_.:-]+", " ", name).strip()
-    return words[:1].upper() + words[1:]
+def _define(task_: Task[..., Any], overrides: Mapping[str, Any], source: Source) -> Task[..., Any]:
+    """Return a variant of a task."""
+    if not overrides.get("name"):
+        raise ConfigurationError(f"a variant of {task_.name!r} needs a name of its own: variant(name='{task_.name}_weekly', …)")
+    if unknown := sorted(overrides.keys() - TaskOptions.__annotations__.keys()):
+        raise ConfigurationError(f"variant({unknown[0]}=…) is no option of a task; known are {', '.join(TaskOptions.__annotations__)}")
+    decorate = cast("Any", task)(**{**task_.given, "title": None, **overrides})
+    made: Task[..., Any] = task_._alike(decorate(task_.fn, source))
+    made.spec = replace(made.spec, variant_of=task_.name)
+    return made
+
+
+def _source_of_caller(of: Source) -> Source:
+    """Return where the caller of our caller stands: a variant belongs to the module that makes it."""
+    frame = sys._getframe(2)
+    return Source(str(frame.f_globals.get("__name__", "?")), of.qualname, frame.f_code.co_filename, frame.f_lineno)
 
 
 def _source_of(function: Callable[..., Any]) -> Source:
@@ -490,6 +621,18 @@ def _as_text(value: object, field_name: str) -> str | None:
     return value
 
 
+def _as_category(value: object) -> str:
+    text = _as_short_text(value, "category", LONGEST)
+    return text.strip() or DEFAULT_CATEGORY if text else DEFAULT_CATEGORY
+
+
+def _as_icon(value: object) -> str:
+    text = _as_short_text(value, "icon", LONGEST) or DEFAULT_ICON
+    if not ICON.fullmatch(text):
+        raise ConfigurationError(f"icon={value!r} is no name of an icon: small letters, digits and single hyphens, as 'chart-column'")
+    return text
+
+
 def _as_short_text(value: object, field_name: str, most: int) -> str | None:
     text = _as_text(value, field_name)
     if text is not None and not 0 < len(text) <= most:
@@ -534,6 +677,8 @@ def _as_requirements(value: object) -> tuple[str, ...]:
     given = (value,) if isinstance(value, str) else value
     if not isinstance(given, Sequence) or not all(isinstance(each, str) for each in given):
         raise ConfigurationError(f"requires={value!r}: texts such as 'engine>=1.2' are needed")
+    for each in given:
+        parse_requirement(each)
     return tuple(given)
 
 

@@ -54,6 +54,11 @@ class Template:
         return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def literal(text: str) -> str:
+    """Return a template that stands for a text as it is, braces and all."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 def parse_template(text: object, field_name: str) -> Template:
     """Return the template of a text; raises `ConfigurationError` that names ``field_name``, the text and the remedy."""
     if not isinstance(text, str) or not text:

@@ -8,33 +8,47 @@ answers with a value.
 from __future__ import annotations
 
 import asyncio
+import json
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pydantic
+from pydantic_core import to_json
 
+from mainspring.core.body import is_empty
+from mainspring.core.command import CommandTask
 from mainspring.core.context import Context, enter_run, leave_run
+from mainspring.core.depends import Call, Plans
 from mainspring.core.duration import describe, parse_duration
 from mainspring.core.errors import (
     ConfigurationError,
+    Conflict,
     DefinitionError,
     Fail,
     InvalidParams,
     NoActiveApp,
+    NotHere,
+    PayloadTooLarge,
+    Problem,
     RetryLater,
     Skip,
     Snooze,
+    StoreError,
     TaskVerb,
     UndecodableParams,
 )
+from mainspring.core.file import File
+from mainspring.core.payload import is_reference
 from mainspring.core.run import (
     CancelledByRequest,
     Completed,
     ErrorKind,
     Failed,
+    NewRun,
     Outcome,
     Reason,
     Released,
@@ -44,9 +58,15 @@ from mainspring.core.run import (
 )
 from mainspring.core.task import Task
 from mainspring.engine.blame import error_record, said_by
+from mainspring.engine.commands import body_of
 from mainspring.engine.faults import FAULT
+from mainspring.engine.means import NO_MEANS, Means, masked
 from mainspring.engine.page import Why
+from mainspring.engine.provide import CallBeside, Caller, Provided, call_here, call_planned, drive
+from mainspring.telemetry.tracing import attempting
 
+CHECKED = "checked"  # in a run's meta: the version of the parameters that ``validate`` has passed
+Packed = str | list[Any]  # stored parameters, or those and an envelope with what the engine wants: [parameters, extras]
 Step = Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]]
 
 _DONE = Completed()
@@ -92,15 +112,21 @@ class Body:
     takes_context: bool
     takes_params: bool
     terminal: tuple[type[BaseException], ...]
+    plans: Plans
+    params_version: int
+    is_empty: bool
+    is_plain: bool  # nothing is to be done around the body
+    carries: bool = False  # files or secrets are among the parameters
+    means: Means = NO_MEANS
 
 
 class Bodies:
     """The bodies that this process knows, by the names of their tasks."""
 
-    __slots__ = ("_bodies", "_tasks")
+    __slots__ = ("_bodies", "_means", "_tasks")
 
-    def __init__(self, tasks: Mapping[str, Task[..., Any]]) -> None:
-        self._tasks = tasks
+    def __init__(self, tasks: Mapping[str, Task[..., Any]], means: Means = NO_MEANS) -> None:
+        self._tasks, self._means = tasks, means
         self._bodies: dict[str, Body | Outcome] = {}
 
     def find(self, name: str) -> Body | Outcome:
@@ -110,38 +136,52 @@ class Bodies:
             task = self._tasks.get(name)
             if task is None:
                 return Released(Reason.UNKNOWN_TASK)  # not remembered: a discovery may still be going on
-            found = self._bodies[name] = take_apart(task)
+            found = self._bodies[name] = take_apart(task, self._means)
         return found
 
 
-def take_apart(task: Task[..., Any]) -> Body | Outcome:
+def take_apart(task: Task[..., Any], means: Means = NO_MEANS) -> Body | Outcome:
     """Return a task's body, or how its runs fail when the definition is bad."""
     try:
         params, result = task.params, task.result
     except DefinitionError as error:
         return Failed(error_record(error, ErrorKind.CONFIGURATION, task.name), is_terminal=True)
-    spec = task.spec
+    spec, has_no_work = task.spec, is_empty(task.fn)
+    carries = params.marks.has_files or params.marks.has_secrets
     return Body(
         name=spec.name,
-        fn=task.fn,
+        fn=body_of(task) if isinstance(task, CommandTask) else task.fn,
         load=params.load,
         dump=result.dump,
         is_async=spec.is_async,
         takes_context=spec.takes_context,
         takes_params=bool(params.names),
         terminal=() if spec.retry is None else spec.retry.terminal,
+        plans=task.plans,
+        params_version=spec.params_version,
+        is_empty=has_no_work,
+        is_plain=not has_no_work and not task.plans.body.needs and not carries,
+        carries=carries,
+        means=means,
     )
 
 
 # -- the steps
 
 
-def accept(body: Body, params: str) -> dict[str, Any] | Failed:
-    """Return the keyword arguments in stored parameters, or how the run fails when the code no longer accepts them."""
+def accept(body: Body, params: str, context: Context | None = None) -> dict[str, Any] | Failed:
+    """Return the keyword arguments in stored parameters, or how the run fails when the code no longer accepts them.
+
+    With a context files can be read and secrets have their values afterwards.
+    """
     if params == "{}" and not body.takes_params:
         return {}
     try:
+        if body.carries and context is not None:
+            return body.means.furnish(lambda: body.load(params), context)
         return body.load(params)
+    except ConfigurationError as error:
+        return Failed(error_record(error, ErrorKind.CONFIGURATION, body.name), is_terminal=True)
     except InvalidParams as error:
         reason = Reason.UNDECODABLE if isinstance(error, UndecodableParams) else Reason.INVALID
         return Failed(error_record(error, ErrorKind.VALIDATION, body.name), is_terminal=True, reason=reason)
@@ -149,14 +189,21 @@ def accept(body: Body, params: str) -> dict[str, Any] | Failed:
         return Failed(error_record(error, ErrorKind.VALIDATION, body.name), is_terminal=True, reason=Reason.INVALID)
 
 
-def conclude(body: Body, value: object) -> Outcome:
-    """Return the outcome of a body that returned. A result that JSON cannot hold is a failure that no retry mends."""
+def conclude(body: Body, value: object, context: Context) -> Outcome:
+    """Return the outcome of a body that returned. A result that JSON cannot hold is a failure that no retry mends; so is one too large."""
     if value is None:
         return _DONE
     if isinstance(value, _LAZY) or hasattr(type(value), "__await__"):
         return _useless_result(body, value)
     try:
-        return Completed(body.dump(value))
+        result = body.dump(value)
+        if result is None or (len(result) <= body.means.surely_small and not body.carries):
+            return Completed(result)
+        return Completed(body.means.fit(result, body.name, context))
+    except (PayloadTooLarge, ConfigurationError) as error:
+        return Failed(error_record(error, ErrorKind.EXECUTION, body.name), is_terminal=True)
+    except StoreError as error:
+        return Failed(error_record(error, ErrorKind.SYSTEM, body.name))
     except Exception as error:  # noqa: BLE001 - a serialiser of the user may raise anything
         remedy = "return plain values, a dataclass or a pydantic model"
         said = f"the result cannot be stored as JSON ({said_by(error)}): {remedy}"
@@ -173,13 +220,16 @@ def _useless_result(body: Body, value: Any) -> Failed:
     return Failed(error_record(error, ErrorKind.EXECUTION, body.name), is_terminal=True)
 
 
-async def perform(body: Body, context: Context, params: str, step: Step | None = None) -> Outcome:
+async def perform(body: Body, context: Context, params: Packed, step: Step | None = None) -> Outcome:
     """Run an ``async def`` body inside the current asyncio task, which must be its own.
 
     ``step`` may wrap the coroutine, to see when it runs. A cancellation comes out as an outcome, too: who asked for it
     knows why.
     """
     enter_run(context)
+    if type(params) is not str or not body.is_plain or params[:1] == "@":
+        work = _perform_dressed(body, context, params, call_here)
+        return cast("Outcome", await (work if step is None else step(work)))
     arguments = accept(body, params)
     if isinstance(arguments, Failed):
         return arguments
@@ -190,39 +240,203 @@ async def perform(body: Body, context: Context, params: str, step: Step | None =
         FAULT("child_after_call")
     except BaseException as error:  # noqa: BLE001 - the attempt's call into user code
         return classify(error, body)
-    return conclude(body, value)
+    return conclude(body, value, context)
 
 
-def perform_def(body: Body, context: Context, params: str) -> Outcome:
+def perform_def(body: Body, context: Context, params: Packed) -> Outcome:
     """Run a ``def`` body on this thread."""
     token = enter_run(context)
     try:
+        if type(params) is not str or not body.is_plain or params[:1] == "@":
+            with closing(CallBeside()) as beside:
+                return drive(_perform_dressed(body, context, params, beside))
         arguments = accept(body, params)
         if isinstance(arguments, Failed):
             return arguments
         FAULT("child_before_call")
         value = body.fn(context, **arguments) if body.takes_context else body.fn(**arguments)
         FAULT("child_after_call")
-        return conclude(body, value)
+        return conclude(body, value, context)
     except BaseException as error:  # noqa: BLE001 - the attempt's call into user code
         return classify(error, body)
     finally:
         leave_run(token)
 
 
+# -- the steps of what has more than a body
+
+
+async def _perform_dressed(body: Body, context: Context, packed: Packed, call: Caller) -> Outcome:
+    noted = None if isinstance(packed, str) else packed[1].get("trace")
+    try:
+        if noted is None:
+            return masked(await _perform_all(body, context, packed, call), context)
+        with attempting(noted, context) as attempted:
+            outcome = masked(await _perform_all(body, context, packed, call), context)  # spans leave the executor, too
+            attempted.ended(outcome)
+            return outcome
+    finally:
+        context.end()
+
+
+async def _perform_all(body: Body, context: Context, packed: Packed, call: Caller) -> Outcome:
+    """Run a body with everything around it, or one of its hooks: what the engine wants is in the envelope around the parameters."""
+    params, extras = (packed, {}) if isinstance(packed, str) else packed
+    provided = Provided(context, call)
+    try:
+        if is_reference(params):
+            params = await asyncio.to_thread(body.means.text_of, params) if body.is_async else body.means.text_of(params)
+        arguments = await _accept_dressed(body, context, params, extras, call)
+    except BaseException as error:  # noqa: BLE001 - the attempt's call into user code
+        return classify(error, body)
+    if isinstance(arguments, Failed):
+        return arguments
+    match extras.get("stage"):
+        case "rollback":
+            outcome, raised = await _call_hook(body, body.plans.rollback, context, arguments, extras, provided)
+        case "on_error":
+            outcome, raised = await _call_hook(body, body.plans.on_error, context, arguments, extras, provided)
+        case _:
+            outcome, raised = await _call_body(body, context, arguments, provided)
+    trouble = await provided.close(raised)
+    return outcome if trouble is None else classify(trouble, body, ErrorKind.DEPENDENCY)
+
+
+async def _accept_dressed(body: Body, context: Context, params: str, extras: Mapping[str, Any], call: Caller) -> dict[str, Any] | Failed:
+    """Return the keyword arguments in stored parameters: upgraded where the code has gone on since, and checked for their meaning."""
+    stored = extras.get("version", body.params_version)
+    is_old = stored < body.params_version
+    if is_old and body.plans.upgrade is not None:
+        try:
+            params = await upgrade_params(body.plans.upgrade, params, stored, call)
+        except Exception as error:  # noqa: BLE001 - the user's upgrader may raise anything
+            said = f"the parameters of version {stored} cannot be upgraded to version {body.params_version}: {said_by(error)}"
+            record = error_record(error, ErrorKind.VALIDATION, body.name, message=said)
+            return Failed(record, is_terminal=True, reason=Reason.INVALID)
+    arguments = accept(body, params, context)
+    if isinstance(arguments, Failed):
+        if is_old:
+            how = "its upgrade= made of them what the code does not take" if body.plans.upgrade is not None else "it declares no upgrade="
+            said = f"the parameters are of version {stored}, the code has version {body.params_version} and {how}: "
+            return replace(arguments, error={**arguments.error, "message": said + arguments.error["message"]})
+        return arguments
+    if body.plans.validate is not None and (is_old or extras.get("check")):
+        try:
+            await check_meaning(body.plans.validate, body.name, context, arguments, call)
+        except InvalidParams as error:
+            return Failed(error_record(error, ErrorKind.VALIDATION, body.name), is_terminal=True, reason=Reason.INVALID)
+    return arguments
+
+
+async def upgrade_params(upgrade: Callable[..., Any], params: str, stored: int, call: Caller) -> str:
+    """Return parameters as the upgrader of a task makes them, as JSON text; raises what it raises, and TypeError for no dict."""
+    made = await call(upgrade, json.loads(params), stored)
+    if not isinstance(made, dict):
+        raise TypeError(f"the upgrader returned {type(made).__name__}, a dict of parameters is needed")
+    return to_json(made).decode()
+
+
+async def check_meaning(plan: Call, task: str, context: Context, arguments: Mapping[str, Any], call: Caller) -> None:
+    """Ask a task's ``validate`` about parameters that fit; raises `InvalidParams` where it refuses them by a ValueError.
+
+    Raises `ConfigurationError` where it returns something: whoever wrote it thinks that this refuses, and nothing would.
+    """
+    provided = Provided(context, call)
+    trouble: BaseException | None = None
+    try:
+        said = await call_planned(plan, context, arguments, provided)
+    except ValueError as error:
+        trouble = error
+        raise InvalidParams(f"{task} refuses these parameters", [Problem("*", said_by(error))]) from error
+    except BaseException as error:
+        trouble = error
+        raise
+    finally:
+        await provided.close(trouble)
+    if said is not None:
+        raise ConfigurationError(f"validate of {task} returned {said!r}: it refuses parameters by raising ValueError, and returns nothing")
+
+
+class _Nowhere:
+    """Where the words of a check go that is made before there is a run."""
+
+    def log(self, level: str, message: str, data: Mapping[str, Any] | None) -> None: ...
+
+    def progress(self, current: float, total: float | None, message: str | None, stage: str | None) -> None: ...
+
+    def attach(self, source: Any, name: str | None, media_type: str | None) -> File:
+        raise Conflict("a check of parameters leaves no files behind: there is no run yet")
+
+
+async def check_new(run: NewRun, task: Task[..., Any], call: Caller = call_here) -> NewRun:
+    """Ask a task's ``validate`` about a run that is not added yet; answers the run with a note that it passed.
+
+    Raises `InvalidParams` where it refuses, and whatever else it raises.
+    """
+    plan = task.plans.validate
+    if plan is None:
+        return run
+    context = Context(run_id=run.id, task=task.name, attempt=0, claim_id="", queue=run.queue, tenant=run.tenant, sink=_Nowhere())
+    await check_meaning(plan, task.name, context, task.params.load(run.params), call)
+    marks = json.loads(run.meta) if run.meta else {}
+    return replace(run, meta=json.dumps({**marks, CHECKED: run.params_version}))
+
+
+def check_new_here(run: NewRun, task: Task[..., Any]) -> NewRun:
+    """Do as `check_new` on this thread, which has no event loop."""
+    with closing(CallBeside()) as beside:
+        return drive(check_new(run, task, beside))
+
+
+async def _call_body(
+    body: Body, context: Context, arguments: Mapping[str, Any], provided: Provided
+) -> tuple[Outcome, BaseException | None]:
+    if body.is_empty:
+        context.log(f"no work: the body of {body.name} is empty", level="warning")
+    try:
+        own = await provided.fill(body.plans.body.needs)
+    except BaseException as error:  # noqa: BLE001 - the attempt's call into user code
+        return classify(error, body, ErrorKind.DEPENDENCY), error
+    try:
+        FAULT("child_before_call")
+        value = body.fn(context, **arguments, **own) if body.takes_context else body.fn(**arguments, **own)
+        if body.is_async:
+            value = await value
+        FAULT("child_after_call")
+        return conclude(body, value, context), None  # before anything is closed: results may read from what is open
+    except BaseException as error:  # noqa: BLE001 - the attempt's call into user code
+        return classify(error, body), error
+
+
+async def _call_hook(
+    body: Body, plan: Call | None, context: Context, arguments: Mapping[str, Any], extras: Mapping[str, Any], provided: Provided
+) -> tuple[Outcome, BaseException | None]:
+    if plan is None:
+        return _DONE, None
+    context.attempt = extras.get("attempt", context.attempt)
+    context.tell(extras["error"], will_retry=extras.get("will_retry", False))
+    try:
+        FAULT("child_before_hook")
+        await call_planned(plan, context, arguments, provided)
+        FAULT("child_after_hook")
+    except BaseException as error:  # noqa: BLE001 - the attempt's call into user code
+        return classify(error, body), error
+    return _DONE, None
+
+
 # -- what was raised
 
 
-def classify(error: BaseException, body: Body) -> Outcome:
-    """Return the outcome of a body that raised."""
+def classify(error: BaseException, body: Body, kind: ErrorKind | None = None) -> Outcome:
+    """Return the outcome of a body that raised; ``kind`` says what it was where it was not the body itself."""
     verb = _only_leaf(error)
     if isinstance(verb, TaskVerb):
-        return _obey(verb, body)
+        return _obey(verb, body, kind or ErrorKind.EXECUTION)
     if isinstance(error, asyncio.CancelledError):
         return CancelledByRequest(
             error_record(error, ErrorKind.EXECUTION, body.name, message=said_by(error) or "the body cancelled itself")
         )
-    return Failed(error_record(error, _kind_of(verb), body.name), is_terminal=_is_terminal(verb, body.terminal))
+    return Failed(error_record(error, kind or _kind_of(verb), body.name), is_terminal=_is_terminal(verb, body.terminal))
 
 
 def _only_leaf(error: BaseException) -> BaseException:
@@ -232,14 +446,14 @@ def _only_leaf(error: BaseException) -> BaseException:
     return error
 
 
-def _obey(verb: TaskVerb, body: Body) -> Outcome:
+def _obey(verb: TaskVerb, body: Body, kind: ErrorKind) -> Outcome:
     try:
         match verb:
             case Skip():
                 return Skipped(said_by(verb))
             case RetryLater(after=after):
                 delay = None if after is None else parse_duration(after, "RetryLater(after)")
-                return Failed(error_record(verb, ErrorKind.EXECUTION, body.name), after=delay)
+                return Failed(error_record(verb, kind, body.name), after=delay)
             case Snooze(until=datetime() as until):
                 if until.tzinfo is None:
                     remedy = "give an aware datetime, for instance with tzinfo=UTC"
@@ -248,7 +462,7 @@ def _obey(verb: TaskVerb, body: Body) -> Outcome:
             case Snooze(until=delay):
                 return Snoozed(delay=parse_duration(delay, "Snooze(until)"))
             case Fail() | _:
-                return Failed(error_record(verb, ErrorKind.EXECUTION, body.name), is_terminal=True)
+                return Failed(error_record(verb, kind, body.name), is_terminal=True)
     except ConfigurationError as error:
         return Failed(error_record(error, ErrorKind.CONFIGURATION, body.name), is_terminal=True)
 
@@ -257,7 +471,7 @@ def _kind_of(error: BaseException) -> ErrorKind:
     match error:
         case pydantic.ValidationError() | InvalidParams():
             return ErrorKind.VALIDATION
-        case ConfigurationError() | DefinitionError() | NoActiveApp():
+        case ConfigurationError() | DefinitionError() | NoActiveApp() | NotHere():
             return ErrorKind.CONFIGURATION
         case MemoryError():
             return ErrorKind.SYSTEM
@@ -273,6 +487,7 @@ def _is_terminal(error: BaseException, terminal: tuple[type[BaseException], ...]
         ConfigurationError,
         DefinitionError,
         NoActiveApp,
+        NotHere,
     )
     return isinstance(error, lasting + terminal) or is_denied(error)
 

@@ -29,6 +29,7 @@ def error_record(error: BaseException, kind: ErrorKind, task: str, *, message: s
     return {
         "kind": str(kind),
         "type": type(error).__name__,
+        "class": f"{type(error).__module__}.{type(error).__qualname__}",
         "message": shorten(said_by(error) if message is None else message, MOST_MESSAGE),
         "traceback": keep_ends("".join(_format(chain)), MOST_TRACEBACK),
         "causes": [{"type": type(each).__name__, "message": shorten(said_by(each), MOST_MESSAGE)} for each, _ in chain[1:]],

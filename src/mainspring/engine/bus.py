@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 
 from mainspring.core.errors import StillRunning, StoreError
 from mainspring.core.event import Event
@@ -17,6 +17,10 @@ from mainspring.store.store import Store
 
 SOON, LATER = 0.05, 0.5  # seconds between looks at watched runs: quick at first, calmer the longer nothing happens
 FASTEST_HINTS, CALM_HINTS = 0.01, 0.1  # seconds between hints: ten milliseconds, a tenth of a second while they keep coming
+SWITCHED = '["switches"]'  # the hint that a switch was thrown; to nodes of older versions it says that something changed
+LIMITED = "limit"  # such a row of a hint names a limit instead of a lane
+MOST_KEYS = 20  # limits in one hint, past which it says that something changed
+MOST_BYTES = 7900  # PostgreSQL's bound for a notification is 8000
 BUSY_HINTS = 20  # hints in a row past which the calm pace holds
 
 
@@ -37,16 +41,20 @@ class Bus:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._watches: dict[str, set[Watch]] = {}
+        self._watches: dict[str, dict[Watch, None]] = {}  # in the order of their coming
         self._quiet_rounds = 0
         self._is_fresh = False
         self._hints: set[Lane] = set()
+        self._keys: set[str] = set()
+        self._is_poked = False  # the next hint says: look everywhere
         self._hint_timer: asyncio.TimerHandle | None = None
         self._hinted_at = float("-inf")
         self._in_a_row = 0
         self._sending: set[asyncio.Task[None]] = set()
         self.wake: Callable[[], None] = lambda: None
         self.on_hint: Callable[[Lane | None], None] = lambda lane: None
+        self.on_switched: Callable[[], None] = lambda: None
+        self.on_limited: Callable[[Collection[str]], bool] = lambda keys: False  # answers whether this process sees to it
 
     # -- watching
 
@@ -81,7 +89,7 @@ class Bus:
         if not self._watches:
             self._is_fresh = True
             self.wake()
-        self._watches.setdefault(run_id, set()).add(watch)
+        self._watches.setdefault(run_id, {})[watch] = None
         self._quiet_rounds = 0
         return watch
 
@@ -89,7 +97,7 @@ class Bus:
         """Stop watching."""
         watches = self._watches.get(watch.run_id)
         if watches is not None:
-            watches.discard(watch)
+            watches.pop(watch, None)
             if not watches:
                 del self._watches[watch.run_id]
 
@@ -144,15 +152,26 @@ class Bus:
         await self._store.database.listen(self._hear)
 
     def _hear(self, payload: str) -> None:
+        if payload == SWITCHED:
+            self.on_switched()
+            return
         try:
             rows = json.loads(payload) if payload else []
-            lanes = [Lane(str(queue), str(tenant), int(pool), int(priority)) for queue, tenant, pool, priority in rows]
-        except (ValueError, TypeError):
-            lanes = []  # a hint of another version: something changed
+            keys = [str(row[1]) for row in rows if len(row) == 2 and row[0] == LIMITED]
+            lanes = [Lane(str(row[0]), str(row[1]), int(row[2]), int(row[3])) for row in rows if len(row) != 2]
+        except (ValueError, TypeError, LookupError):
+            keys, lanes = [], []  # a hint of another version: something changed
         for lane in lanes:
             self.on_hint(lane)
-        if not lanes:
+        if keys:
+            self.on_limited(keys)
+        if not lanes and not keys:
             self.on_hint(None)
+
+    async def switched(self) -> None:
+        """Say, here and to others, that an operator has enabled or disabled a task."""
+        self.on_switched()
+        await self._send(SWITCHED)
 
     def hint_to_ride(self, lane: Lane) -> str | None:
         """Return a hint that may travel right behind a commit, or None where another was sent just now: then `hint` gathers it."""
@@ -167,6 +186,21 @@ class Bus:
         if is_local:
             self.on_hint(lane)
         self._hints.add(lane)
+        self._send_in_a_while()
+
+    def limited(self, keys: Collection[str], *, is_for_all: bool = False) -> None:
+        """Say that runs wait in the lists of limits, or that limits were changed (``is_for_all``): some node is to let them go."""
+        if not self.on_limited(keys) or is_for_all:
+            self._keys.update(keys)
+            self._send_in_a_while()
+
+    def poke(self) -> None:
+        """Say that runs may have come anywhere, also earlier than what was seen since: everybody looks from the beginning."""
+        self.on_hint(None)
+        self._is_poked = True
+        self._send_in_a_while()
+
+    def _send_in_a_while(self) -> None:
         if self._hint_timer is None:
             loop = asyncio.get_running_loop()
             pace = CALM_HINTS if self._in_a_row > BUSY_HINTS else FASTEST_HINTS
@@ -178,7 +212,9 @@ class Bus:
         loop = asyncio.get_running_loop()
         self._hint_timer, self._hinted_at = None, loop.time()
         lanes, self._hints = self._hints, set()
-        payload = _payload(list(lanes)[:20])
+        is_poked, self._is_poked = self._is_poked, False
+        keys, self._keys = sorted(self._keys), set()
+        payload = _payload([] if is_poked or len(keys) > MOST_KEYS else sorted(lanes)[:20], () if len(keys) > MOST_KEYS else keys)
         task = loop.create_task(self._send(payload))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
@@ -198,5 +234,7 @@ class Bus:
             await task
 
 
-def _payload(lanes: Sequence[Lane]) -> str:
-    return json.dumps([[lane.queue, lane.tenant, lane.pool, lane.priority] for lane in lanes])
+def _payload(lanes: Sequence[Lane], keys: Iterable[str] = ()) -> str:
+    rows = [[lane.queue, lane.tenant, lane.pool, lane.priority] for lane in lanes]
+    text = json.dumps([*rows, *([LIMITED, key] for key in keys)])
+    return text if len(text) < MOST_BYTES else "[]"

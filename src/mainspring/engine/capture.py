@@ -16,13 +16,17 @@ import threading
 import time
 import traceback
 import weakref
-from collections.abc import Callable, Mapping
-from typing import Any, TextIO
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, TextIO
 
 from pydantic_core import to_json, to_jsonable_python
 
-from mainspring.core.context import current_run, enter_run
+from mainspring.core.context import Context, current_run, enter_run
+from mainspring.core.errors import Conflict
+from mainspring.core.file import File
 from mainspring.engine.blame import keep_ends, shorten
+from mainspring.engine.mask import Mask
+from mainspring.engine.pools import GRACE
 from mainspring.engine.records import Stream
 
 MOST_RECORDS = 1000  # of one run between two flushes (TASK_BUFFER_SIZE)
@@ -35,6 +39,20 @@ FLUSH_EVERY = 0.1  # seconds that a line of a run that goes on may wait for comp
 Row = tuple[str, float, str, str, str, Mapping[str, Any] | None]  # the fields of a Record: rows are cheaper to make and to send
 
 
+class Keeper(Protocol):
+    """Who stores what bodies leave behind (`mainspring.engine.means.Means`)."""
+
+    def attach(self, tape: Tape, source: Any, name: str | None, media_type: str | None) -> File:
+        """Store a file and tell the tape of it."""
+
+
+class Completes(Protocol):
+    """Who completes runs in their bodies' own transactions (`mainspring.engine.finish.Finisher`)."""
+
+    def complete(self, context: Context, tape: Tape, connection: object, result: object) -> Awaitable[None]:
+        """Write the completion, or return what writes it."""
+
+
 class Tapes:
     """The open tapes of an executor. ``wake`` is called when one of them has something to say, from any thread."""
 
@@ -43,10 +61,13 @@ class Tapes:
         clock: Callable[[], float] = time.monotonic,
         wake: Callable[[], None] = lambda: None,
         most: int = MOST_RECORDS,
+        grace: float = GRACE,
+        keeper: Keeper | None = None,
     ) -> None:
-        self.clock, self.wake, self.most = clock, wake, most
+        self.clock, self.wake, self.most, self.grace, self.keeper = clock, wake, most, grace, keeper
         self.lock = threading.Lock()
         self._dirty: list[Tape] = []
+        self.finisher: Completes | None = None
 
     def open(self, serial: int) -> Tape:
         """Return the tape of a run that begins."""
@@ -75,7 +96,7 @@ class Tape:
 
     __slots__ = (
         "__weakref__", "_dropped", "_partial", "_progress", "_reported_at", "_rows", "_size", "_tapes", "is_dirty",
-        "is_over", "serial", "tasks", "threads",
+        "is_over", "mask", "serial", "tasks", "threads",
     )  # fmt: skip
 
     def __init__(self, tapes: Tapes, serial: int) -> None:
@@ -86,14 +107,21 @@ class Tape:
         self._reported_at = -math.inf
         self._size = self._dropped = 0
         self.is_dirty = self.is_over = False
+        self.mask: Mask | None = None  # of a run that has been given secrets: nothing of it leaves without
         self.threads: list[weakref.ref[threading.Thread]] | None = None
         self.tasks: weakref.WeakSet[Any] | None = None  # asyncio tasks that the body started
+
+    @property
+    def grace(self) -> float:
+        """Seconds that a body has to end in when it is asked to stop."""
+        return self._tapes.grace
 
     # -- what bodies say
 
     def log(self, level: str, message: str, data: Mapping[str, Any] | None) -> None:
         """Take one line; it is kept verbatim, cut where it is very long."""
-        self._say("log", level, message, None if not data else _plain(data))
+        held = None if not data else _plain(data)
+        self._say("log", level, message, held if held is None or self.mask is None else self.mask.plain(held))
 
     def progress(self, current: float, total: float | None, message: str | None, stage: str | None) -> None:
         """Take the latest progress, in place of one that was not sent yet."""
@@ -102,9 +130,28 @@ class Tape:
         data = {
             "current": current,
             "total": total if total is None or _is_number(total) else None,
-            "stage": _text(stage),
+            "stage": self._masked(_text(stage)),
         }
-        self._progress = ("progress", self._tapes.clock(), "info", "log", _text(message) or "", data)
+        self._progress = ("progress", self._tapes.clock(), "info", "log", self._masked(_text(message)) or "", data)
+        self._touch()
+
+    def attach(self, source: Any, name: str | None, media_type: str | None) -> File:
+        """Take a file that the body leaves behind; it is stored when this returns."""
+        if self._tapes.keeper is None or self.is_over:
+            raise Conflict("nothing can be attached here: only a body that runs leaves files behind")
+        return self._tapes.keeper.attach(self, source, name, media_type)
+
+    def complete(self, context: Context, connection: object, result: object) -> Awaitable[None]:
+        """Complete the run in the body's own transaction."""
+        if self._tapes.finisher is None:
+            raise Conflict("complete_in works in a body that runs")
+        return self._tapes.finisher.complete(context, self, connection, result)
+
+    def left(self, file: File, role: int) -> None:
+        """Take note of a file that is stored; it has room on a full tape, too."""
+        with self._tapes.lock:
+            rows = self._rows = [] if self._rows is None else self._rows
+            rows.append(("artifact", self._tapes.clock(), "info", "log", "", {**file.as_json(), "role": int(role)}))
         self._touch()
 
     def write(self, stream: Stream, text: str) -> bool:
@@ -130,7 +177,7 @@ class Tape:
                     partial[key] = (begun, cut)
                 return
             line, cut = _grow(begun, cut, text, position, end)
-            self._keep(stream, "info" if stream == "stdout" else "warning", line + _mark(cut), None)
+            self._keep(stream, "info" if stream == "stdout" else "warning", self._line(line, cut), None)
             begun, cut, position = "", 0, end + 1
         # The cheap way out: a full tape looks at nothing but the line ends.
         self._dropped += text.count("\n", position)
@@ -142,8 +189,17 @@ class Tape:
             if self._is_full():
                 self._dropped += 1
             else:
-                self._keep(stream, level, shorten(message, LONGEST_LINE), data)
+                self._keep(stream, level, shorten(message if self.mask is None else self.mask.text(message), LONGEST_LINE), data)
         self._touch()
+
+    def _masked(self, text: str | None) -> str | None:
+        return text if self.mask is None or text is None else self.mask.text(text)
+
+    def _line(self, line: str, cut: int) -> str:
+        """Return a line of output as it is kept."""
+        if self.mask is not None:
+            line = self.mask.cut(line) if cut else self.mask.text(line)
+        return line + _mark(cut)
 
     def _keep(self, stream: Stream, level: str, message: str, data: Mapping[str, Any] | None) -> None:
         rows = self._rows = [] if self._rows is None else self._rows
@@ -161,7 +217,7 @@ class Tape:
     def note(self, message: str, data: Mapping[str, Any] | None = None) -> None:
         """Take a warning of the engine's own, which has room on a full tape, too."""
         with self._tapes.lock:
-            self._keep("log", "warning", message, data)
+            self._keep("log", "warning", message if self.mask is None else self.mask.text(message), data)
         self._touch()
 
     def tell_threads(self) -> None:
@@ -196,7 +252,7 @@ class Tape:
         with self._tapes.lock:
             self.is_over = True
             for (stream, _), (line, cut) in (self._partial or {}).items():
-                self._keep(stream, "info" if stream == "stdout" else "warning", line + _mark(cut), None)
+                self._keep(stream, "info" if stream == "stdout" else "warning", self._line(line, cut), None)
             rows = self._swap()
             if self._progress is not None:
                 rows.append(self._progress)
@@ -401,7 +457,7 @@ def _data_of(record: logging.LogRecord) -> dict[str, Any]:
 
 
 # Pools outlive the body that happened to start their threads, asyncio's carries the context of each call, ours are ours.
-_NOBODYS = ("asyncio_", "ThreadPoolExecutor-", "mainspring-")
+_NOBODYS = ("asyncio_", "ThreadPoolExecutor-", "mainspring-", "waitpid-")
 
 
 def _follow_threads() -> Callable[[], None]:

@@ -25,6 +25,7 @@ from mainspring.engine.attempt import take_apart
 from mainspring.engine.faults import arm_from
 from mainspring.engine.frames import Wire
 from mainspring.engine.page import Page
+from mainspring.registry.module_form import has_form, task_of_module
 
 BROKEN = 3  # the exit code of a child that could not be made ready
 
@@ -38,10 +39,9 @@ def import_tasks(wanted: Sequence[Sequence[str]]) -> dict[str, Task[Any, Any]]:
     found: dict[str, Task[Any, Any]] = {}
     for name, module_name, qualname in wanted:
         try:
-            module = importlib.import_module(module_name)
+            task = _find(importlib.import_module(module_name), name, qualname)
         except BaseException as error:
             raise StartProblem(_told(f"the task module {module_name} cannot be imported", error)) from error
-        task = _find(module, name, qualname)
         if task is not None:
             found[name] = task
     return found
@@ -62,8 +62,10 @@ def _find(module: Any, name: str, qualname: str) -> Task[Any, Any] | None:
         held = getattr(held, part, None)
     if isinstance(held, Task) and held.name == name:
         return held
-    candidates = (each for each in list(vars(module).values()) if isinstance(each, Task) and each.name == name)
-    return next(candidates, None)
+    candidates = [each for each in list(vars(module).values()) if isinstance(each, Task) and each.name == name]
+    if not candidates and has_form(module) and isinstance(made := task_of_module(module), Task) and made.name == name:
+        return made
+    return next(iter(candidates), None)
 
 
 def call_hooks(hooks: Sequence[str]) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 from mainspring.core.policy import Isolation
 from mainspring.core.task import Task
 from mainspring.engine.local_pools import InlinePool, ThreadPool
+from mainspring.engine.means import Means
 from mainspring.engine.nursery import Plan, open_nursery
 from mainspring.engine.options import NodeOptions
 from mainspring.engine.pools import Pool, PoolName, Report, is_importable
 from mainspring.engine.process_pools import DefPool, LoopPool, SoloPool
+from mainspring.store.foreign import Foreigners
 
 
 class Crew:
@@ -33,18 +35,23 @@ class Crew:
 SOLO_SLOTS = 16  # neighbours of a crash run again at once, each alone; forked children share most of their memory
 
 
-def make_pools(tasks: Mapping[str, Task[..., Any]], report: Report, options: NodeOptions) -> Mapping[PoolName, Pool]:
+def make_pools(
+    tasks: Mapping[str, Task[..., Any]], report: Report, options: NodeOptions, foreign: Foreigners | None = None
+) -> Mapping[PoolName, Pool]:
     """Return the pools that a node needs for its tasks: no child is started for tasks that all run inline."""
     limits = options.limits
-    inline = InlinePool(tasks, report, slots=options.async_slots, log_level=limits.log_level)
+    means = Means.from_json(limits.means)
+    inline = InlinePool(tasks, report, slots=options.async_slots, log_level=limits.log_level, means=means)
+    inline.foreign, inline.buffer = foreign, limits.buffer
     pools: dict[PoolName, Pool] = {"inline": inline}
     isolations = {_isolation(task, options.isolation) for task in tasks.values()}
     if Isolation.THREAD in isolations:
         slots, level = options.def_children, limits.log_level
-        pools["thread"] = ThreadPool(tasks, report, slots=slots, grace=limits.grace, log_level=level)
+        pools["thread"] = thread = ThreadPool(tasks, report, slots=slots, grace=limits.grace, log_level=level, means=means)
+        thread.foreign, thread.buffer = foreign, limits.buffer
     if Isolation.PROCESS in isolations:
         apart = [task for task in tasks.values() if _isolation(task, options.isolation) is Isolation.PROCESS]
-        nursery = open_nursery(Plan.of(apart, hooks=options.on_child_start))
+        nursery = open_nursery(Plan.of(apart, hooks=options.on_child_start, before_import=options.before_import))
         pools["solo"] = SoloPool(nursery, report, limits, tasks, SOLO_SLOTS)
         if any(task.spec.is_async for task in apart):
             pools["async"] = LoopPool(nursery, report, limits)

@@ -11,17 +11,19 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
 from mainspring.core.active import enter_child
 from mainspring.core.run import Outcome, Reason, Released
 from mainspring.core.task import Task
-from mainspring.engine.attempt import AttemptContext, Bodies, Body, classify, perform_def, under_stop
+from mainspring.engine.attempt import AttemptContext, Bodies, Body, Packed, classify, perform_def, under_stop
 from mainspring.engine.capture import FLUSH_EVERY, Capture, Row, Tape, Tapes, current_tape
 from mainspring.engine.faults import FAULT
-from mainspring.engine.frames import Message, Wire, pack_outcome, tolerant
+from mainspring.engine.finish import Finisher, Way, foreigners_of
+from mainspring.engine.frames import Message, Wire, encode, pack_outcome, tolerant
+from mainspring.engine.means import Means
 from mainspring.engine.page import REASONS, STARTED, STOP, VOID, WHY, Page, Why
 from mainspring.engine.pipe import Answer, Pipe
 
@@ -62,8 +64,11 @@ class DefHost:
 
     def __init__(self, wire: Wire, page: Page, tasks: Mapping[str, Task[..., Any]], options: Mapping[str, Any]) -> None:
         self._wire, self._cells = wire, page.cells
-        self._bodies = Bodies(tasks)
-        self._tapes = Tapes(wake=self._wake, most=options["buffer"])
+        means = Means.from_json(options["means"])
+        self._bodies = Bodies(tasks, means)
+        self._tapes = Tapes(wake=self._wake, most=options["buffer"], grace=options["grace"], keeper=means)
+        self._tapes.finisher = Finisher(self._bodies, foreigners_of(options["home"]), self._make_way, time.monotonic)
+        self._began_at = 0.0
         self._capture = Capture(level=options["log_level"], is_child=True, owner=lambda: self._tape)
         self._queue: deque[list[Any]] = deque()
         self._tape: Tape | None = None
@@ -99,7 +104,7 @@ class DefHost:
         if not isinstance(body, Body):
             self._send_done(serial, 0, body, None)
             return
-        began_at = time.monotonic()
+        began_at = self._began_at = time.monotonic()
         tape = self._tape = Tape(self._tapes, serial)
         timeout = None if timeout_ms is None else timeout_ms / 1000
         deadline = None if timeout is None else began_at + timeout
@@ -110,13 +115,15 @@ class DefHost:
         outcome = self._call(serial, body, context, params)
         if (why := context.why_ended()) is not None:
             outcome = under_stop(outcome, why, name, timeout, has_noticed=context.has_noticed)
+        if tape.mask is not None:
+            outcome = tape.mask.outcome(outcome)
         micros = int((time.monotonic() - began_at) * 1_000_000)
         if tape.threads:
             tape.tell_threads()
         self._tape = None
         self._send_done(serial, micros, outcome, tape.close())
 
-    def _call(self, serial: int, body: Body, context: PageContext, params: str) -> Outcome:
+    def _call(self, serial: int, body: Body, context: PageContext, params: Packed) -> Outcome:
         self._must_stop = False
         try:
             self._serial = serial
@@ -166,12 +173,20 @@ class DefHost:
 
     def _ask(self, serial: int, request: list[Any]) -> Future[Answer]:
         """Ask and wait here: the body's thread is the one that reads the socket, and it has nothing else to do."""
+        return self._tell(lambda number: encode(["ask", number, serial, *request]))
+
+    def _make_way(self, tape: Tape) -> Way:
+        ran_ms = (time.monotonic() - self._began_at) * 1000
+        rows = tape.take()
+        return self._tell(lambda number: tolerant("finish", [number, tape.serial, rows])), ran_ms
+
+    def _tell(self, frame: Callable[[int], bytes]) -> Future[Answer]:
         promise: Future[Answer] = Future()
         self._is_asking = True
         try:
             with self._asking:
                 number = next(self._numbers)
-                self._wire.send(["ask", number, serial, *request])
+                self._wire.send_frame(frame(number))
                 promise.set_result(self._await_answer(number))
         finally:
             self._is_asking = False
@@ -185,4 +200,4 @@ class DefHost:
             if message[0] == "told" and message[1] == number:
                 return message
             self._take(message)
-        return ["told", number, None, False, "store-unavailable", "the engine is gone"]
+        return ["told", number, None, False, "store-unavailable", "the engine is gone", None, None]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -26,7 +27,7 @@ from mainspring.engine.nursery import Child
 from mainspring.engine.page import BEAT, BLAMED, REASONS, STARTED, STEP, STOP, VOID, WHY, Why
 from mainspring.engine.pools import EnqueueReply, EnqueueRequest, Limits, Report, StopReason, give_back
 from mainspring.engine.proc import count_oom_kills, resident_bytes
-from mainspring.engine.records import Record, from_wire
+from mainspring.engine.records import Record, from_wire, to_wire
 
 Kind = Literal["async", "def"]
 
@@ -95,7 +96,10 @@ class Executor:
         self.born_at, self.taken = self._loop.time(), 0
         self.memory = 0  # resident bytes, as last seen
         self.is_retiring = self.is_gone = self._is_lost = self._must_retire = False
-        options = {"slots": limits.slots, "log_level": limits.log_level, "buffer": limits.buffer}
+        options = {
+            "slots": limits.slots, "log_level": limits.log_level, "buffer": limits.buffer, "grace": limits.grace, "means": limits.means,
+            "home": limits.home,
+        }  # fmt: skip
         child.channel.send(["be", kind, options])
         child.channel.listen(self._hear, self._lose)
 
@@ -115,6 +119,11 @@ class Executor:
     def is_open(self) -> bool:
         """Whether it may be given runs."""
         return not (self.is_retiring or self._is_lost or self._doom is not None or self._voided_at is not None)
+
+    def resize(self, slots: int) -> None:
+        """Tell the child how many bodies it may run at once from now on."""
+        if not self.is_gone:
+            self._child.channel.send(["slots", slots])
 
     def submit(self, run: ClaimedRun) -> None:
         """Hand a run over; it begins when the ones before it leave room."""
@@ -160,6 +169,8 @@ class Executor:
                 self._return([int(serial) for serial in message[1]])
             case "ask":
                 self._ask(*message[1:])
+            case "finish":
+                self._make_way(*message[1])
             case "lag":
                 self._owner.lagged(message[2])
 
@@ -195,16 +206,26 @@ class Executor:
         if returned:
             self._owner.returned(self, returned)
 
-    def _ask(self, number: int, serial: int, task: str, params: str, call: dict[str, Any]) -> None:
+    def _ask(self, number: int, serial: int, task: str, params: str, call: dict[str, Any], trace: dict[str, str] | None) -> None:
         def answer(reply: EnqueueReply) -> None:
-            told = ["told", number, reply.id, reply.is_new, reply.code, reply.message]
+            told = ["told", number, reply.id, reply.is_new, reply.code, reply.message, reply.how, reply.state]
             self._child.channel.send(told)
 
         run = self._runs.get(serial)
         if run is None:
             answer(EnqueueReply(code="conflict", message=f"{task} cannot be enqueued: the run that asks is over"))
         else:
-            self._report.asked(run, EnqueueRequest(task, params, unpack_call(call)), answer)
+            self._report.asked(run, EnqueueRequest(task, params, unpack_call(call), trace), answer)
+
+    def _make_way(self, number: int, serial: int, rows: list[Any]) -> None:
+        def answer(unwritten: Sequence[Record]) -> None:
+            self._child.channel.send(["told", number, to_wire(unwritten)])
+
+        run = self._runs.get(serial)
+        if run is None:
+            answer([])  # the run is over here, and its claim refuses what comes
+        else:
+            self._report.finishing(run, from_wire(rows), answer)
 
     # -- stopping bodies
 

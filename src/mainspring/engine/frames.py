@@ -22,6 +22,7 @@ from typing import Any, cast
 
 from pydantic_core import from_json, to_json
 
+from mainspring.core.dedupe import Dedupe
 from mainspring.core.policy import Priority, Retry
 from mainspring.core.run import (
     CancelledByRequest,
@@ -198,7 +199,12 @@ class Wire:
 
 def pack_run(serial: int, run: ClaimedRun) -> list[Any]:
     """Return what a child needs of a run. The parameters stay JSON text: the child's model parses them, once."""
-    return [serial, run.id, run.claim_id, run.task, run.attempt, run.queue, run.tenant, run.timeout_ms, run.params]
+    return [serial, run.id, run.claim_id, run.task, run.attempt, run.queue, run.tenant, run.timeout_ms, packed(run)]
+
+
+def packed(run: ClaimedRun) -> str | list[Any]:
+    """Return a run's parameters, in an envelope where its executor has to know more."""
+    return run.params if run.extras is None else [run.params, run.extras]
 
 
 def pack_outcome(outcome: Outcome) -> str | list[Any] | None:
@@ -256,6 +262,8 @@ def pack_call(call: CallOptions) -> dict[str, Any]:
         "delay": _seconds(call.delay),
         "run_at": None if call.run_at is None else call.run_at.isoformat(),
         "key": call.key,
+        "dedupe": None if call.dedupe is None else [call.dedupe.key.text, call.dedupe.policy, _seconds(call.dedupe.window)],
+        "tenant": call.tenant,
         "priority": None if call.priority is None else int(call.priority),
         "queue": call.queue,
         "retry": None if retry is None else _pack_retry(retry),
@@ -273,6 +281,8 @@ def unpack_call(packed: Mapping[str, Any]) -> CallOptions:
         delay=_duration(get("delay")),
         run_at=datetime.fromisoformat(packed["run_at"]) if "run_at" in packed else None,
         key=get("key"),
+        dedupe=None if (dedupe := get("dedupe")) is None else Dedupe(dedupe[0], dedupe[1], window=dedupe[2]),
+        tenant=get("tenant"),
         priority=Priority(packed["priority"]) if "priority" in packed else None,
         queue=get("queue"),
         retry=Retry(**packed["retry"]) if "retry" in packed else None,

@@ -14,15 +14,20 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Any
 
 from mainspring.core.run import CancelledByRequest, ClaimedRun, Outcome, Reason, Released
 from mainspring.core.task import Task
 from mainspring.engine.attempt import AttemptContext, Bodies, Body, perform, perform_def, stopped, under_stop
-from mainspring.engine.capture import FLUSH_EVERY, Capture, Tape, Tapes
+from mainspring.engine.capture import FLUSH_EVERY, MOST_RECORDS, Capture, Tape, Tapes
+from mainspring.engine.finish import Finisher, Way
+from mainspring.engine.frames import Message, packed
+from mainspring.engine.means import NO_MEANS, Means
 from mainspring.engine.page import Why
 from mainspring.engine.pools import GRACE, PoolName, Report, StopReason, give_back
-from mainspring.engine.records import Record, from_wire
+from mainspring.engine.records import Record, from_wire, to_wire
+from mainspring.store.foreign import Foreigners
 
 _TICK = 0.25
 _RARELY = 60.0
@@ -66,11 +71,15 @@ class LocalPool:
 
     name: PoolName
     problem: str | None = None
+    foreign: Foreigners | None = None  # the way into the transactions of bodies; given before the start
+    buffer = MOST_RECORDS  # unsent records that a run may have (TASK_BUFFER_SIZE); likewise
 
     def __init__(
-        self, tasks: Mapping[str, Task[..., Any]], report: Report, slots: int, clock: Callable[[], float] | None, level: str
-    ) -> None:
-        self._bodies, self._report, self._slots, self._clock = Bodies(tasks), report, slots, clock
+        self, tasks: Mapping[str, Task[..., Any]], report: Report, slots: int, clock: Callable[[], float] | None, level: str,
+        means: Means,
+    ) -> None:  # fmt: skip
+        self._bodies, self._report, self._slots, self._clock = Bodies(tasks, means), report, slots, clock
+        self._means = means
         self._queue: deque[ClaimedRun] = deque()
         self._running: dict[str, _Held] = {}
         self._capture = Capture(level=level)
@@ -79,13 +88,23 @@ class LocalPool:
         self._serial = 0
 
     async def start(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._tapes = Tapes(self._clock or self._loop.time, self._wake)
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        self._tapes = Tapes(self._clock or self._loop.time, self._wake, most=self.buffer, keeper=self._means)
+        if self.foreign is not None:
+            self._tapes.finisher = Finisher(self._bodies, self.foreign, self._make_way, self._tapes.clock)
         self._capture.install()
 
     @property
     def slots(self) -> int:
         return 0 if self._loop is None else self._slots
+
+    @property
+    def size(self) -> int:
+        return self._slots
+
+    def resize(self, slots: int) -> None:
+        self._slots = slots
+        self._pump_soon()
 
     @property
     def free(self) -> int:
@@ -156,6 +175,8 @@ class LocalPool:
         if held.has_ended:
             return
         held.has_ended = True
+        if held.tape.mask is not None:
+            outcome = held.tape.mask.outcome(outcome)
         if self._running.get(held.run.id) is held:
             del self._running[held.run.id]
         if isinstance(outcome, Released) and outcome.reason == Reason.SHUTDOWN:
@@ -164,6 +185,24 @@ class LocalPool:
         self._report.finished(held.run, outcome, ran_ms, from_wire(held.tape.close()) + (more or []))
         if self._queue:
             self._pump_soon()
+
+    # -- bodies that complete their runs themselves
+
+    def _make_way(self, tape: Tape) -> Way:
+        held = next(held for held in self._running.values() if held.tape is tape)
+        ran_ms, loop, run = (self._tapes.clock() - held.began_at) * 1000, self._loop, held.run
+        assert loop is not None
+        promise: Future[Message] = Future()
+        records = from_wire(tape.take())
+
+        def ask() -> None:
+            self._report.finishing(run, records, lambda unwritten: promise.set_result(["told", 0, to_wire(unwritten)]))
+
+        if threading.get_ident() == self._thread:
+            ask()  # at once: a def body holds the loop, and is answered here or never
+        else:
+            loop.call_soon_threadsafe(ask)
+        return promise, ran_ms
 
     # -- words of bodies that go on
 
@@ -187,8 +226,10 @@ class InlinePool(LocalPool):
 
     name: PoolName = "inline"
 
-    def __init__(self, tasks: Mapping[str, Task[..., Any]], report: Report, *, slots: int = 100, log_level: str = "info") -> None:
-        super().__init__(tasks, report, slots, None, log_level)
+    def __init__(
+        self, tasks: Mapping[str, Task[..., Any]], report: Report, *, slots: int = 100, log_level: str = "info", means: Means = NO_MEANS
+    ) -> None:  # fmt: skip
+        super().__init__(tasks, report, slots, None, log_level, means)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def _emptied(self, grace: float) -> None:
@@ -206,7 +247,7 @@ class InlinePool(LocalPool):
                 self._begin(run, body, self._loop)
             else:
                 held = self._open(run)
-                self._end(held, perform_def(body, held.context, run.params))
+                self._end(held, perform_def(body, held.context, packed(run)))
                 if self._queue:
                     self._pump_soon()  # the loop breathes between two bodies
                 return
@@ -223,7 +264,7 @@ class InlinePool(LocalPool):
         held.loop, held.task, timer = loop, asyncio.current_task(), None
         if held.run.timeout is not None:
             timer = loop.call_later(held.run.timeout, lambda: held.ask_to_stop("timeout", loop.time()))
-        outcome = await perform(body, held.context, held.run.params)
+        outcome = await perform(body, held.context, packed(held.run))
         if timer is not None:
             timer.cancel()
         self._end(held, held.judge(outcome))
@@ -240,9 +281,9 @@ class ThreadPool(LocalPool):
 
     def __init__(
         self, tasks: Mapping[str, Task[..., Any]], report: Report, *, slots: int | None = None, grace: float = GRACE,
-        log_level: str = "info",
+        log_level: str = "info", means: Means = NO_MEANS,
     ) -> None:  # fmt: skip
-        super().__init__(tasks, report, slots or os.cpu_count() or 1, time.monotonic, log_level)
+        super().__init__(tasks, report, slots or os.cpu_count() or 1, time.monotonic, log_level, means)
         self._grace = grace
         self._work: queue.SimpleQueue[tuple[_Held, Body] | None] = queue.SimpleQueue()
         self._threads = self._busy = 0
@@ -304,13 +345,13 @@ class ThreadPool(LocalPool):
 
     def _perform(self, held: _Held, body: Body) -> Outcome:
         if not body.is_async:
-            return perform_def(body, held.context, held.run.params)
+            return perform_def(body, held.context, packed(held.run))
 
         async def call() -> Outcome:
             held.loop, held.task = asyncio.get_running_loop(), asyncio.current_task()
             if held.why is not None:
                 held.ask_to_stop(held.why, held.stop_at)
-            return await perform(body, held.context, held.run.params)
+            return await perform(body, held.context, packed(held.run))
 
         with asyncio.Runner() as runner:
             return runner.run(call())

@@ -14,7 +14,7 @@ import time
 import types
 import weakref
 from collections import deque
-from collections.abc import Coroutine, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from concurrent.futures import Future
 from typing import Any, cast
 
@@ -22,11 +22,13 @@ from mainspring.core.active import enter_child
 from mainspring.core.context import Context
 from mainspring.core.run import CancelledByRequest, Outcome, Reason, Released
 from mainspring.core.task import Task
-from mainspring.engine.attempt import Bodies, Body, perform, under_stop
+from mainspring.engine.attempt import Bodies, Body, Packed, perform, under_stop
 from mainspring.engine.blame import user_frame
 from mainspring.engine.capture import FLUSH_EVERY, Capture, Row, Tape, Tapes, current_tape
 from mainspring.engine.faults import FAULT
-from mainspring.engine.frames import Channel, Message, Wire, pack_outcome, tolerant
+from mainspring.engine.finish import Finisher, Way, foreigners_of
+from mainspring.engine.frames import Channel, Message, Wire, encode, pack_outcome, tolerant
+from mainspring.engine.means import Means
 from mainspring.engine.page import BEAT, BLAMED, STARTED, STEP, Page, Why
 from mainspring.engine.pipe import Answer, Pipe
 
@@ -109,8 +111,10 @@ class LoopHost:
     ) -> None:  # fmt: skip
         self._wire, self._loop, self._slots = wire, loop, options["slots"]
         self.cells = page.cells
-        self._bodies = Bodies(tasks)
-        self._tapes = Tapes(wake=self._wake, most=options["buffer"])
+        means = Means.from_json(options["means"])
+        self._bodies = Bodies(tasks, means)
+        self._tapes = Tapes(wake=self._wake, most=options["buffer"], grace=options["grace"], keeper=means)
+        self._tapes.finisher = Finisher(self._bodies, foreigners_of(options["home"]), self._make_way, time.monotonic)
         self._capture = Capture(level=options["log_level"], is_child=True)
         self._queue: deque[list[Any]] = deque()
         self._running: dict[int, _Held] = {}
@@ -142,6 +146,9 @@ class LoopHost:
                 self._fill()
             case "cancel":
                 self._cancel(message[1], message[2])
+            case "slots":
+                self._slots = message[1]
+                self._fill()
             case "void":
                 self._channel.send(["back", [row[0] for row in self._queue]])
                 self._queue.clear()
@@ -172,7 +179,7 @@ class LoopHost:
         if not self.watch.is_up:
             self.watch.stand_up()
 
-    async def _perform(self, held: _Held, body: Body, params: str) -> None:
+    async def _perform(self, held: _Held, body: Body, params: Packed) -> None:
         held.has_begun = True
         if held.why is not None:  # asked to stop between its turn and its first step
             outcome: Outcome = CancelledByRequest() if held.why == "requested" else Released(Reason.NOT_STARTED)
@@ -187,6 +194,8 @@ class LoopHost:
     def _end(self, held: _Held, outcome: Outcome) -> None:
         del self._running[held.serial]
         now, tape = time.monotonic(), held.tape
+        if tape.mask is not None:
+            outcome = tape.mask.outcome(outcome)
         if tape.tasks or tape.threads:
             _clear_up(tape)
         self._send_done(held.serial, int((now - held.began_at) * 1_000_000), outcome, tape.close())
@@ -262,13 +271,21 @@ class LoopHost:
             self._wake()
 
     def _ask(self, serial: int, request: list[Any]) -> Future[Answer]:
+        return self._tell(lambda number: encode(["ask", number, serial, *request]))
+
+    def _make_way(self, tape: Tape) -> Way:
+        ran_ms = (time.monotonic() - self._running[tape.serial].began_at) * 1000
+        rows = tape.take()
+        return self._tell(lambda number: tolerant("finish", [number, tape.serial, rows])), ran_ms
+
+    def _tell(self, frame: Callable[[int], bytes]) -> Future[Answer]:
+        """Send what the engine shall answer, from any thread."""
         number, promise = next(self._numbers), Future[Answer]()
         self._promises[number] = promise
-        message = ["ask", number, serial, *request]
         if threading.get_ident() == self._thread:
-            self._channel.send(message)
+            self._channel.send_bytes(frame(number))
         else:
-            self._loop.call_soon_threadsafe(self._channel.send, message)
+            self._loop.call_soon_threadsafe(self._channel.send_bytes, frame(number))
         return promise
 
     # -- the watch's questions

@@ -23,6 +23,7 @@ from typing import Any
 
 from mainspring.core.task import Task
 from mainspring.engine.frames import Channel, Message
+from mainspring.engine.loop import log
 from mainspring.engine.page import Page
 from mainspring.engine.template import MESSAGE
 
@@ -215,6 +216,8 @@ class Nursery:
     def _fail(self, problem: str) -> None:
         if not self._is_open:
             return
+        if problem != self.problem:  # told once, however often it is tried again
+            log.error("executors cannot start: %s", problem)
         self.problem = problem
         self.has_settled.set()
         if self._retry is None:

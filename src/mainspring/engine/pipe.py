@@ -8,15 +8,18 @@ from concurrent.futures import Future
 from typing import Any, NoReturn
 
 from mainspring.core import errors
-from mainspring.core.errors import Conflict, MainspringError, NoActiveApp
+from mainspring.core.dedupe import How
+from mainspring.core.errors import AlreadyEnqueued, InvalidParams, MainspringError, NoActiveApp, NotHere
 from mainspring.core.event import Event
+from mainspring.core.file import Artifact, File
 from mainspring.core.handle import RunHandle
 from mainspring.core.run import Run
 from mainspring.core.task import Bound, CallOptions, Task
 from mainspring.engine.capture import Tape
 from mainspring.engine.frames import Message, pack_call
+from mainspring.telemetry.tracing import headers
 
-Answer = Message  # ["told", number, run id, is_new, error code, error message]
+Answer = Message  # ["told", number, run id, is_new, error code, error message, how, state of the run in the way]
 
 
 class Pipe:
@@ -31,31 +34,39 @@ class Pipe:
         return _handle(bare, await asyncio.wrap_future(promise))
 
     def enqueue_blocking(self, task: Any, /, *args: Any, **kwargs: Any) -> RunHandle[Any]:
-        """Enqueue from a ``def`` body or a thread; raises `Conflict` on an event loop, which it would block."""
+        """Enqueue from a ``def`` body or a thread; raises `NotHere` on an event loop, which it would block."""
         try:
             asyncio.get_running_loop()
         except RuntimeError:
             promise, bare = self._request(task, args, kwargs)
             return _handle(bare, promise.result())
-        raise Conflict("a blocking enqueue would hold the event loop and with it every other body: await task.enqueue(...)")
+        raise NotHere("a blocking enqueue would hold the event loop and with it every other body: await task.enqueue(...)")
 
     def _request(self, task: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Future[Answer], Task[..., Any]]:
         call, bare = (task.call, task.task) if isinstance(task, Bound) else (CallOptions(), task)
         if not isinstance(bare, Task):
             raise TypeError(f"enqueue needs a task, this is {type(bare).__name__}: decorate the function with @task")
         if getattr(call, "connection", None) is not None:
-            raise Conflict(f"{bare.name} cannot be enqueued on a connection of this child: its engine enqueues, elsewhere")
+            raise NotHere(
+                f"{bare.name} cannot be enqueued on a connection by the engine, which does not have it: call "
+                f"app.enqueue({bare.name}.options(connection=…)) with your app, which does it here"
+            )
         tape = self._owner()
         if tape is None or tape.is_over:
             raise NoActiveApp(f"{bare.name} cannot be enqueued outside a run: an executor child enqueues for its runs")
-        return self._ask(tape.serial, [bare.name, bare.params.dump(args, kwargs), pack_call(call)]), bare
+        params, packed = bare.params.dump(args, kwargs), pack_call(call)
+        if tape.mask is not None and (tape.mask.has(params) or tape.mask.has(str(packed))):
+            raise InvalidParams(f"{bare.name} is not enqueued: the call holds the value of a secret of this run; hand over the reference")
+        return self._ask(tape.serial, [bare.name, params, packed, headers()]), bare
 
 
 def _handle(task: Task[..., Any], answer: Answer) -> RunHandle[Any]:
-    _, _, run_id, is_new, code, message = answer
+    _, _, run_id, is_new, code, message, how, state = answer
+    if code == AlreadyEnqueued.code:
+        raise AlreadyEnqueued(message, run_id=run_id, state=state)
     if run_id is None:
         raise _error_of(code)(message)
-    return RunHandle(_Nobody(task.name), run_id, task.result, is_new)
+    return RunHandle(_Nobody(task.name), run_id, task.result, is_new, None if how is None else How(how))
 
 
 def _error_of(code: str | None) -> type[MainspringError]:
@@ -76,9 +87,10 @@ class _Nobody:
         self._task = task
 
     def _refuse(self) -> NoReturn:
-        raise Conflict(
-            f"a body cannot wait for the run of {self._task} that it enqueued: it would hold its own slot meanwhile. "
-            "Keep the handle's id, return it, and read the result where the app is"
+        raise NotHere(
+            f"a body cannot wait for the run of {self._task} that it enqueued: it would hold its own slot meanwhile, and bodies that wait "
+            "for each other's slots wait for ever. Let that run enqueue what is to follow it, or keep the handle's id: return it, and read "
+            "the result where the app is"
         )
 
     async def read_run(self, run_id: str) -> Run:
@@ -91,4 +103,10 @@ class _Nobody:
         self._refuse()
 
     async def cancel(self, run_id: str, *, reason: str | None = None) -> str:
+        self._refuse()
+
+    async def artifacts(self, run_id: str) -> list[Artifact]:
+        self._refuse()
+
+    def place(self, file: File) -> None:
         self._refuse()

@@ -7,9 +7,9 @@ run), ``thread`` and ``inline`` (inside this process: they cannot be stopped by 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 from mainspring.core.policy import Isolation
 from mainspring.core.run import ClaimedRun, ErrorKind, Lost, Outcome, Reason, Released
@@ -30,16 +30,22 @@ class EnqueueRequest:
     task: str
     params: str
     call: CallOptions | None = None
+    trace: Mapping[str, str] | None = None  # headers of the body's span
 
 
 @dataclass(frozen=True, slots=True)
 class EnqueueReply:
-    """The answer: the run's id, or the ``code`` and the text of the error that the body shall see."""
+    """The answer: the run's id, or the ``code`` and the text of the error that the body shall see.
+
+    ``how`` says what the dedupe policy did. Where it rejects, ``id`` and ``state`` are those of the run in the way.
+    """
 
     id: str | None = None
     is_new: bool = False
     code: str | None = None
     message: str | None = None
+    how: str | None = None
+    state: str | None = None
 
 
 class Report(Protocol):
@@ -50,6 +56,9 @@ class Report(Protocol):
 
     def recorded(self, run: ClaimedRun, records: list[Record]) -> None:
         """Take what a run says that goes on."""
+
+    def finishing(self, run: ClaimedRun, records: list[Record], reply: Callable[[Sequence[Record]], None]) -> None:
+        """Hear that a body is about to complete its run itself, and what it said last; ``reply`` with all that is not written yet."""
 
     def asked(self, run: ClaimedRun, request: EnqueueRequest, reply: Callable[[EnqueueReply], None]) -> None:
         """Enqueue for a body; ``reply`` may be called now or later, once."""
@@ -70,6 +79,13 @@ class Pool(Protocol):
     @property
     def slots(self) -> int:
         """How many bodies may run at once; 0 while the pool is not ready."""
+
+    @property
+    def size(self) -> int:
+        """How many slots it has when it is ready."""
+
+    def resize(self, slots: int) -> None:
+        """Have so many slots from now on; bodies beyond them go on to their end."""
 
     @property
     def free(self) -> int:
@@ -114,6 +130,8 @@ class Limits:
     age: float | None = None
     log_level: str = "info"
     buffer: int = 1000
+    home: Mapping[str, Any] = field(default_factory=dict)  # which database is ours, as `store.foreign` packs it
+    means: Mapping[str, Any] = field(default_factory=dict)  # what bodies may have beside parameters, as `engine.means` packs it
 
 
 def is_importable(task: Task[..., object]) -> bool:

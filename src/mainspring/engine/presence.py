@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import tempfile
@@ -11,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mainspring.core.errors import ConfigurationError
 from mainspring.core.ids import make_claim_id
+from mainspring.store.files import private_folder
 
 BEAT = 3.0
 LEASE = 60.0
@@ -78,6 +79,11 @@ class Presence:
         return self.locks / f"{node_id}.lock"
 
     def make_folder(self) -> None:
-        """Make the folder for lock files, for this user alone."""
-        with contextlib.suppress(FileExistsError):
-            self.locks.mkdir(mode=0o700, parents=True)
+        """Make the folder for lock files, for this user alone; raises `ConfigurationError` where it is somebody else's."""
+        try:
+            private_folder(self.locks)
+        except PermissionError as error:
+            raise ConfigurationError(
+                f"the folder for lock files {self.locks} cannot be this user's alone ({error.strerror}): others could make this node look "
+                "dead or alive; remove it, or set TMPDIR to a directory of this user's own"
+            ) from error

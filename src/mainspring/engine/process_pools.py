@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mainspring.core.run import CancelledByRequest, ClaimedRun, Outcome, Reason, Released
@@ -230,6 +231,16 @@ class LoopPool(ProcessPool):
         return 0 if self._active() is None else self._limits.slots
 
     @property
+    def size(self) -> int:
+        return self._limits.slots
+
+    def resize(self, slots: int) -> None:
+        self._limits = replace(self._limits, slots=slots)
+        for executor in self._executors:
+            executor.resize(slots)
+        self._pump_soon()
+
+    @property
     def free(self) -> int:
         executor = self._active()
         return 0 if executor is None else max(self._limits.slots - executor.load - len(self._queue), 0)
@@ -270,11 +281,26 @@ class DefPool(ProcessPool):
 
     @property
     def slots(self) -> int:
-        return sum(1 for each in self._executors if each.is_open)
+        return min(sum(1 for each in self._executors if each.is_open), self._size)
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def resize(self, slots: int) -> None:
+        self._size = slots
+        self._hire_missing()
+        self._trim()
+
+    def _trim(self) -> None:
+        """Let children go that are too many, those without a body first."""
+        able = sorted((each for each in self._executors if each.is_open), key=_load_of)
+        for executor in able[: max(len(able) - self._size, 0)]:
+            executor.retire()
 
     @property
     def free(self) -> int:
-        return max(sum(1 for each in self._executors if each.is_open and not each.load) - len(self._queue), 0)
+        return max(min(sum(1 for each in self._executors if each.is_open and not each.load), self._size) - len(self._queue), 0)
 
     def _wanted(self) -> int:
         return self._size
@@ -309,6 +335,7 @@ class DefPool(ProcessPool):
         super().gone(executor)
 
     def tick(self, now: float) -> float:
+        self._trim()
         for executor in self._executors:
             if executor.load > 1 and executor.is_open and executor.longest(now) > _STUCK:
                 executor.take_back()
@@ -336,6 +363,14 @@ class SoloPool(ProcessPool):
     @property
     def slots(self) -> int:
         return self._size if self._nursery.problem is None else 0
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def resize(self, slots: int) -> None:
+        self._size = slots
+        self._pump_soon()
 
     @property
     def free(self) -> int:

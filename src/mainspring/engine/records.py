@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["log", "progress", "gap"]
+Kind = Literal["log", "progress", "gap", "artifact"]
 Stream = Literal["log", "stdout", "stderr"]
 
 
@@ -16,7 +16,7 @@ class Record:
 
     ``at`` is monotonic time of this machine (the loop's time for inline runs), comparable between the processes of a
     node: whoever stores the record sends its age, never a time. ``progress`` keeps current, total and stage in
-    ``data``; ``gap`` keeps ``{"dropped": n}``.
+    ``data``; ``gap`` keeps ``{"dropped": n}``, ``artifact`` a file and its ``role``.
     """
 
     kind: Kind
@@ -25,6 +25,11 @@ class Record:
     stream: Stream = "log"
     message: str = ""
     data: Mapping[str, Any] | None = None
+
+
+def to_wire(records: Sequence[Record]) -> list[tuple[Any, ...]]:
+    """Return records as rows; what `from_wire` takes."""
+    return [(each.kind, each.at, each.level, each.stream, each.message, each.data) for each in records]
 
 
 def from_wire(rows: Sequence[Sequence[Any]] | None) -> list[Record]:

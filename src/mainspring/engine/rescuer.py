@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from mainspring.core.node import NodeState
 from mainspring.core.policy import Retry
-from mainspring.core.run import ClaimedRun, ErrorKind, Lost, Outcome, Reason, Suspicion, TimedOut, decide
+from mainspring.core.rollback import as_loss, decide_whole
+from mainspring.core.run import ClaimedRun, Decision, ErrorKind, Lost, Outcome, Reason, Suspicion, TimedOut
 from mainspring.core.task import Task
 from mainspring.engine.faults import FAULT
 from mainspring.engine.loop import log
 from mainspring.engine.presence import Presence
+from mainspring.engine.ration import Ration
 from mainspring.store.files import FileLock
 from mainspring.store.runs import Orphan, Settlement
 from mainspring.store.store import Store
@@ -34,20 +36,27 @@ class Rescuer:
     ) -> None:
         self._store, self._tasks, self._presence, self._clock, self._default_retry = store, tasks, presence, clock, default_retry
         self._rounds = 0
+        # Dead index entries make these looks dear while somebody holds a snapshot. A new death is always looked into at once.
+        self._orphans, self._strays, self._overdue = Ration(0.0, 6.0), Ration(60.0, 600.0), Ration(0.0, 60.0)
         self.on_released: Callable[[], None] = lambda: None
         self.rescued = 0
 
     async def tick(self) -> float:
         """Look once; answers at once when there is more."""
         found = await self._dead_on_this_host()
-        dead = await self._store.nodes.reap(self._presence.id, found=found, may_expire=self._presence.may_rescue(self._clock()))
+        may_judge = self._presence.may_rescue(self._clock())
+        dead = await self._store.nodes.reap(self._presence.id, found=found, may_expire=may_judge)
         if dead:
             log.warning("dead nodes: %s", ", ".join(id_[-8:] for id_ in dead))
+            self._orphans.renew()
         self._sweep({*found, *dead})
         FAULT("after_reap")
-        orphans = await self._store.runs.orphans(BATCH)
+        runs = self._store.runs
+        orphans = [*await self._look(self._orphans, runs.orphans), *await self._look(self._strays, runs.strays)]
         gone = {each.run.id for each in orphans}  # a run without a node may be past its time as well: it is one loss, not two
-        overdue = [each for each in await self._store.runs.overdue(BATCH) if each.run.id not in gone]
+        # A node that was cut off together with us may only be unable to say that its bodies ended in time, or be dead since long.
+        late = await self._look(self._overdue, runs.overdue) if may_judge else []
+        overdue = [each for each in late if each.run.id not in gone]
         settled = await self._settle([*((each, _loss(each)) for each in orphans), *((each, _overdue(each)) for each in overdue)])
         if self._rounds % FORGET_EVERY == 0:  # the first time at once: whoever buried a node may have died over it
             ended = (NodeState.DEAD, NodeState.STOPPED)
@@ -55,6 +64,18 @@ class Rescuer:
             await self._store.nodes.forget(FORGET_AFTER)
         self._rounds += 1
         return 0.0 if settled >= BATCH else EVERY
+
+    async def _look(self, ration: Ration, look: Callable[[int], Awaitable[list[Orphan]]]) -> list[Orphan]:
+        """Look, if it is time; again in the next round where there is more than fits into one."""
+        began = self._clock()
+        if not ration.is_due(began):
+            return []
+        found = await look(BATCH)
+        ended = self._clock()
+        ration.took(ended - began, ended)
+        if len(found) >= BATCH:
+            ration.renew()
+        return found
 
     async def _dead_on_this_host(self) -> list[str]:
         """Return nodes of this host whose lock file is there but free: the kernel freed it when their process ended."""
@@ -79,9 +100,11 @@ class Rescuer:
     async def _settle(self, ends: Sequence[tuple[Orphan, Outcome]]) -> int:
         if not ends:
             return 0
-        settlements = [
-            Settlement(orphan.run.id, orphan.run.claim_id, decide(orphan.run, outcome, self._retry(orphan.run))) for orphan, outcome in ends
-        ]
+        besides = await self._store.runs.besides([orphan.run.id for orphan, _ in ends])
+        for orphan, _ in ends:
+            if (more := besides.get(orphan.run.id)) is not None:
+                orphan.run.ending, orphan.run.error = more.ending, more.error
+        settlements = [Settlement(orphan.run.id, orphan.run.claim_id, self._decision(orphan.run, outcome)) for orphan, outcome in ends]
         states = await self._store.runs.settle(settlements, is_owner=False)
         FAULT("after_rescue_commit")
         self.rescued += len(states)
@@ -91,9 +114,12 @@ class Rescuer:
             self.on_released()
         return len(ends)
 
-    def _retry(self, run: ClaimedRun) -> Retry:
+    def _decision(self, run: ClaimedRun, outcome: Outcome) -> Decision:
         task = self._tasks.get(run.task)
-        return (task.spec.retry if task is not None else None) or self._default_retry
+        retry = (task.spec.retry if task is not None else None) or self._default_retry
+        if run.ending is not None:
+            outcome = as_loss(outcome)
+        return decide_whole(run, outcome, retry, may_owe=task is None or task.hooks.rollback is not None)
 
 
 def _loss(orphan: Orphan) -> Outcome:

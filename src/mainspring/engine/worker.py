@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from mainspring.core.errors import StoreError
 from mainspring.core.ids import make_claim_id
 from mainspring.core.policy import Isolation, PoolKind, Retry
-from mainspring.core.run import ClaimedRun, Completed, Decision, Outcome, Reason, Released, Suspicion, decide
-from mainspring.core.task import Task
+from mainspring.core.rollback import decide_whole, without_rollback
+from mainspring.core.run import ClaimedRun, Completed, Decision, Lost, Outcome, Reason, Released, Suspicion
+from mainspring.core.switch import Switches
+from mainspring.core.task import EXPENSIVE_QUEUE, Task
 from mainspring.engine.faults import FAULT
 from mainspring.engine.lanes import Lanes
 from mainspring.engine.loop import log
@@ -20,6 +22,7 @@ from mainspring.engine.pools import EnqueueReply, EnqueueRequest, Pool, PoolName
 from mainspring.engine.presence import Presence
 from mainspring.engine.recorder import Recorder
 from mainspring.engine.records import Record
+from mainspring.engine.stages import Stages
 from mainspring.store.runs import Lane
 from mainspring.store.store import Store
 
@@ -31,8 +34,11 @@ PROVED = 20  # runs after which a mean counts
 POLL = 1.0  # seconds between looks when nothing wakes the worker
 WARM = 0.01  # seconds until the next look at a lane that gave something, but not all that was asked for
 AUDIT_EVERY = 30.0
+AUDIT_AGAIN = 5.0  # seconds until the second look at what seems to be here without the node's knowledge
 UNKNOWN_DELAY = timedelta(seconds=5)
+NEWER_DELAY = timedelta(seconds=15)  # a deployment is going on
 QUARANTINE_DELAY = timedelta(seconds=1)
+MOST_ROLLBACKS = 20  # taken in one claim
 STOP_GRACE = timedelta(seconds=30)  # past timeout plus this, a rescuer takes a run even from a node that breathes
 
 _POOL_OF: Mapping[PoolKind, PoolName] = {
@@ -68,6 +74,13 @@ class _Crew:
     finished: int = 0
     rate: float = 0.0
     measured_at: float = 0.0
+    slots: int | None = None  # those that an operator has set; None where the pool has as many as it was made with
+    expensive: int = 0  # expensive runs in hand, each in a slot that it brings along
+
+    @property
+    def own(self) -> int:
+        """How many slots there are for all others."""
+        return self.pool.size - self.expensive
 
 
 class Worker:
@@ -78,27 +91,34 @@ class Worker:
     def __init__(
         self, store: Store, tasks: Mapping[str, Task[..., Any]], presence: Presence, *, clock: Callable[[], float], spawn: Spawn,
         default_retry: Retry, isolation: Isolation = Isolation.PROCESS, queues: Sequence[str] = (), claims: bool = True,
+        switches: Switches | None = None,
     ) -> None:  # fmt: skip
         self._store, self._tasks, self._presence, self._clock = store, tasks, presence, clock
         self._spawn, self._default_retry, self._isolation = spawn, default_retry, isolation
-        self._queues, self._claims = frozenset(queues), claims
-        self.recorder = Recorder(store.runs, self, clock=clock)
+        self._queues, self._claims, self._switches = frozenset(queues), claims, switches or Switches()
+        self.recorder = Recorder(store.runs, self, clock=clock, node_id=lambda: presence.id, files=store.files)
+        self.stages = Stages(store.runs, tasks, clock)
+        self.observe: Callable[[ClaimedRun, Outcome, float], None] | None = None  # hears of each attempt that ended here
         self.lanes = Lanes()
         self.wake: Callable[[], None] = lambda: None
         self.on_ended: Callable[[Sequence[str]], None] = lambda ids: None
         self.on_put_back: Callable[[Sequence[ClaimedRun]], None] = lambda runs: None
+        self.on_let_go: Callable[[Collection[str]], None] = lambda keys: None
         self._crews: dict[PoolName, _Crew] = {}
         self._in_hand: dict[str, tuple[ClaimedRun, PoolName]] = {}
         self._paces: dict[str, _Pace] = {}
         self._uncertain: list[str] = []  # claims whose answer was lost
         self._known_elsewhere: tuple[float, frozenset[str]] = (float("-inf"), frozenset())
         self._audit_at = clock() + AUDIT_EVERY
+        self._strangers: set[tuple[str, str]] = set()  # runs and claims that the latest audit did not know
+        self._homeless: set[str] = set()  # tasks that came too late for a pool of their own
         self._suspected: set[str] = set()  # runs in hand that may have killed their nodes
         self._leaving: set[str] = set()  # runs that this node lost, and whose bodies here have not ended yet
         self._is_hungry = False  # there may be more than was claimed: a slot that frees is worth a look
         self._empty = asyncio.Event()
         self._empty.set()
         self._asking: set[asyncio.Task[None]] = set()
+        self._asked = 0  # runs that the latest claim asked for
         self.claimed_at = clock()
         self.claimed = 0
 
@@ -135,15 +155,19 @@ class Worker:
         if self.recorder.is_full:
             return 0.05
         room = self._room(now)
+        if not room and self.lanes.has_expensive(range(len(PoolKind))):
+            await self._claim_expensive()
         if not room:
             self._is_hungry = True
             self.claimed_at = now  # full is healthy
             return POLL
+        if self.lanes.is_empty and not self.lanes.is_full_pass_due(now):
+            self.lanes.recall()
         if self.lanes.has(self._served(room)):  # what is known to wait goes first: somebody's latency hangs on it
             self._is_hungry = await self._claim_all(room)
             if not self.lanes.is_full_pass_due(self._clock()):  # due in a flood as well: it finds who would starve
                 return 0.0 if self._is_hungry else WARM if self.lanes.has(self._served(room)) else POLL
-        if self.lanes.is_empty or self.lanes.is_full_pass_due(self._clock()):
+        if self.lanes.is_full_pass_due(self._clock()):
             await self._look_everywhere()
             if self.lanes.has(self._served(room)):
                 return 0.0
@@ -154,14 +178,29 @@ class Worker:
         """Claim for every pool with room; answers whether one of them took all that it asked for, so that there may be more."""
         is_more = False
         for name, n in room.items():
-            runs = await self._claim(self._crews[name].kinds, n)
+            runs = await self._claim(self._crews[name].kinds, n, whole=self._crews[name].own)
             if runs:
                 self._crews[name].seen = {run.task for run in runs}
-            is_more |= len(runs) == n
+            is_more |= bool(runs) and len(runs) == self._asked
+        if self.lanes.has_expensive(range(len(PoolKind))):
+            await self._claim_expensive()
         if PoolKind.QUARANTINE in self._served(room):  # one by one, so that never two of them go down with this node
             is_more |= len(await self._claim((PoolKind.QUARANTINE,), 1)) == 1
+        if (n := self._room_for_rollbacks()) and self.lanes.has((PoolKind.ROLLBACK,)):
+            is_more |= len(await self._claim((PoolKind.ROLLBACK,), n)) == n
         self.claimed_at = self._clock()
         return is_more
+
+    def _room_for_rollbacks(self) -> int:
+        """Return how many rollbacks may be taken now: their lane does not say whose slots they take, so they wait for any that are free."""
+        return min(sum(crew.pool.free for name, crew in self._crews.items() if name != "solo"), MOST_ROLLBACKS)
+
+    async def _claim_expensive(self) -> None:
+        """Claim expensive runs: they take no slot of others, and each pool has as many for them as for the rest."""
+        for crew in self._crews.values():
+            n = crew.own - crew.expensive
+            if n > 0 and crew.pool.slots:
+                await self._claim(crew.kinds, n, is_expensive=True)
 
     async def _look_everywhere(self) -> None:
         """Find every lane with ready runs, from its beginning: late commits, lanes that nobody hinted at."""
@@ -175,10 +214,10 @@ class Worker:
         room: dict[PoolName, int] = {}
         for name, crew in self._crews.items():
             ahead = self._prefetch(crew, now) if name != "solo" else 0
-            capacity = crew.pool.slots + ahead
-            if not ahead and crew.pool.holding > capacity:
+            capacity, holding = min(crew.pool.slots, crew.own) + ahead, crew.pool.holding - crew.expensive
+            if not ahead and holding > capacity:
                 self._release(crew.pool.surplus())  # what was short is so no more: others may have room for what waits here
-            n = capacity - crew.pool.holding
+            n = capacity - holding
             if n > 0 and (not ahead or n * 4 >= capacity):
                 room[name] = min(n, MOST_CLAIMED)
         return room
@@ -203,13 +242,15 @@ class Worker:
         served: set[int] = {kind for name in room for kind in self._crews[name].kinds}
         if self.lanes.has((PoolKind.QUARANTINE,)) and not self._has_suspect():
             served.add(PoolKind.QUARANTINE)
+        if self.lanes.has((PoolKind.ROLLBACK,)) and self._room_for_rollbacks():
+            served.add(PoolKind.ROLLBACK)
         return served
 
-    async def _claim(self, kinds: Sequence[PoolKind], n: int) -> list[ClaimedRun]:
-        """Claim up to ``n`` runs from the lanes of some pools."""
-        if not self.lanes.has(kinds):
+    async def _claim(self, kinds: Sequence[PoolKind], n: int, *, whole: int = 0, is_expensive: bool = False) -> list[ClaimedRun]:
+        """Claim up to ``n`` runs from the lanes of some pools; several tenants share the ``whole``, claim by claim."""
+        if not self.lanes.has(kinds) or not (lanes := self.lanes.order(kinds, is_expensive=is_expensive)):
             return []
-        lanes = self.lanes.order(kinds)
+        self._asked = n = self.lanes.share(lanes, n, max(n, whole))
         claim_id = make_claim_id()
         FAULT("before_claim")
         try:
@@ -228,10 +269,14 @@ class Worker:
 
     def _take(self, runs: Sequence[ClaimedRun]) -> None:
         self.claimed += len(runs)
+        unclear: list[ClaimedRun] = []
         for run in runs:
             task = self._tasks.get(run.task)
             if task is None:
                 self._track(asyncio.get_running_loop().create_task(self._release_unknown(run)))
+                continue
+            if self._switches.is_off(task.spec):  # it was on its way here when the task was disabled
+                self._decide(run, Released(Reason.DISABLED), 0.0, [])
                 continue
             if run.id in self._leaving:  # it came back while its old body here still cleans up
                 self._decide(run, Released(Reason.NOT_STARTED, QUARANTINE_DELAY), 0.0, [])
@@ -241,10 +286,73 @@ class Worker:
                     self._decide(run, Released(Reason.NOT_STARTED, QUARANTINE_DELAY), 0.0, [])
                     continue
                 self._suspected.add(run.id)
+            if run.params_version > task.spec.params_version:
+                log.warning("the run %s waits for newer code: its parameters are of version %d", run.id, run.params_version)
+                self._decide(run, Released(Reason.NEWER_PARAMS, NEWER_DELAY), 0.0, [])
+                continue
             name = pool_for(task, run, self._isolation)
+            if name not in self._crews:
+                self._decline(run, name)
+                continue
             self._in_hand[run.id] = (run, name)
             self._empty.clear()
+            if run.queue == EXPENSIVE_QUEUE:
+                self._brought(self._crews[name], 1)
+            if self.stages.must_look(run, task):
+                unclear.append(run)
+                continue
+            if run.params_version != task.spec.params_version:
+                self.stages.enclose(run)
             self._crews[name].pool.submit(run)
+        if unclear:
+            self._track(asyncio.get_running_loop().create_task(self._look_and_submit(unclear)))
+
+    async def _look_and_submit(self, runs: list[ClaimedRun]) -> None:
+        """Read what is to be known about runs besides their claim, and hand them over; those that cannot be are given back."""
+        try:
+            running = await self.stages.look(runs)
+        except StoreError:
+            running = []
+        for run in runs:
+            held = self._in_hand.get(run.id)
+            if held is None or held[0] is not run:
+                continue  # taken from this node meanwhile
+            if run not in running or self._presence.is_quiet:
+                self._release([run])
+            elif run.ending is not None and self._tasks[run.task].hooks.rollback is None:
+                del self._in_hand[run.id]
+                self._dropped(run, held[1])
+                self._settle(run, without_rollback(run), 0.0, [])
+                if not self._in_hand:
+                    self._empty.set()
+            else:
+                self._crews[held[1]].pool.submit(run)
+
+    def resize(self, name: PoolName, slots: int) -> None:
+        """Give a pool so many slots from now on."""
+        crew = self._crews[name]
+        crew.pool.resize(slots + crew.expensive)
+        self.wake()
+
+    def _brought(self, crew: _Crew, slots: int) -> None:
+        """Note that an expensive run has come with its slot, or has gone with it (-1)."""
+        crew.expensive += slots
+        crew.pool.resize(crew.pool.size + slots)
+
+    def _dropped(self, run: ClaimedRun, name: PoolName) -> None:
+        if run.queue == EXPENSIVE_QUEUE:
+            self._brought(self._crews[name], -1)
+            self.wake()  # the next one may come
+
+    def _decline(self, run: ClaimedRun, name: PoolName) -> None:
+        """Give a run back whose task was registered when this node had its pools already, and none of them is for it."""
+        if run.task not in self._homeless:
+            self._homeless.add(run.task)
+            log.warning(
+                "the task %r was registered after this node had started, without a pool for %s bodies: its runs are left to other nodes; "
+                "start this one again to carry them out here", run.task, name,
+            )  # fmt: skip
+        self._decide(run, Released(Reason.UNKNOWN_TASK, UNKNOWN_DELAY), 0.0, [])
 
     async def _release_unknown(self, run: ClaimedRun) -> None:
         """Give a run back whose task this node does not know: later to others, or out of the lanes where no live node knows it."""
@@ -268,16 +376,20 @@ class Worker:
             self._take([run for run in runs if run.id not in self._in_hand])
 
     async def _audit(self, now: float) -> None:
-        """Compare what the store says this node holds with what it knows; what it does not know is given back."""
-        self._audit_at = now + AUDIT_EVERY
-        before = set(self._in_hand)
+        """Compare what the store says this node holds with what it knows; what it does not know in two looks is given back.
+
+        One look proves nothing: a run may come to this node, or leave it, while the question is under way.
+        """
+        known = self._in_hand.keys() | self.recorder.unwritten()
         held = await self._store.runs.held_by(self._presence.id)
-        strangers = {
-            id_: claim for id_, claim in held.items() if id_ not in before and id_ not in self._in_hand and not self.recorder.knows(id_)
-        }
-        for id_, claim_id in strangers.items():
+        known |= self._in_hand.keys() | self.recorder.unwritten()
+        strangers = {(id_, claim_id) for id_, claim_id in held.items() if id_ not in known}
+        sure = strangers & self._strangers
+        self._strangers = strangers - sure
+        self._audit_at = now + (AUDIT_AGAIN if self._strangers else AUDIT_EVERY)
+        for claim_id in sorted({claim_id for _, claim_id in sure}):  # one question a claim: each walks over all that the node ever held
             for run in await self._store.runs.claimed_under(claim_id, self._presence.id):
-                if run.id == id_ and run.id not in self._in_hand:
+                if (run.id, claim_id) in sure and run.id not in self._in_hand:
                     log.warning("the run %s was this node's without its knowledge: it is given back", run.id)
                     self._decide(run, Released(Reason.NOT_STARTED), 0.0, [])
 
@@ -294,29 +406,80 @@ class Worker:
         if held is None:
             return
         crew = self._crews[held[1]]
+        self._dropped(run, held[1])
         crew.finished += 1
-        pace = self._paces.get(run.task)
-        if pace is None:
-            pace = self._paces[run.task] = _Pace()
-        pace.add(ran_ms)
+        if run.extras is None or "stage" not in run.extras:
+            pace = self._paces.get(run.task)
+            if pace is None:
+                pace = self._paces[run.task] = _Pace()
+            pace.add(ran_ms)
+        if self.observe is not None:
+            self.observe(run, outcome, ran_ms)
         self._decide(run, outcome, ran_ms, tail)
         if self._is_hungry:
             self.wake()
 
     def _decide(self, run: ClaimedRun, outcome: Outcome, ran_ms: float, tail: list[Record]) -> None:
-        if type(outcome) is Completed:
+        if type(outcome) is Completed and run.extras is None:
             self.recorder.completed(run, outcome.result, ran_ms, tail)
             return
-        self.recorder.decided(run, self._decision(run, outcome), ran_ms, tail)
+        if (told := self.stages.ends_on_error(run, outcome, tail)) is not None:
+            self._settle(run, *told)
+            return
+        if type(outcome) is Completed and run.ending is None:
+            self.recorder.completed(run, outcome.result, ran_ms, tail)
+            return
+        decision = self._decision(run, outcome)
+        if self.stages.begins_on_error(run, outcome, decision, ran_ms):
+            if tail:
+                self.recorder.said(run, tail)
+            task = self._tasks[run.task]
+            name = "solo" if isinstance(outcome, Lost) and "solo" in self._crews else pool_for(task, run, self._isolation)
+            self._in_hand[run.id] = (run, name)
+            self._empty.clear()
+            if run.queue == EXPENSIVE_QUEUE:
+                self._brought(self._crews[name], 1)
+            self._crews[name].pool.submit(run)
+            return
+        self._settle(run, decision, ran_ms, tail)
+
+    def _settle(self, run: ClaimedRun, decision: Decision, ran_ms: float, tail: list[Record]) -> None:
+        if decision.pool is not None:
+            run.pool = decision.pool
+        if decision.ending is not None:
+            run.pool = PoolKind.ROLLBACK  # the lane that it waits in now
+        self.recorder.decided(run, decision, ran_ms, tail)
 
     def _decision(self, run: ClaimedRun, outcome: Outcome) -> Decision:
         task = self._tasks.get(run.task)
-        return decide(run, outcome, (task.spec.retry if task is not None else None) or self._default_retry)
+        retry = (task.spec.retry if task is not None else None) or self._default_retry
+        decision = decide_whole(run, outcome, retry, may_owe=task is None or task.hooks.rollback is not None)
+        if run.is_suspect and decision.suspicion is Suspicion.NONE and task is not None:
+            decision = replace(decision, pool=self._home_of(task))
+        return decision
+
+    def _home_of(self, task: Task[..., Any]) -> PoolKind:
+        """Return the pool in whose lanes runs of a task wait that are under no suspicion."""
+        isolation = self._isolation if task.spec.isolation is Isolation.PROCESS else task.spec.isolation
+        return PoolKind.of(isolation, is_async=task.spec.is_async, is_repeatable=task.spec.is_repeatable)
 
     def recorded(self, run: ClaimedRun, records: list[Record]) -> None:
         """Take what a running body says."""
         if run.id in self._in_hand:
             self.recorder.said(run, records)
+
+    def finishing(self, run: ClaimedRun, records: list[Record], reply: Callable[[Sequence[Record]], None]) -> None:
+        """Keep our hands off a run that its own body completes."""
+        if run.id not in self._in_hand:
+            reply([])  # the run is somebody else's, and its claim refuses what comes
+        elif self.recorder.is_appending(run.id):
+            self._track(asyncio.get_running_loop().create_task(self._make_way(run, records, reply)))
+        else:
+            reply(self.recorder.hold_back(run, records))
+
+    async def _make_way(self, run: ClaimedRun, records: list[Record], reply: Callable[[Sequence[Record]], None]) -> None:
+        under_way = await self.recorder.appended(run.id)
+        reply([*under_way, *self.recorder.hold_back(run, records)])
 
     def asked(self, run: ClaimedRun, request: EnqueueRequest, reply: Callable[[EnqueueReply], None]) -> None:
         """Enqueue for a body."""
@@ -342,6 +505,10 @@ class Worker:
         """Hear from the recorder of runs that wait again, and not for long."""
         self.on_put_back(runs)
 
+    def let_go(self, keys: Collection[str]) -> None:
+        """Hear from the recorder of limits that may have room now."""
+        self.on_let_go(keys)
+
     def refused(self, runs: Sequence[ClaimedRun]) -> None:
         """Hear from the recorder of runs that are no longer this node's: their bodies are cancelled."""
         for run in runs:
@@ -352,19 +519,22 @@ class Worker:
     def _lose(self, run_id: str) -> None:
         held = self._in_hand.pop(run_id, None)
         self.recorder.forget(run_id)
+        self.stages.forget(run_id)
         if held is not None:
             log.warning("the run %s is no longer this node's: its body is cancelled, nothing of it is written", run_id)
             self._leaving.add(run_id)
             self._crews[held[1]].pool.cancel(run_id, "shutdown")
+            self._dropped(*held)
         if not self._in_hand:
             self._empty.set()
 
     # -- stopping
 
     def cancel(self, run_ids: Sequence[str]) -> None:
-        """Stop runs that somebody asked to stop."""
+        """Stop runs that somebody asked to stop. Those that have failed already and are being rolled back go on."""
         for run_id in run_ids:
-            if (held := self._in_hand.get(run_id)) is not None:
+            held = self._in_hand.get(run_id)
+            if held is not None and held[0].ending is None and not self.stages.is_telling(run_id):
                 self._crews[held[1]].pool.cancel(run_id, "requested")
 
     def abandon(self) -> None:
@@ -385,7 +555,8 @@ class Worker:
 
     def _release(self, runs: Sequence[ClaimedRun]) -> None:
         for run in runs:
-            if self._in_hand.pop(run.id, None) is not None:
+            if (held := self._in_hand.pop(run.id, None)) is not None:
+                self._dropped(*held)
                 self._decide(run, Released(Reason.NOT_STARTED), 0.0, [])
         if not self._in_hand:
             self._empty.set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, get_type_hints
 
@@ -23,6 +23,10 @@ class View(BaseModel):
     """What is answered: plain values, the same for every face. Keys never change their meaning."""
 
     model_config = ConfigDict(frozen=True)
+
+    def trace(self) -> Mapping[str, Any] | None:
+        """Return what the audit row of a mutation tells beside its object, if anything."""
+        return None
 
 
 Q = TypeVar("Q", bound=Request)
@@ -82,7 +86,7 @@ async def audit(store: Store, done: Operation[Any, Any], request: Request, view:
     assert done.changes is not None
     object_ = done.changes.format_map(dict(view))
     reason = getattr(request, "reason", None)
-    await store.audit.add(done.name, object_, actor=caller.actor, source=caller.source, reason=reason)
+    await store.audit.add(done.name, object_, actor=caller.actor, source=caller.source, reason=reason, data=view.trace())
 
 
 class OperationDecorator(Protocol):

@@ -9,13 +9,19 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, Field
 
 from mainspring.app import Mainspring
-from mainspring.core.errors import Conflict
+from mainspring.core.dedupe import Dedupe, How
+from mainspring.core.errors import ConfigurationError, Conflict, InvalidParams, Problem
 from mainspring.core.event import Event, EventKind
 from mainspring.core.run import Run
 from mainspring.core.state import RunState
+from mainspring.core.task import Task, TaskSpec
+from mainspring.core.template import literal
 from mainspring.operations.operation import Caller, Request, View, operation
+from mainspring.operations.tasks import visible
+from mainspring.store.store import Store
 
 PriorityWord = Literal["critical", "high", "medium", "low", "background"]
+DedupeWord = Literal["existing", "reject", "replace", "debounce", "once"]
 Definition = Literal["present", "missing"]
 
 
@@ -36,6 +42,17 @@ class RunRow(View):
     started_at: datetime | None
     finished_at: datetime | None
     progress: dict[str, Any] | None
+
+
+class WaitingView(View):
+    """The limit that holds a run back, and its place in the list; ``is_bounded``: at least so many stand before it."""
+
+    key: str
+    position: int
+    is_bounded: bool
+    running: int
+    concurrency: int | None
+    rate: str | None
 
 
 class RunView(RunRow):
@@ -59,6 +76,8 @@ class RunView(RunRow):
     cancel_requested: bool
     cancelled_by: str | None
     is_final: bool
+    is_pinned: bool = False
+    waits_for: WaitingView | None = None
 
 
 class RunPage(View):
@@ -106,11 +125,12 @@ class EventPage(View):
 
 
 class Enqueued(View):
-    """The run that won: a new one, or the unfinished one that has the same key."""
+    """The run that won: a new one, or another with the same key; ``how`` says what the dedupe policy did about that one."""
 
     id: str
     task: str
     is_new: bool
+    how: How
 
 
 class Stopped(View):
@@ -121,6 +141,24 @@ class Stopped(View):
     state: RunState
 
 
+class ArtifactView(View):
+    """A file that a run has left behind; ``size`` is in bytes, ``sha256`` of the content."""
+
+    id: str
+    name: str
+    size: int
+    media_type: str
+    sha256: str
+    attempt: int
+    created_at: datetime
+
+
+class ArtifactList(View):
+    """What a run has left behind, in order."""
+
+    items: list[ArtifactView]
+
+
 class ListRequest(Request):
     """Which runs."""
 
@@ -128,6 +166,7 @@ class ListRequest(Request):
     task: str | None = Field(None, description="only runs of this task")
     queue: str | None = Field(None, description="only runs of this queue")
     label: str | None = Field(None, description="only runs with this label")
+    where: list[str] | None = Field(None, description="only runs with this parameter, as name=value; may be repeated")
     before: str | None = Field(None, description="only runs older than this id: the next page")
     limit: int = Field(50, ge=1, le=1000, description="how many at most")
 
@@ -155,6 +194,8 @@ class RetryRequest(RunRequest):
     """Which finished run is to be done again."""
 
     params: dict[str, Any] | None = Field(None, description="other parameters than last time, as a JSON object")
+    edit: dict[str, Any] | None = Field(None, description="parameters to change, as a JSON object; the others stay as they were")
+    is_confirmed: bool = Field(False, description="the danger of the task was accepted")
     reason: str | None = Field(None, description="why; kept in the audit trail")
 
 
@@ -166,6 +207,8 @@ class EnqueueRequest(Request):
     delay: str | None = Field(None, description="not before this while has passed, as 10m")
     run_at: AwareDatetime | None = Field(None, description="not before this time, with its zone")
     key: str | None = Field(None, description="while an unfinished run has this key, no other is added")
+    dedupe: DedupeWord | None = Field(None, description="what a taken key means: existing, reject, replace, debounce, once")
+    window: str | None = Field(None, description="debounce: how long nobody may ask again; once: how long the key stays taken")
     priority: PriorityWord | None = Field(None, description="critical, high, medium, low or background")
     queue: str | None = Field(None, description="another queue than the task's")
     timeout: str | None = Field(None, description="how long one attempt may take, as 5m")
@@ -236,13 +279,14 @@ def _read(text: str | None) -> tuple[Any, str | None]:
 @operation("runs.enqueue", changes="run:{id}")
 async def enqueue_run(app: Mainspring, request: EnqueueRequest, caller: Caller) -> Enqueued:
     """Enqueue a task and print the id of its run."""
-    task = app.task_named(request.task)
-    if task.spec.danger is not None and not request.is_confirmed:
-        raise Conflict(f"the task {task.name!r} is dangerous and has not been confirmed: {task.spec.danger}")
+    task = visible(app, request.task, caller)
+    await check_danger(app, task, "runs.enqueue", caller, is_confirmed=request.is_confirmed)
+    dedupe = _dedupe_of(task.spec, request)
     bound = task.options(
         delay=request.delay,
         run_at=request.run_at,
-        key=request.key,
+        key=request.key if dedupe is None else None,
+        dedupe=dedupe,
         priority=request.priority,
         queue=request.queue,
         retry=request.retries,
@@ -251,7 +295,34 @@ async def enqueue_run(app: Mainspring, request: EnqueueRequest, caller: Caller) 
         label=request.label,
     )
     handle = await app.enqueue_json(bound, json.dumps(request.params), origin=caller.source, actor=caller.actor)
-    return Enqueued(id=handle.id, task=task.name, is_new=handle.is_new)
+    return Enqueued(id=handle.id, task=task.name, is_new=handle.is_new, how=handle.how)
+
+
+async def check_danger(app: Mainspring, task: Task[..., Any], verb: str, caller: Caller, *, is_confirmed: bool) -> None:
+    """Raise `Conflict` for a dangerous task whose danger nobody has accepted; that it was tried is written down."""
+    danger = task.spec.danger
+    if danger is None or is_confirmed:
+        return
+    audit = (await app.store()).audit
+    await audit.add(verb, f"task:{task.name}", actor=caller.actor, source=caller.source, reason=danger, data={"refused": "unconfirmed"})
+    raise Conflict(f"the task {task.name!r} is dangerous and has not been confirmed: {danger}")
+
+
+def _dedupe_of(spec: TaskSpec, request: EnqueueRequest) -> Dedupe | None:
+    """Return the policy that is asked for, on the key that is asked for or on the task's own; None where only the task decides."""
+    own = spec.dedupe
+    if request.dedupe is None:
+        if request.window is not None:
+            raise ConfigurationError(f"window={request.window!r} goes with dedupe=debounce or dedupe=once: name one of them")
+        return None
+    if request.key is not None:
+        key = literal(request.key)
+    elif own is not None:
+        key = own.key.text
+    else:
+        raise ConfigurationError(f"dedupe={request.dedupe} needs a key, and the task {spec.name!r} has none of its own: give key= as well")
+    is_own = own is not None and own.policy == request.dedupe and request.window is None
+    return Dedupe(key, request.dedupe, window=own.window if own is not None and is_own else request.window)
 
 
 @operation("runs.list")
@@ -266,16 +337,52 @@ async def list_runs(app: Mainspring, request: ListRequest, caller: Caller) -> Ru
         label=request.label,
         before=before,
         n=request.limit,
+        where=[_term(app, each) for each in request.where or ()],
     )
     items = [RunRow(**_row_of(run, app)) for run in page]
     return RunPage(items=items, next=items[-1].id if len(items) == request.limit else None)
 
 
+def _term(app: Mainspring, text: str) -> tuple[str, str]:
+    """Return name and value of a condition; raises `InvalidParams` where no task marks the parameter for search."""
+    name, has_value, value = text.partition("=")
+    known = sorted({each for task in app.registry for each in task.params.marks.searched})
+    if not has_value or name not in known:
+        what = f"is no parameter for search, known are {', '.join(known) or 'none'}: mark it with Param(search=True)"
+        problem = Problem(name, what) if has_value else Problem("where", "is to be written as name=value", text)
+        raise InvalidParams("wrong condition", [problem])
+    return name, value
+
+
 @operation("runs.show")
 async def show_run(app: Mainspring, request: RunRequest, caller: Caller) -> RunView:
     """Show a run with its parameters, its outcome and its error."""
-    runs = (await app.store()).runs
-    return run_view(await runs.get(await runs.find(request.id)), app)
+    store = await app.store()
+    run = await store.runs.get(await store.runs.find(request.id))
+    more = {"is_pinned": await store.retention.pin_of(run.id) is not None, "waits_for": await _waits_for(store, run)}
+    return run_view(run, app).model_copy(update=more)
+
+
+async def _waits_for(store: Store, run: Run) -> WaitingView | None:
+    if run.state is not RunState.BLOCKED or (found := await store.limits.waiting_for(run.id)) is None:
+        return None
+    most = found.maximum
+    return WaitingView(
+        key=found.key, position=found.position, is_bounded=found.is_bounded, running=found.running, concurrency=most.concurrency,
+        rate=None if most.rate is None else str(most.rate),
+    )  # fmt: skip
+
+
+@operation("runs.artifacts")
+async def list_artifacts(app: Mainspring, request: RunRequest, caller: Caller) -> ArtifactList:
+    """List the files that a run has left behind."""
+    run_id = await (await app.store()).runs.find(request.id)
+    return ArtifactList(
+        items=[
+            ArtifactView(**each.as_json(), attempt=each.attempt, created_at=each.created_at)  # the handle itself is for programs
+            for each in await app.artifacts(run_id)
+        ]
+    )
 
 
 @operation("runs.attempts")
@@ -343,6 +450,14 @@ async def retry_run(app: Mainspring, request: RetryRequest, caller: Caller) -> E
     """Do a finished run again, as a new run that points at the old."""
     runs = (await app.store()).runs
     run_id = await runs.find(request.id)
+    old = await runs.get(run_id)
+    if old.task in app.registry:
+        await check_danger(app, visible(app, old.task, caller), "runs.retry", caller, is_confirmed=request.is_confirmed)
     params = None if request.params is None else json.dumps(request.params)
+    if request.edit:
+        given, text = _read(old.params) if request.params is None else (request.params, None)
+        if not isinstance(given, dict):
+            raise Conflict(f"the parameters of {run_id} are not readable ({text!r}): give all of them with params instead of edit")
+        params = json.dumps({**given, **request.edit})
     handle = await app.retry(run_id, actor=caller.actor, params=params)
-    return Enqueued(id=handle.id, task=(await runs.get(handle.id)).task, is_new=handle.is_new)
+    return Enqueued(id=handle.id, task=(await runs.get(handle.id)).task, is_new=handle.is_new, how=handle.how)

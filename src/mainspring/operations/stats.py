@@ -25,12 +25,21 @@ class TaskStats(View):
     mean_waited_ms: float
 
 
+class StuckStats(View):
+    """Runs of a task that no live node can carry out (blocked, reason ``no capable node``)."""
+
+    task: str
+    runs: int
+    oldest_seconds: float
+
+
 class StatsView(View):
-    """What has finished since a time, and what waits now."""
+    """What has finished since a time, and what waits now; ``stuck`` waits for a node that knows its task."""
 
     since: datetime
     tasks: list[TaskStats]
     queues: list[QueueView]
+    stuck: list[StuckStats]
 
 
 class StatsRequest(Request):
@@ -59,4 +68,5 @@ async def show_stats(app: Mainspring, request: StatsRequest, caller: Caller) -> 
                 mean_waited_ms=round(sum(row.mean_waited_ms * row.n for row in own) / total, 3),
             )
         )
-    return StatsView(since=since, tasks=tasks, queues=await read_queues(app))
+    stuck = [StuckStats(task=each.task, runs=each.n, oldest_seconds=round(each.since_ms / 1000, 3)) for each in await store.runs.stuck()]
+    return StatsView(since=since, tasks=tasks, queues=await read_queues(app), stuck=stuck)

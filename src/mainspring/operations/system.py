@@ -12,15 +12,18 @@ from pydantic import Field
 
 from mainspring.app import Mainspring
 from mainspring.config import explain
+from mainspring.core.duration import describe
 from mainspring.core.errors import DefinitionError, MainspringError, StoreError
 from mainspring.core.node import NodeState
 from mainspring.core.version import VERSION
 from mainspring.operations.nodes import NodeView, node_view
 from mainspring.operations.operation import Caller, Request, View, audit, operation
+from mainspring.store.grants import DatabaseRole, grants
 from mainspring.store.migrate import SchemaStatus
 from mainspring.store.store import Store
 
 MOST_OFFSET = timedelta(seconds=30)  # between a node's clock and the database's: leases hold, but people misread times
+STUCK_AFTER = timedelta(seconds=60)  # without a node that knows the task: a deployment takes less
 OLD_TRANSACTION = 300.0  # seconds past which an open transaction keeps vacuum from the hot table
 MOST_DEAD = 100_000  # dead rows in the hot table, twice what our own vacuum waits for
 _PASSWORD = re.compile(r"(://[^:/@]*):[^@/]*@")
@@ -68,6 +71,26 @@ class DatabaseView(View):
     threats: dict[str, float]
 
 
+class CapabilityView(View):
+    """One thing that this engine can or cannot do here; ``why`` says what is missing."""
+
+    name: str
+    is_available: bool
+    value: str
+    why: str
+
+
+class UpkeepView(View):
+    """What stays and what is to be looked at. Durations are words, None is for ever; ``own`` are tasks that say otherwise."""
+
+    completed: str | None
+    others: str | None
+    keep_last: int
+    own: list[str]
+    pins: int
+    open_errors: int
+
+
 class Diagnosis(View):
     """Everything that ``doctor`` found out. Healthy when no finding is a problem."""
 
@@ -78,6 +101,8 @@ class Diagnosis(View):
     schema_: SchemaView | None = Field(None, serialization_alias="schema")
     nodes: list[NodeView]
     tasks: list[str]
+    capabilities: list[CapabilityView]
+    upkeep: UpkeepView | None
     findings: list[Finding]
 
 
@@ -91,6 +116,18 @@ class MigrateRequest(Request):
     phase: Literal["pre", "post"] = Field(
         "pre", description="pre widens and may run beside the old release, post narrows and comes after it is gone"
     )
+
+
+class GrantsRequest(Request):
+    """Which role."""
+
+    role: Literal["own", "work", "enqueue", "read", "all"] = Field("all", description="the role of the database")
+
+
+class GrantsView(View):
+    """SQL statements, each with its end, in the order in which they are to be run; comments are lines of their own."""
+
+    statements: list[str]
 
 
 class Migrated(View):
@@ -121,6 +158,8 @@ class _Looked:
 
     database: DatabaseView
     schema: SchemaView | None = None
+    upkeep: UpkeepView | None = None
+    slots: int | None = None  # those that an operator has set for every node
     nodes: list[NodeView] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
@@ -128,14 +167,16 @@ class _Looked:
 @operation("system.doctor")
 async def diagnose(app: Mainspring, request: NothingRequest, caller: Caller) -> Diagnosis:
     """Look at settings, store, schema, clock, nodes and tasks, and say what is wrong."""
-    findings = [_warning("setting", message=each) for each in app.warnings]
+    findings: list[Finding] = []
     tasks: list[str] = []
     try:
         tasks = sorted(app.registry.by_name)
         if not tasks:
             findings.append(_warning("no-tasks"))
+        findings += [_warning("task-unmet", task=name, why="; ".join(why)) for name, why in app.registry.unmet.items()]
     except DefinitionError as error:
         findings.append(_problem(error))
+    findings[:0] = [_warning("setting", message=each) for each in app.warnings]  # looking at the tasks may have added some
     looked = _Looked(
         DatabaseView(
             dialect=app.settings.url.partition(":")[0],
@@ -156,14 +197,28 @@ async def diagnose(app: Mainspring, request: NothingRequest, caller: Caller) -> 
         version=VERSION,
         is_healthy=not any(each.level == "problem" for each in findings),
         settings=[
-            SettingView(name=name, value=hide(value), source=source, about=about) for name, value, source, about in explain(app.settings)
+            SettingView(name=name, value=hide(value), source=source, about=about)
+            for name, value, source, about in _overruled(explain(app.settings), looked.slots)
         ],
         database=looked.database,
         schema_=looked.schema,
         nodes=looked.nodes,
         tasks=tasks,
+        upkeep=looked.upkeep,
+        capabilities=[
+            CapabilityView(name=each.name, is_available=each.is_available, value=each.value, why=each.why)
+            for each in app.capabilities().values()
+        ],
         findings=findings,
     )
+
+
+def _overruled(told: list[tuple[str, str, str, str]], slots: int | None) -> list[tuple[str, str, str, str]]:
+    """Return the settings with what counts instead of one of them, because an operator has set it in the database."""
+    if slots is None:
+        return told
+    source = "database (mainspring limits set node)"
+    return [(each[0], str(slots), source, each[3]) if each[0] == "TASK_MAX_CONCURRENT" else each for each in told]
 
 
 async def _look_at(store: Store, app: Mainspring, looked: _Looked) -> None:
@@ -189,9 +244,24 @@ async def _look_at(store: Store, app: Mainspring, looked: _Looked) -> None:
         looked.findings.append(_warning("schema-waits"))
         return  # there is nothing in it yet that could be looked at
     await store.migrations.check()
+    looked.slots = (await store.limits.told()).slots
     looked.nodes = [node_view(each) for each in await store.nodes.list() if each.state in (NodeState.ALIVE, NodeState.DRAINING)]
     if not looked.nodes:
         looked.findings.append(_warning("no-nodes"))
+    looked.findings += [
+        _warning("no-capable-node", task=each.task, count=each.n, seconds=round(each.since_ms / 1000))
+        for each in await store.runs.stuck()
+        if each.since_ms > STUCK_AFTER.total_seconds() * 1000
+    ]
+    keeping, retention = app.settings.keeping, store.retention
+    looked.upkeep = UpkeepView(
+        completed=None if keeping.completed is None else describe(keeping.completed),
+        others=None if keeping.others is None else describe(keeping.others),
+        keep_last=keeping.last,
+        own=sorted((await retention.policies(keeping)).own),
+        pins=await retention.pins(),
+        open_errors=await store.errors.open_count(),
+    )
     partitions, threats = await store.upkeep.partitions(), await store.upkeep.threats()
     looked.database = looked.database.model_copy(update={"partitions": len(partitions), "threats": threats})
     looked.findings += _threats(threats)
@@ -224,6 +294,16 @@ async def show_schema(app: Mainspring, request: NothingRequest, caller: Caller) 
     """Say where the database's schema stands."""
     async with app.unchecked_store() as store:
         return _schema_view(await store.migrations.status())
+
+
+@operation("system.grants")
+async def show_grants(app: Mainspring, request: GrantsRequest, caller: Caller) -> GrantsView:
+    """Print the statements that give the roles of a PostgreSQL database their rights."""
+    database = app.closed_store().database
+    if database.dialect != "postgres":
+        return GrantsView(statements=["-- SQLite knows no roles: who may open the file may do everything; it is its owner's alone (0600)."])
+    roles = list(DatabaseRole) if request.role == "all" else [DatabaseRole(request.role)]
+    return GrantsView(statements=[each for role in roles for each in grants(role, getattr(database, "schema", "mainspring"))])
 
 
 @operation("system.migrate", changes="schema", dangerous=True, keeps_own_audit=True)

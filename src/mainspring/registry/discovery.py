@@ -20,6 +20,7 @@ from typing import Any
 
 from mainspring.core.errors import DefinitionError, Problem
 from mainspring.core.task import Task
+from mainspring.registry.module_form import has_form, task_of_module
 
 AnyTask = Task[..., Any]
 
@@ -50,8 +51,14 @@ def discover(packages: Sequence[str]) -> Discovery:
             module = _import(name, found)
             if isinstance(module, Problem):
                 problems.setdefault(_cause(module), module)
-            else:
-                tasks.update((id(task), task) for task in _defined_in(module))
+                continue
+            tasks.update((id(task), task) for task in _defined_in(module))
+            if has_form(module):
+                made = task_of_module(module)
+                if isinstance(made, list):
+                    problems.update(((each.where, each.what), each) for each in made)
+                else:
+                    tasks[id(made)] = made
     return Discovery(tuple(tasks.values()), tuple(problems.values()), tuple(modules))
 
 

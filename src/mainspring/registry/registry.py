@@ -10,6 +10,8 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
+from mainspring.core.capability import Facts, unmet
+from mainspring.core.category import category_of
 from mainspring.core.errors import DefinitionError, Problem, UnknownTask
 from mainspring.core.task import Task
 
@@ -18,14 +20,23 @@ AnyTask = Task[..., Any]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Registry:
-    """All tasks of an app, sorted by name. Made by `Registry.build` or a `RegistryBuilder`."""
+    """All tasks of an app, sorted by name; categories go by their order. Made by `Registry.build` or a `RegistryBuilder`.
+
+    ``unmet`` names the tasks that are not registered because something that they require is missing here, each with why and what to do.
+    """
 
     by_name: Mapping[str, AnyTask] = field(default_factory=lambda: MappingProxyType({}))
     by_category: Mapping[str, tuple[AnyTask, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    unmet: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
-    def build(cls, tasks: Iterable[AnyTask], problems: Sequence[Problem] = ()) -> Registry:
+    def build(
+        cls, tasks: Iterable[AnyTask], problems: Sequence[Problem] = (), *, facts: Facts | None = None, remote: Iterable[AnyTask] = ()
+    ) -> Registry:
         """Return a registry of the tasks; the same object twice is fine.
+
+        What tasks require is compared with ``facts``, where they are given. ``remote`` are tasks of a manifest: one whose code is here, or
+        would be if its requirements held, is left out.
 
         Raises one `DefinitionError` with everything that is wrong: ``problems`` (those of the discovery), then bad
         definitions and names that are taken twice, each with file and line.
@@ -33,7 +44,7 @@ class Registry:
         builder = RegistryBuilder()
         for task in tasks:
             builder.add(task)
-        return builder.build(problems)
+        return builder.build(problems, facts=facts, remote=remote)
 
     @property
     def all(self) -> tuple[AnyTask, ...]:
@@ -45,6 +56,8 @@ class Registry:
         try:
             return self.by_name[name]
         except KeyError:
+            if name in self.unmet:
+                raise UnknownTask(f"the task {name!r} is not registered here: {'; '.join(self.unmet[name])}") from None
             raise UnknownTask(self._unknown(name)) from None
 
     def _unknown(self, name: str) -> str:
@@ -80,7 +93,7 @@ class RegistryBuilder:
         with self._lock:
             self._tasks[id(task)] = task
 
-    def build(self, problems: Sequence[Problem] = ()) -> Registry:
+    def build(self, problems: Sequence[Problem] = (), *, facts: Facts | None = None, remote: Iterable[AnyTask] = ()) -> Registry:
         """Check everything and return the registry; raises one `DefinitionError` with all that is wrong."""
         with self._lock:
             tasks = sorted(self._tasks.values(), key=_place)
@@ -88,12 +101,18 @@ class RegistryBuilder:
         if found:
             count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
             raise DefinitionError(f"{count} with the tasks; nothing was registered", found)
+        missing = {} if facts is None else {task.name: tuple(why) for task in tasks if (why := unmet(task.spec.requires, facts))}
+        here = {task.name: task for task in tasks}
+        here |= {task.name: task for task in remote if task.name not in here}
+        by_name = {name: here[name] for name in sorted(here) if name not in missing}
         by_category: defaultdict[str, list[AnyTask]] = defaultdict(list)
-        for task in tasks:
+        for task in by_name.values():
             by_category[task.spec.category].append(task)
+        order = sorted(by_category, key=lambda category: (category_of(category).order, category))
         return Registry(
-            MappingProxyType({task.name: task for task in tasks}),
-            MappingProxyType({category: tuple(by_category[category]) for category in sorted(by_category)}),
+            MappingProxyType(by_name),
+            MappingProxyType({category: tuple(by_category[category]) for category in order}),
+            MappingProxyType(missing),
         )
 
 

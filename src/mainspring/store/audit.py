@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from mainspring.store.database import Database, Record
@@ -36,9 +37,20 @@ class AuditStore:
             data=None if data is None else json.dumps(data),
         )
 
-    async def page(self, *, object_: str | None = None, before: int = 2**62, n: int = 100) -> list[Record]:
-        """Return rows, newest first, below an id."""
-        rows = await self._database.read("audit_page", object=object_, before=before, n=n)
+    async def page(
+        self,
+        *,
+        object_: str | None = None,
+        actor: str | None = None,
+        verb: str | None = None,
+        source: str | None = None,
+        since: datetime | None = None,
+        before: int = 2**62,
+        n: int = 100,
+    ) -> list[Record]:
+        """Return rows, newest first, below an id; filters are joined by *and*."""
+        values = {"object": object_, "actor": actor, "verb": verb, "source": source, "since": self._database.to_time(since)}
+        rows = await self._database.read("audit_page", before=before, n=n, **values)
         return [
             {**row, "at": self._database.from_time(row["at"]), "data": json.loads(row["data"]) if row["data"] else None} for row in rows
         ]

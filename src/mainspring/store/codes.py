@@ -29,7 +29,8 @@ OUTCOME_OF = {code: outcome for outcome, code in OUTCOME_CODE.items()}
 EVENT_CODE = {
     EventKind.QUEUED: 1, EventKind.CLAIMED: 2, EventKind.STARTED: 3, EventKind.LOG: 4, EventKind.PROGRESS: 5,
     EventKind.CANCEL_REQUESTED: 6, EventKind.GAP: 7, EventKind.BLOCKED: 8, EventKind.UNBLOCKED: 9,
-    EventKind.REPAIRED: 10, EventKind.RETRY_SCHEDULED: 20, EventKind.SNOOZED: 21, EventKind.RELEASED: 22,
+    EventKind.REPAIRED: 10, EventKind.REPLACED: 11, EventKind.SUPERSEDED: 12, EventKind.ARTIFACT: 13,
+    EventKind.RETRY_SCHEDULED: 20, EventKind.SNOOZED: 21, EventKind.RELEASED: 22,
     EventKind.LOST: 23, EventKind.COMPLETED: 30, EventKind.FAILED: 31, EventKind.TIMED_OUT: 32,
     EventKind.CANCELLED: 33, EventKind.SKIPPED: 34,
 }  # fmt: skip

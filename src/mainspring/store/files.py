@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import socket
+import stat
 import sys
 import tempfile
 import threading
@@ -38,6 +39,20 @@ _NETWORK = {
     "fuse.glusterfs",
     "fuse.s3fs",
 }
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder for this user alone, or see that one which is there is: names in a folder for temporary files are anybody's guess.
+
+    Raises `PermissionError` for one that belongs to somebody else.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if hasattr(os, "geteuid"):
+        found = path.stat(follow_symlinks=False)
+        if found.st_uid != os.geteuid() or stat.S_ISLNK(found.st_mode):
+            raise PermissionError(errno.EACCES, "it belongs to somebody else", str(path))
+        if found.st_mode & 0o077:
+            path.chmod(0o700)
 
 
 class FileLock:
@@ -180,6 +195,7 @@ class Sockets:
         # temporary files
         beside = path.with_name(path.name + ".wake")
         self._folder = beside if len(str(beside)) < 70 else Path(tempfile.gettempdir()) / f"mainspring-{name}"
+        self._is_shared = self._folder != beside  # with other users of this machine
         self._own: Path | None = None
         self._receiving: socket.socket | None = None
         self._sending = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if hasattr(socket, "AF_UNIX") else None
@@ -191,6 +207,12 @@ class Sockets:
         """Hand every hint to ``hear`` on the loop."""
         if self._sending is None:
             return
+        if self._is_shared:
+            try:
+                private_folder(self._folder)
+            except PermissionError:  # then others are asked every while, as where there are no sockets
+                self._folder = Path(os.devnull)
+                return
         self._folder.mkdir(mode=0o700, exist_ok=True)
         own = self._folder / os.urandom(6).hex()
         receiving = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -2,12 +2,13 @@
 
 So the previous release keeps working beside the new one.
 
-``NNNN_pre_name.sql`` only widens (old code keeps working); ``NNNN_post_name.sql`` narrows and runs when no older node
+``NNNN_pre_name.sql`` only widens (old code keeps working); ``NNNN_post_name.sql`` narrows and is refused while a node of an older version
 lives. A database remembers what was applied, with a checksum.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from importlib.resources import files
 from typing import Literal
 
 from mainspring.core.errors import SchemaMismatch, StoreForeign
-from mainspring.core.version import VERSION
+from mainspring.core.version import VERSION, release_of
 from mainspring.store.database import Database
 
 Phase = Literal["pre", "post"]
@@ -92,7 +93,10 @@ class Migrations:
             )
 
     async def apply(self, *, phase: Phase | None = None) -> list[Migration]:
-        """Apply what is missing, under a lock that other processes wait for; answers what was applied."""
+        """Apply what is missing, under a lock that other processes wait for; answers what was applied.
+
+        Raises `SchemaMismatch` at a step of the second phase while nodes of an older version live; what comes before it is applied.
+        """
         async with self._database.exclusive("migrate"):
             await self._begin()
             applied = await self._applied()
@@ -100,6 +104,8 @@ class Migrations:
             for step in self._steps:
                 if step.number in applied or (phase is not None and step.phase != phase):
                     continue
+                if step.phase == "post" and applied:  # where nothing was applied before, nobody lives
+                    await self._refuse_beside_older_nodes(step)
                 record = (
                     f"insert into mainspring.migrations (number, phase, name, checksum, version) "
                     f"values ({step.number}, '{step.phase}', '{step.name}', '{step.checksum}', '{VERSION}')"
@@ -108,6 +114,18 @@ class Migrations:
                 await self._database.execute(f"{step.text.rstrip().rstrip(';')};\n{record};")
                 done.append(step)
             return done
+
+    async def _refuse_beside_older_nodes(self, step: Migration) -> None:
+        older = []
+        for node in await self._database.read("nodes_living"):
+            version = str(json.loads(node["facts"]).get("version", ""))
+            if release_of(version) < release_of(VERSION):
+                older.append(f"{node['name']} ({version or 'no version told'}, process {node['pid']} on {node['host'].partition(':')[0]})")
+        if older:
+            raise SchemaMismatch(
+                f"step {step.number} ({step.name}) takes away what code before mainspring {VERSION} needs, and such nodes live: "
+                f"{', '.join(older)}; stop or upgrade them, then run 'mainspring migrate --phase post' again"
+            )
 
     async def _begin(self) -> None:
         if self._database.dialect == "postgres":
@@ -139,6 +157,11 @@ class Migrations:
                     f"mainspring {VERSION}: it was made by a development version; start from a new database"
                 )
         return {row["number"]: row["phase"] for row in rows}
+
+
+def newest(dialect: str) -> int:
+    """Return the number of the last step that this code knows: what every store has that it opens."""
+    return max(step.number for step in _read(dialect))
 
 
 def _read(dialect: str) -> tuple[Migration, ...]:

@@ -64,7 +64,8 @@ class NodeStore:
             "facts": None if facts is None else json.dumps(facts),
         }
         if self._database.dialect == "postgres":
-            values["is_direct"] = is_direct
+            # a pooler's connection is nobody's sign of life
+            values["is_direct"] = is_direct and not getattr(self._database, "is_pooled", False)
         rows = await self._database.write("nodes_beat", **values)
         if not rows:
             return None

@@ -1,6 +1,6 @@
 """PostgreSQL 15 and newer, by psycopg 3.
 
-Every write is one statement, so each call is one round trip and one commit. Engine connections force generic plans
+Every call is one round trip and one commit, and nearly every one a single statement. Engine connections force generic plans
 (twice the rate at small batches) and forbid sequential scans, so that a plan made on an empty table is still right on
 a full one; the plan tests run that way.
 """
@@ -46,15 +46,20 @@ _SCHEMA = re.compile(r"^[a-z_][a-z0-9_]{0,50}$")
 class PostgresDatabase:
     """A `Database` in one schema of a PostgreSQL database.
 
-    ``clock`` is an SQL expression that replaces the server's clock; tests use it.
+    ``clock`` is an SQL expression that replaces the server's clock; tests use it. ``is_pooled``: whether a pooler in transaction mode
+    stands between; None finds out.
     """
 
     dialect: Literal["postgres"] = "postgres"
 
-    def __init__(self, url: str, *, schema: str = "mainspring", connections: int = 8, clock: str | None = None) -> None:
+    def __init__(
+        self, url: str, *, schema: str = "mainspring", connections: int = 8, clock: str | None = None, is_pooled: bool | None = None
+    ) -> None:  # fmt: skip
         if not _SCHEMA.match(schema):
             raise ConfigurationError(f"schema={schema!r} is not allowed: lower-case letters, digits and _")
-        self.url, self.schema = url, schema
+        self.url, self.schema, self.own_clock = url, schema, clock
+        self._told_pooled = is_pooled
+        self.is_pooled = bool(is_pooled)  # behind a pooler that lends its connections for a transaction
         self._now, self._clock = (clock, clock) if clock else ("statement_timestamp()", "clock_timestamp()")
         self._connections = connections
         self._queries: dict[str, Query] = {}
@@ -71,6 +76,8 @@ class PostgresDatabase:
         try:
             async with await psycopg.AsyncConnection.connect(self.url, connect_timeout=10, autocommit=True) as first:
                 version = first.info.server_version
+                if self._told_pooled is None:
+                    self.is_pooled = await _is_pooled(first)
         except psycopg.OperationalError as error:
             raise StoreUnavailable(
                 f"cannot reach PostgreSQL at {_hide(self.url)}: {_first_line(error)}; check that it runs and that the URL is right"
@@ -79,8 +86,8 @@ class PostgresDatabase:
             raise ConfigurationError(f"the URL {_hide(self.url)} is not understood: {_first_line(error)}") from error
         if version < OLDEST:
             raise StoreError(f"PostgreSQL {version // 10000} is too old: 15 or newer is needed")
-        self._wires = Wires(self.url, _SETTINGS, self._connections)
-        self._beats = Wires(self.url, _SETTINGS, 1)
+        self._wires = Wires(self.url, _SETTINGS, self._connections, is_pooled=self.is_pooled)
+        self._beats = Wires(self.url, _SETTINGS, 1, is_pooled=self.is_pooled)
 
     async def close(self) -> None:
         if self._listening is not None:
@@ -111,6 +118,8 @@ class PostgresDatabase:
             opened = self._opened()
             wires = self._beats if query.name == "nodes_beat" and self._beats is not None else opened
             async with asyncio.timeout(CALL_SECONDS), wires.one() as wire:
+                if query.together:
+                    return await wire.run_together([(text, [values[name] for name in names]) for text, names in query.together])
                 hint = None if behind is None else (NOTIFY, (f"{CHANNEL}_{self.schema}", behind))
                 return await wire.run(query.numbered, [values[name] for name in query.parameters], hint)
 
@@ -151,6 +160,8 @@ class PostgresDatabase:
                 await wire.run(NOTIFY, (f"{CHANNEL}_{self.schema}", payload))
 
     async def listen(self, hear: Callable[[str], None]) -> None:
+        if self.is_pooled:
+            return  # the ears would be another client's: those who wait look by themselves, every second or sooner
         self._listening = asyncio.get_running_loop().create_task(self._listen_for_ever(hear), name="mainspring-listen")
 
     async def _listen_for_ever(self, hear: Callable[[str], None]) -> None:
@@ -200,12 +211,23 @@ def _translated(url: str) -> Iterator[None]:
         ) from error
     except errors.InsufficientPrivilege as error:
         raise StoreUnavailable(f"PostgreSQL at {_hide(url)} refuses: {_first_line(error)}; grant the role its rights") from error
+    except (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement) as error:
+        raise StoreUnavailable(
+            f"PostgreSQL at {_hide(url)} mixes up prepared statements ({_first_line(error)}): a pooler in transaction mode stands between; "
+            "add pooler=transaction to the URL"
+        ) from error
     except errors.UniqueViolation as error:
         raise Conflict(f"PostgreSQL at {_hide(url)} holds that already ({_first_line(error)})") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise StoreUnavailable(f"PostgreSQL at {_hide(url)} cannot be used now: {_first_line(error)}") from error
     except (psycopg.DataError, ValueError) as error:
         raise StoreError(f"PostgreSQL at {_hide(url)} cannot keep a value: {_first_line(error)}") from error
+
+
+async def _is_pooled(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Tell whether a pooler stands between: it makes up the process number for its clients, the server knows its own."""
+    row = await (await connection.execute("select pg_backend_pid()")).fetchone()
+    return row is not None and row[0] != connection.info.backend_pid
 
 
 def _first_line(error: BaseException) -> str:

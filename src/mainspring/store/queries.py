@@ -24,13 +24,14 @@ _COMMENT = re.compile(r"--[^\n]*")
 class Query:
     """A query ready for its driver.
 
-    Statements in order; several only on SQLite, which runs them in one transaction.
+    Statements in order; several run in one transaction, and the last one answers.
     """
 
     name: str
     statements: tuple[str, ...]
     parameters: tuple[str, ...]
     numbered: str = ""  # PostgreSQL only: the statement with $n slots, in the order of the parameters
+    together: tuple[tuple[str, tuple[str, ...]], ...] = ()  # PostgreSQL, where there are several: each with $n slots of its own
 
 
 @cache
@@ -63,6 +64,14 @@ def load(dialect: Dialect, name: str, *, prefix: str, now: str, clock: str) -> Q
     text = render(dialect, read_sql(dialect, name), prefix=prefix, now=now, clock=clock)
     parameters = tuple(dict.fromkeys(_PARAMETER.findall(text)))
     if dialect == "postgres":
-        numbered = _PARAMETER.sub(lambda found: f"${parameters.index(found[1]) + 1}", text).strip()
-        return Query(name, (_PARAMETER.sub(r"%(\1)s", text.replace("%", "%%")).strip(),), parameters, numbered)
+        parts = [part.strip() for part in text.split(";") if part.strip()]
+        together = tuple(_numbered(part) for part in parts)
+        statements = tuple(_PARAMETER.sub(r"%(\1)s", part.replace("%", "%%")) for part in parts)
+        return Query(name, statements, parameters, together[0][0], together if len(together) > 1 else ())
     return Query(name, tuple(part.strip() for part in text.split(";") if part.strip()), parameters)
+
+
+def _numbered(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return a statement with ``$n`` slots, and the names of its parameters in that order."""
+    parameters = tuple(dict.fromkeys(_PARAMETER.findall(text)))
+    return _PARAMETER.sub(lambda found: f"${parameters.index(found[1]) + 1}", text), parameters

@@ -5,23 +5,38 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from operator import attrgetter
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
 
-from mainspring.core.errors import Conflict, UnknownRun
+from mainspring.core.errors import (
+    ConfigurationError,
+    Conflict,
+    PayloadTooLarge,
+    StoreUnavailable,
+    TransactionConflict,
+    UnknownFile,
+    UnknownRun,
+)
 from mainspring.core.event import EventKind
-from mainspring.core.ids import looks_like_id
+from mainspring.core.ids import is_id, looks_like_id
+from mainspring.core.payload import is_reference
 from mainspring.core.policy import Priority
-from mainspring.core.run import Added, Attempt, AttemptOutcome, ClaimedRun, Decision, NewRun, Run, Suspicion
+from mainspring.core.run import Added, Attempt, AttemptOutcome, ClaimedRun, Decision, Ending, ErrorKind, NewRun, Run, Suspicion
 from mainspring.core.state import RunState
+from mainspring.core.status import Stuck
 from mainspring.store import codes
 from mainspring.store.batch import GroupCommit
+from mainspring.store.beside import follow_changes, write_beside
 from mainspring.store.database import Database, Record, Row, sure
+from mainspring.store.dedupe import AGAIN, DedupeStore, answer_of, has_policy, values_of
+from mainspring.store.file_store import FileStore
+from mainspring.store.search import SearchStore
 
 # Runs in one statement: larger ones gain nothing (measured 161k/s at 100, 225k/s at 1,000, 233k/s at 5,000).
 CHUNK = 1000
@@ -31,10 +46,14 @@ NEWEST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # the escape, but not an escaped backslash before the same letters
 _BY_ID = attrgetter("id")  # batches lock rows in one order
 _COMPLETION = ("id", "claim", "ms", "result", "records")
+_LATE = json.dumps({
+    "kind": ErrorKind.TIMEOUT, "type": "DeadlineExceeded", "message": "the run's deadline passed before it was done",
+    "traceback": "", "causes": [],
+})  # fmt: skip
 _AGAIN = 3  # how often an enqueue looks again for a winner that committed after its snapshot
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Lane:
     """Queue x tenant x pool x priority, and the ready time from which a claim looks (None: from the beginning)."""
 
@@ -43,6 +62,18 @@ class Lane:
     pool: int
     priority: int
     since: Any = None
+
+
+class Grown(set[Lane]):
+    """The lanes that grew; ``keys`` are the limits in whose lists something waits now."""
+
+    def __init__(self, rows: Iterable[Row] = ()) -> None:
+        rows = list(rows)
+        super().__init__(Lane(*row[:4]) for row in rows if row[4] is None)
+        self.keys = {row[4] for row in rows if row[4] is not None}
+
+    def __bool__(self) -> bool:
+        return len(self) > 0 or bool(self.keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +127,16 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
+class Besides:
+    """What a running run has besides what a claim answers: how it ends after its rollback, its latest error, and its marks."""
+
+    ending: Ending | None
+    error: Mapping[str, Any] | None
+    meta: Mapping[str, Any]
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Orphan:
     """A running run without a living node. ``together``: how many that node held."""
 
@@ -110,6 +151,8 @@ class RunStore:
     def __init__(self, database: Database, shard: int = 0) -> None:
         self._database, self._shard = database, shard
         self._add = GroupCommit(self._add_hinted, most=CHUNK)
+        self.dedupe = DedupeStore(database, _json)
+        self.files, self.search = FileStore(database), SearchStore(database)
 
     # -- adding
 
@@ -130,6 +173,38 @@ class RunStore:
         for start in range(0, len(runs), CHUNK):
             added += await self._add_batch(runs[start : start + CHUNK])
         return added
+
+    async def add_within(self, runs: Sequence[NewRun]) -> list[Added]:
+        """Add runs inside a transaction that somebody else holds, one statement after the other; answers as `add_many`.
+
+        Waits for nothing but the database, so that a blocking caller can drive it without an event loop.
+        """
+        if any(run.beside is not None for run in runs):
+            for run in runs:
+                if run.beside is not None and run.beside.is_large:
+                    raise PayloadTooLarge(
+                        f"the parameters of {run.task} are too large for their row, and in somebody's transaction they cannot go among the "
+                        "files: put the data first, with app.files.put(…), and hand over the File"
+                    )
+            await write_beside(self.files, self.search, runs)
+        alone = [ord_ for ord_, run in enumerate(runs) if has_policy(run) or len(runs) == 1]
+        found = {ord_: await self._add_alone(runs[ord_]) for ord_ in alone}
+        others = [ord_ for ord_ in range(len(runs)) if ord_ not in found]
+        for start in range(0, len(others), CHUNK):
+            chunk = others[start : start + CHUNK]
+            found |= zip(chunk, await self._add_simply([runs[ord_] for ord_ in chunk], is_repeated=False), strict=True)
+        added = [found[ord_] for ord_ in range(len(runs))]
+        await follow_changes(self.files, self.search, runs, added)
+        return added
+
+    async def _add_alone(self, run: NewRun) -> Added:
+        for turn in range(AGAIN):
+            name, values = self.statement(run, may_wait=turn % 2 == 1)
+            if (added := self.answer(run, await self._database.write(name, **values))) is not None:
+                return added
+        raise TransactionConflict(
+            f"{run.task}: a run with the key {run.key!r} is being written beside this transaction; roll it back and run it again"
+        )
 
     async def add_alike(self, like: NewRun, rows: Sequence[tuple[str, str]]) -> None:
         """Add runs that differ from ``like`` in nothing but id and parameters, and have no key.
@@ -187,6 +262,26 @@ class RunStore:
         return added
 
     async def _add_together(self, runs: Sequence[NewRun], *, is_repeated: bool) -> list[Added]:
+        if any(run.beside is not None for run in runs):
+            runs = await write_beside(self.files, self.search, runs)
+            answers = await self._add_together_bare(runs, is_repeated=is_repeated)
+            await follow_changes(self.files, self.search, runs, answers)
+            return answers
+        return await self._add_together_bare(runs, is_repeated=is_repeated)
+
+    async def _add_together_bare(self, runs: Sequence[NewRun], *, is_repeated: bool) -> list[Added]:
+        special = [ord_ for ord_, run in enumerate(runs) if has_policy(run)]
+        if special:
+            others = [ord_ for ord_ in range(len(runs)) if not has_policy(runs[ord_])]
+            found: dict[int, Added] = {}
+            if others:
+                found |= zip(others, await self._add_simply([runs[ord_] for ord_ in others], is_repeated=is_repeated), strict=True)
+            columns = [(runs[ord_], self.many_values(runs[ord_])) for ord_ in special]
+            found |= zip(special, await self.dedupe.add(columns, is_repeated=is_repeated), strict=True)
+            return [found[ord_] for ord_ in range(len(runs))]
+        return await self._add_simply(runs, is_repeated=is_repeated)
+
+    async def _add_simply(self, runs: Sequence[NewRun], *, is_repeated: bool) -> list[Added]:
         answers: dict[int, Added] = {}
         first_with: dict[tuple[str, ...], int] = {}  # doubles within the batch follow the first
         follows: dict[int, int] = {}
@@ -208,6 +303,28 @@ class RunStore:
             run = runs[asked[0]]
             raise Conflict(f"{run.task}: another run with the key {run.key!r} came and went just now; enqueue again")
         return [answers[ord_] if ord_ in answers else Added(answers[follows[ord_]].id, False) for ord_ in range(len(runs))]
+
+    def statement(self, run: NewRun, *, may_wait: bool = False) -> tuple[str, dict[str, Any]]:
+        """Return the query that adds one run on somebody else's connection, and its values; `answer` reads its rows. Does nothing.
+
+        ``may_wait``: for another transaction that is writing about the run's key, where the policy is about runs that wait. To be left out
+        in the first try: mostly the other one is a claim, for whose run nobody should wait with a transaction open.
+        """
+        if run.is_plain:
+            return "runs_add_one", self.one_values(run)
+        if has_policy(run):
+            values: dict[str, Any] = {"batch": _json([values_of(run, self.many_values(run))]), "is_repeated": False}
+            return "dedupe_add", values | ({"may_wait": may_wait, "is_own": False} if self._database.dialect == "postgres" else {})
+        return "runs_add", {"batch": _json([self.many_values(run) | {"ord": 0}]), "is_repeated": False}
+
+    def answer(self, run: NewRun, rows: Sequence[Sequence[Any]]) -> Added | None:
+        """Read the rows that the query of `statement` has answered; None where the key was being written just then: ask again."""
+        if run.is_plain:
+            return Added(run.id, True)
+        if has_policy(run):
+            return answer_of(tuple(rows[0]))
+        _, id_, is_new = rows[0]
+        return None if id_ is None else Added(str(id_), bool(is_new))
 
     def one_values(self, run: NewRun) -> dict[str, Any]:
         """Return the values of ``runs_add_one``, for this database or for a caller's own connection."""
@@ -259,13 +376,13 @@ class RunStore:
         """
         values: dict[str, Any] = {"node": node_id, "claim": claim_id, "n": n, "grace_ms": _milliseconds(grace)}
         if self._database.dialect == "sqlite":
-            values["lanes"] = json.dumps([[lane.queue, lane.tenant, lane.pool, lane.priority, lane.since or 0] for lane in lanes])
+            values["lanes"] = json.dumps([[lane.queue, lane.tenant, lane.pool, lane.priority, self._since(lane.since)] for lane in lanes])
         else:
             values["queues"] = [lane.queue for lane in lanes]
             values["tenants"] = [lane.tenant for lane in lanes]
             values["pools"] = [lane.pool for lane in lanes]
             values["priorities"] = [lane.priority for lane in lanes]
-            values["watermarks"] = ["-infinity" if lane.since is None else lane.since.isoformat() for lane in lanes]
+            values["watermarks"] = [self._since(lane.since) for lane in lanes]
         rows = await self._database.write("runs_claim", **values)
         runs = [_claimed(claim_id, row) for row in rows]
         order = {(lane.queue, lane.tenant, lane.pool, lane.priority): place for place, lane in enumerate(lanes)}
@@ -281,6 +398,20 @@ class RunStore:
         """Return what a claim took whose answer was lost on the way."""
         rows = await self._database.write("runs_claimed_under", claim=claim_id, node=node_id)
         return [_claimed(claim_id, row) for row in rows]
+
+    async def besides(self, ids: Sequence[str]) -> dict[str, Besides]:
+        """Return what running runs have besides what a claim answers, by id: for rollbacks and for tasks with hooks."""
+        rows = await self._database.read("runs_besides", ids=self._database.to_list(list(ids)))
+        return {
+            row["id"]: Besides(Ending.load(row["ending"]), _parsed(row["error"]), _parsed(row["meta"]) or {}, row["key"]) for row in rows
+        }
+
+    async def params_version(self, run_id: str) -> int:
+        """Return the version of the code's parameters under which a run was stored; raises `UnknownRun`."""
+        rows = await self._database.read("runs_params_version", id=run_id)
+        if not rows:
+            raise UnknownRun(f"there is no run {run_id}")
+        return int(rows[0]["params_version"])
 
     async def held_by(self, node_id: str) -> dict[str, str]:
         """Return id and claim of every run that the store thinks a node holds."""
@@ -309,7 +440,7 @@ class RunStore:
         A rescuer is no owner: it leaves out what others are writing right now, so that it never waits for them.
         """
         batch = _json([self._settled(each) for each in sorted(settlements, key=_BY_ID)])
-        values: dict[str, Any] = {"batch": batch, "shard": self._shard}
+        values: dict[str, Any] = {"batch": batch, "shard": self._shard, "late": _LATE}
         if self._database.dialect == "postgres":
             values["is_owner"] = is_owner
         rows = await self._database.write("runs_settle", **values)
@@ -335,24 +466,32 @@ class RunStore:
             "burns_retry": decision.burns_retry,
             "burns_rescue": decision.burns_rescue,
             "suspicion": None if decision.suspicion is None else int(decision.suspicion),
+            "home": None if decision.pool is None else int(decision.pool),
             "result": decision.result,
             "error": None if error is None else _json(error),
             "fingerprint": None if error is None else error.get("fingerprint"),
             "ms": settlement.ran_ms,
             "records": _records(settlement.entries),
+            "aside": _aside(decision),
         }
 
-    async def outcome_of(self, node_id: str, tries: Mapping[str, int]) -> dict[str, RunState]:
-        """Return what the store has accepted from a node about these tries (run id: attempt number).
+    async def outcome_of(
+        self, node_id: str, tries: Mapping[str, int], outcomes: Mapping[str, AttemptOutcome] | None = None
+    ) -> dict[str, RunState]:
+        """Return where runs are now of which these tries under a node have ended (run id: attempt number).
 
-        For a node that did not hear the answer to `complete` or `settle`, and finds its second call refused: an id in
-        this answer was written by the first call, a missing one was taken from the node.
+        For a node that did not hear the answer to `complete` or `settle`, and finds its second call refused: an id in this answer was
+        written by the first call if its try ended as the node had said (``outcomes``, where given); else it was taken from the node.
         """
         if not tries:
             return {}
         ids = sorted(tries)
         rows = await self._database.read("runs_outcome", ids=self._database.to_list(ids), lowest=ids[0], highest=ids[-1], node=node_id)
-        return {row["id"]: codes.STATE_OF[row["state"]] for row in rows if tries[row["id"]] == row["attempt"]}
+        return {
+            row["id"]: codes.STATE_OF[row["state"]]
+            for row in rows
+            if tries[row["id"]] == row["attempt"] and (outcomes is None or outcomes[row["id"]] is codes.OUTCOME_OF[row["outcome"]])
+        }
 
     async def append(self, records: Sequence[Appended]) -> set[str]:
         """Append records of running runs; answers the ids accepted, as `complete` does."""
@@ -390,28 +529,45 @@ class RunStore:
             actor=actor,
             reason=reason,
             shard=self._shard,
+            late=_LATE,
             data=json.dumps({key: value for key, value in (("actor", actor), ("reason", reason)) if value is not None}),
         )
         return {id_: Stopped(id_, state == codes.RUNNING, node) for id_, state, node in rows}
 
-    async def promote(self, n: int = 500) -> set[Lane]:
-        """Make due runs ready; answers the lanes that grew."""
-        return {Lane(*row) for row in await self._database.write("runs_promote", n=n)}
+    async def promote(self, n: int = 500, since: Any = None) -> Grown:
+        """Make runs ready that are due at or after a watermark (None: all), or let them wait for their limits; answers what grew."""
+        return Grown(await self._database.write("runs_promote", n=n, since=self._since(since)))
 
     async def next_due(self) -> timedelta | None:
         """Return how long until the next waiting run is due (zero or less: now), or None."""
-        rows = await self._database.read("runs_next_due")
-        return timedelta(milliseconds=float(rows[0]["ms"])) if rows else None
+        return (await self.next_due_from(None))[0]
 
-    async def unblock_known(self, tasks: Sequence[str], n: int = 500) -> set[Lane]:
-        """Let runs go on that waited for a node which knows their task."""
+    async def next_due_from(self, since: Any) -> tuple[timedelta | None, Any]:
+        """Return how long until the next run is due that waits at or after a watermark (None: any), and the watermark for the next look.
+
+        What was committed late lies behind it: it is found by a look from the beginning.
+        """
+        rows = await self._database.read("runs_next_due", since=self._since(since))
+        return (timedelta(milliseconds=float(rows[0]["ms"])), rows[0]["since"]) if rows else (None, since)
+
+    def _since(self, since: Any) -> Any:
+        """Return a watermark as a value for queries; they are opaque to everybody else."""
+        if self._database.dialect == "sqlite":
+            return since or 0
+        return "-infinity" if since is None else since.isoformat()
+
+    async def unblock_known(self, tasks: Sequence[str], n: int = 500) -> Grown:
+        """Let runs go on that waited for a node which knows their task; answers what grew."""
         rows = await self._database.write("runs_unblock", tasks=self._database.to_list(list(tasks)), n=n)
-        return {Lane(*row) for row in rows}
+        return Grown(rows)
 
     async def orphans(self, n: int = 500) -> list[Orphan]:
-        """Return running runs whose node is dead, stopped or unknown."""
-        rows = await self._database.read("runs_orphans", n=n)
-        return [Orphan(_bare(row), row["node_id"], max(row["together"], row["node_running"])) for row in rows]
+        """Return running runs whose node is dead or stopped."""
+        return [_orphan(row) for row in await self._database.read("runs_orphans", n=n)]
+
+    async def strays(self, n: int = 500) -> list[Orphan]:
+        """Return running runs whose node nobody remembers: a look over everything that runs."""
+        return [_orphan(row) for row in await self._database.read("runs_strays", n=n)]
 
     async def overdue(self, n: int = 500) -> list[Orphan]:
         """Return running runs that are past the time their node had for them."""
@@ -428,14 +584,25 @@ class RunStore:
 
     async def get_many(self, ids: Sequence[str]) -> dict[str, Run]:
         """Return the runs that exist among these ids."""
-        return {run.id: run for run, _ in await self.get_with_claim(ids)}
+        found = [run for run, _ in await self.get_with_claim(ids)]
+        return {run.id: run if not _is_spilled(run) else await self._whole(run) for run in found}
+
+    async def _whole(self, run: Run) -> Run:
+        """Return a run with its payloads in place of references; one that cannot be read stays a reference."""
+
+        async def text_of(text: str) -> str:
+            with suppress(UnknownFile, ConfigurationError, StoreUnavailable):
+                return await self.files.text_of(text) if is_reference(text) else text
+            return text
+
+        return replace(run, params=await text_of(run.params), result=None if run.result is None else await text_of(run.result))
 
     async def get_with_claim(self, ids: Sequence[str]) -> list[tuple[Run, int | None]]:
         """Return runs with the event number of their last claim."""
+        ids = [each for each in ids if is_id(each)]  # nothing else names a run, and PostgreSQL would refuse to compare it
         if not ids:
             return []
-        wanted = self._database.to_list(list(ids))
-        rows = await self._database.read("runs_get", ids=wanted, lowest=min(ids), highest=max(ids))
+        rows = await self._database.read("runs_get", ids=self._database.to_list(ids), lowest=min(ids), highest=max(ids))
         return [(self._run(row), row["claim_seq"]) for row in rows]
 
     async def find(self, text: str) -> str:
@@ -466,8 +633,11 @@ class RunStore:
         label: str | None = None,
         before: str | None = None,
         n: int = 50,
+        where: Sequence[tuple[str, str]] = (),
     ) -> list[Run]:
-        """Return runs, newest first, below an id; filters are joined by *and*."""
+        """Return runs, newest first, below an id; filters are joined by *and*. ``where`` are search terms, see `Param`."""
+        if where:
+            return await self._page_where(where, states, task, queue, label, before or NEWEST, n)
         wanted = None if states is None else [code for state in states for code in codes.CODES_OF[state]]
         values: dict[str, Any] = {"task": task, "queue": queue, "label": label, "before": before or NEWEST, "n": n}
         values["states"] = self._database.to_list(wanted)
@@ -478,6 +648,22 @@ class RunStore:
             query = "runs_page" if task is None else "runs_page_of_task"
         rows = await self._database.read(query, **values)
         return [self._run(row) for row in rows]
+
+    async def _page_where(
+        self, where: Sequence[tuple[str, str]], states: Sequence[RunState] | None, task: str | None, queue: str | None,
+        label: str | None, before: str, n: int,
+    ) -> list[Run]:  # fmt: skip
+        found: list[Run] = []
+        while len(found) < n:  # terms may belong to runs that other filters leave out
+            ids = await self.search.find(where, before=before, task=task, n=CHUNK)
+            found += [
+                run for run, _ in sorted(await self.get_with_claim(ids), key=lambda each: each[0].id, reverse=True)
+                if (states is None or run.state in states) and queue in (None, run.queue) and label in (None, run.label)
+            ]  # fmt: skip
+            if len(ids) < CHUNK:
+                break
+            before = ids[-1]
+        return found[:n]
 
     async def attempts(self, run_id: str) -> list[Attempt]:
         """Return the finished tries of a run, in order; a first try that succeeded is made up from the run."""
@@ -494,6 +680,13 @@ class RunStore:
         rows = await self._database.read("runs_attempts", id=run_id)
         return [(self._attempt(row), row["claim_seq"], row["end_seq"]) for row in rows]
 
+    async def retried(self, ids: Iterable[str]) -> set[str]:
+        """Return those of these runs that were done again already."""
+        wanted = list(ids)
+        if not wanted:
+            return set()
+        return {row["retry_of"] for row in await self._database.read("runs_retried", ids=self._database.to_list(wanted))}
+
     async def waiting(self, bound: int = 100_000) -> list[Record]:
         """Return how many unfinished runs each queue has in each state, and since when the oldest is ready.
 
@@ -509,6 +702,22 @@ class RunStore:
             }
             for row in rows
         ]
+
+    async def of_task(self, task: str, bound: int = 100_000) -> dict[RunState, int]:
+        """Return how many unfinished runs of a task there are in each state, those that wait for their turn counted up to a bound."""
+        counts: dict[RunState, int] = {}
+        for row in await self._database.read("runs_of_task", task=task, bound=bound):
+            state = codes.STATE_OF[row["state"]]
+            counts[state] = counts.get(state, 0) + row["n"]
+        return counts
+
+    async def running(self) -> dict[str, int]:
+        """Return the tasks of which runs are being carried out, sorted, with how many."""
+        return {row["task"]: row["n"] for row in await self._database.read("runs_running")}
+
+    async def stuck(self) -> list[Stuck]:
+        """Return the tasks of which runs wait for a node that knows them, sorted."""
+        return [Stuck(row["task"], row["n"], float(row["since_ms"])) for row in await self._database.read("runs_stuck")]
 
     def _run(self, row: Record) -> Run:
         time = self._database.from_time
@@ -584,6 +793,8 @@ def _claimed(claim_id: str, row: Row) -> ClaimedRun:
         pool,
         priority,
         ready_at,
+        params_version,
+        limits,
     ) = row
     return ClaimedRun(
         id_,
@@ -603,7 +814,13 @@ def _claimed(claim_id: str, row: Row) -> ClaimedRun:
         pool,
         priority,
         ready_at,
+        params_version,
+        limits=() if limits is None else tuple(json.loads(limits)),
     )
+
+
+def _orphan(row: Record) -> Orphan:
+    return Orphan(_bare(row), row["node_id"], max(row["together"], row["node_running"]))
 
 
 def _bare(row: Record) -> ClaimedRun:
@@ -621,6 +838,28 @@ def _bare(row: Record) -> ClaimedRun:
         is_repeatable=bool(row["is_repeatable"]),
         suspicion=Suspicion(row["suspicion"]),
     )
+
+
+def _aside(decision: Decision) -> dict[str, Any] | None:
+    """Return what a decision says about rollbacks, for ``runs_settle``; None for nearly all.
+
+    ``ending``: what is left to do is the rollback; ``kept``: a rollback is what ended, and this the run keeps; ``owes``: no deadline
+    ends it without one; ``no_try``: no body was begun, so there is no attempt.
+    """
+    told: dict[str, Any] = {}
+    if decision.ending is not None:
+        told["ending"] = decision.ending.dump()
+    if decision.rolled_back is not None:
+        told["kept"] = {"reason": _clean(decision.rolled_back.reason), "error": _json(decision.rolled_back.error)}
+    if decision.owes_rollback:
+        told["owes"] = True
+    if not decision.is_try:
+        told["no_try"] = True
+    return told or None
+
+
+def _is_spilled(run: Run) -> bool:
+    return is_reference(run.params) or is_reference(run.result)
 
 
 def _records(entries: Sequence[Entry]) -> list[list[Any]] | None:

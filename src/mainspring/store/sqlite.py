@@ -176,8 +176,9 @@ class SqliteDatabase:
             raise StoreForeign(f"{self.path} belongs to another program (its application id is {mark}): choose another file")
 
     def _prepare_temporary(self, connection: sqlite3.Connection) -> None:
-        for statement in self.query("temp_held").statements:
-            connection.execute(statement)
+        for name in ("temp_held", "temp_limits"):
+            for statement in self.query(name).statements:
+                connection.execute(statement)
 
     async def close(self) -> None:
         if self._process != os.getpid():
@@ -254,7 +255,16 @@ class SqliteDatabase:
                     raise
             return records
 
-        return await asyncio.to_thread(perform) if self.path is not None else perform()
+        def look() -> list[Record]:
+            with self._guarded():
+                return [_records(self._reader().execute(statement)) for statement in statements][-1]
+
+        if self.path is None:
+            return perform()
+        if self._readers is not None and all(statement.lower().startswith("select") for statement in statements):
+            # A look takes no turn: whoever opens the app in the middle of a transaction of their own would wait for themselves.
+            return await asyncio.get_running_loop().run_in_executor(self._readers, look)
+        return await asyncio.to_thread(perform)
 
     def exclusive(self, name: str) -> AbstractAsyncContextManager[None]:
         return self._exclusive(name)

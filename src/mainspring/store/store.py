@@ -9,13 +9,21 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from mainspring.core.errors import ConfigurationError, StoreError
 from mainspring.store.audit import AuditStore
 from mainspring.store.database import Database
+from mainspring.store.definitions import DefinitionStore
+from mainspring.store.errors import ErrorStore
 from mainspring.store.events import EventStore
+from mainspring.store.explain import ExplainStore
+from mainspring.store.export import ExportStore
+from mainspring.store.foreign import Foreigners
+from mainspring.store.limits import LimitStore
 from mainspring.store.migrate import Migrations
 from mainspring.store.nodes import NodeStore
 from mainspring.store.queues import QueueStore
+from mainspring.store.retention import RetentionStore
 from mainspring.store.runs import RunStore
 from mainspring.store.sqlite import Clock, SqliteDatabase, wall_microseconds
 from mainspring.store.stats import StatStore
+from mainspring.store.switches import SwitchStore
 from mainspring.store.upkeep import Upkeep
 
 SHARDS = 16  # of the statistics
@@ -27,13 +35,22 @@ class Store:
     def __init__(self, database: Database, shard: int | None = None) -> None:
         self.database = database
         self.runs = RunStore(database, (os.getpid() if shard is None else shard) % SHARDS)
+        self.foreign = Foreigners(database, (os.getpid() if shard is None else shard) % SHARDS)
         self.events = EventStore(database, self.runs)
         self.nodes = NodeStore(database)
+        self.definitions = DefinitionStore(database)
         self.queues = QueueStore(database)
+        self.limits = LimitStore(database)
         self.audit = AuditStore(database)
+        self.files, self.search = self.runs.files, self.runs.search
         self.stats = StatStore(database)
+        self.switches = SwitchStore(database)
+        self.errors = ErrorStore(database)
+        self.export = ExportStore(database)
+        self.explain = ExplainStore(database, self.runs, self.nodes, self.queues, self.limits, self.switches)
         self.migrations = Migrations(database)
         self.upkeep = Upkeep(database)
+        self.retention = RetentionStore(database, self.upkeep, self.files)
 
     async def open(self) -> None:
         """Connect."""
@@ -48,8 +65,8 @@ def database_for(url: str, *, clock: Clock | None = None) -> Database:
     """Return the database that a URL names; nothing is opened yet.
 
     ``sqlite://`` (in memory), ``sqlite:///relative.db``, ``sqlite:////absolute.db`` with ``?durability=relaxed``, and
-    ``postgresql://…`` with ``?schema=name``. Raises `ConfigurationError` with examples. ``clock`` (microseconds since 1970) is a
-    test's own, for SQLite alone.
+    ``postgresql://…`` with ``?schema=name`` and ``pooler=transaction|session`` (found out where it is not said). Raises
+    `ConfigurationError` with examples. ``clock`` (microseconds since 1970) is a test's own, for SQLite alone.
     """
     scheme = url.partition(":")[0].lower()
     if scheme == "sqlite":
@@ -92,6 +109,10 @@ def _postgres(url: str) -> Database:
         raise StoreError(f"PostgreSQL needs psycopg ({error}): pip install 'mainspring[postgres]'") from error
     base, _, query = url.partition("?")
     options = [each for each in query.split("&") if each]
-    schema = [each.split("=", 1)[1] for each in options if each.startswith("schema=")]
-    rest = "&".join(each for each in options if not each.startswith("schema="))
-    return PostgresDatabase(base + (f"?{rest}" if rest else ""), schema=schema[0] if schema else "mainspring")
+    ours = dict(each.split("=", 1) for each in options if each.startswith(("schema=", "pooler=")))
+    rest = "&".join(each for each in options if not each.startswith(("schema=", "pooler=")))
+    pooler = ours.get("pooler")
+    if pooler not in (None, "transaction", "session"):
+        raise ConfigurationError(f"pooler={pooler!r} is unknown: choose transaction or session, or leave it out")
+    is_pooled = None if pooler is None else pooler == "transaction"
+    return PostgresDatabase(base + (f"?{rest}" if rest else ""), schema=ours.get("schema", "mainspring"), is_pooled=is_pooled)

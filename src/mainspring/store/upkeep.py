@@ -1,8 +1,8 @@
-"""Upkeep of the store: partitions ahead of time, retention, vacuum. Small idempotent rounds that any node may run."""
+"""Upkeep of the store: partitions ahead of time, vacuum, what threatens it. Small idempotent rounds that any node may run."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from mainspring.core.ids import first_id_of
 from mainspring.store.database import Database
@@ -10,7 +10,6 @@ from mainspring.store.database import Database
 PARTITIONED = ("history", "attempts", "events")
 DAYS_AHEAD = 14
 DEAD_ROWS = 50_000  # dead rows in the hot table past which our own vacuum runs
-PRUNED_TOGETHER = 1000  # rows in one transaction of a prune: short enough for others to write in between
 _DAY = timedelta(days=1)
 
 
@@ -19,11 +18,17 @@ class Upkeep:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._stuck = 0  # dead rows that the latest vacuum had to leave: somebody holds a snapshot
+
+    async def may_change_schema(self) -> bool:
+        """Tell whether this login owns the tables (PostgreSQL); a node with the role ``work`` does not, and leaves days to the owner."""
+        return self._database.dialect == "sqlite" or bool((await self._database.read("upkeep_owner"))[0]["is_owner"])
 
     async def make_partitions(self, days_ahead: int = DAYS_AHEAD) -> list[str]:
         """Make the day partitions from yesterday to some days ahead (PostgreSQL); answers the new ones.
 
-        Rows of a day that came before its partition lie in the default partition and move over.
+        Rows of a day that came before its partition lie in the default partition and move over. A login that does not own the tables makes
+        none: its days are made by ``mainspring migrate``, and until then lie in the default partition.
         """
         if self._database.dialect == "sqlite":
             return []
@@ -33,7 +38,7 @@ class Upkeep:
             for day in (today + offset * _DAY for offset in range(-1, days_ahead + 1))
             for table in PARTITIONED
         ]
-        if {name for name, _, _ in wanted} <= set(await self.partitions()):
+        if {name for name, _, _ in wanted} <= set(await self.partitions()) or not await self.may_change_schema():
             return []
         made = []
         async with self._database.exclusive("partitions"):
@@ -64,52 +69,25 @@ class Upkeep:
         rows = await self._database.read("upkeep_partitions")
         return [row["name"] for row in rows]
 
-    async def prune(self, keep: timedelta) -> int:
-        """Drop what finished longer ago than ``keep``; answers how many whole days (PostgreSQL) and rows went.
-
-        A partition goes by the time in its ids, which is when runs were made. So it may fall only when its whole day is
-        past ``keep``, nothing in it finished later and none of its runs is unfinished. What lies outside of days goes
-        row by row.
-        """
-        dropped = 0
-        if self._database.dialect == "postgres":
-            oldest = await self._database.now() - keep
-            days = {name.rpartition("_")[2] for name in await self.partitions()}
-            for digits in sorted(days):
-                day = datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC)
-                if day + _DAY < oldest and not await self._is_needed(day, oldest):
-                    for table in PARTITIONED:
-                        await self._database.execute(f"drop table if exists mainspring.{table}_{digits}")
-                    dropped += 1
-        while True:
-            rows = await self._database.write("upkeep_prune", keep_ms=round(keep.total_seconds() * 1000), n=PRUNED_TOGETHER)
-            dropped += len(rows)
-            if len(rows) < PRUNED_TOGETHER:
-                return dropped
-
-    async def _is_needed(self, day: datetime, oldest: datetime) -> bool:
-        low, high = first_id_of(day), first_id_of(day + _DAY)
-        days = f"id >= '{low}' and id < '{high}'"
-        young = f"{days} and finished_at >= '{oldest.isoformat()}'"
-        # Unfinished ones first: what finishes between the two questions is found by the second.
-        for table, condition in (("hot_runs", days), ("history", young)):
-            sql = f"select 1 as found from mainspring.{table} where {condition} limit 1"
-            if await self._database.execute(sql):
-                return True
-        return False
-
     async def vacuum(self, dead_rows: int = DEAD_ROWS) -> bool:
         """Vacuum the hot table when it holds many dead rows (PostgreSQL); answers whether it did.
 
-        Autovacuum comes round once a minute, which lets millions pile up.
+        Autovacuum comes round once a minute, which lets millions pile up. While a snapshot is held that keeps them all, each round would
+        read the whole table for nothing: then it waits until they are twice as many, and leaves what the snapshot frees to autovacuum.
         """
         if self._database.dialect == "sqlite":
             return False
-        rows = await self._database.read("upkeep_dead_rows")
-        if not rows or rows[0]["dead"] < dead_rows:
+        dead = await self._dead()
+        self._stuck = min(self._stuck, dead)
+        if dead < max(dead_rows, 2 * self._stuck):
             return False
         await self._database.execute("vacuum (truncate off, index_cleanup on, skip_locked) mainspring.hot_runs")
+        self._stuck = await self._dead()
         return True
+
+    async def _dead(self) -> int:
+        rows = await self._database.read("upkeep_dead_rows")
+        return int(rows[0]["dead"]) if rows else 0
 
     async def threats(self) -> dict[str, float]:
         """Return what slows the queue down from outside (PostgreSQL; empty on SQLite).

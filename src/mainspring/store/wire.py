@@ -4,6 +4,9 @@ psycopg makes and configures them, libpq carries prepared statements over them. 
 of a small statement; the engine runs the same thirty statements for ever, always prepared, always one at a time on a
 connection. Measured: 1.4 times the enqueues one call at a time. Values travel as text, results are read by psycopg's
 own loaders.
+
+Behind a pooler that lends its connections for a transaction nothing outlives one: there each statement travels whole, and the settings
+travel with it, in the same transaction and round trip (`PooledWire`).
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from mainspring.store.database import Row
 
 CONNECT_SECONDS = 10
 _DONE = frozenset({pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK})
+
+_CROWDED = ("too many clients", "too many connections", "remaining connection slots", "53300")
 
 Connection = psycopg.AsyncConnection[TupleRow]
 
@@ -81,11 +86,25 @@ class Wire:
             answers = await self._answers(2)
             self._pg.exit_pipeline_mode()
             result = self._checked(answers[0])
+        return self._rows_of(result)
+
+    def _rows_of(self, result: pq.abc.PGresult) -> tuple[list[Row], list[str]]:
         if result.nfields == 0:
             return [], []
         self._reader.set_pgresult(result)
         rows = self._reader.load_rows(0, result.ntuples, tuple)
         return rows, [(result.fname(column) or b"").decode() for column in range(result.nfields)]
+
+    async def run_together(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> tuple[list[Row], list[str]]:
+        """Run several statements as one transaction in one round trip; each sees what was committed when it began. The last one answers."""
+        ready = [(await self._prepare(statement), [_encoded(value) for value in values]) for statement, values in statements]
+        self._pg.enter_pipeline_mode()
+        for name, encoded in ready:
+            self._pg.send_query_prepared(name, encoded)
+        self._pg.pipeline_sync()  # one synchronisation, so one commit
+        answers = await self._answers(1)
+        self._pg.exit_pipeline_mode()
+        return self._rows_of([self._checked(answer) for answer in answers][-1])
 
     async def _prepare(self, statement: str) -> bytes:
         name = self._prepared.get(statement)
@@ -97,7 +116,7 @@ class Wire:
         return name
 
     async def _answers(self, n: int) -> list[pq.abc.PGresult]:
-        """Return the answers of ``n`` statements of a pipeline, each of which ends with a synchronisation."""
+        """Return the answers of a pipeline up to its ``n``-th synchronisation."""
         answers: list[pq.abc.PGresult] = []
         synced = 0
         try:
@@ -193,11 +212,56 @@ class Wire:
         await self._connection.close()
 
 
+class PooledWire(Wire):
+    """A wire through a pooler in transaction mode: it assumes nothing of the server's connection, and leaves nothing on it."""
+
+    def __init__(self, connection: Connection, settings: Mapping[str, str]) -> None:
+        super().__init__(connection)
+        pairs = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+        self._settings = f"select {pairs}".encode()
+
+    @classmethod
+    async def connect(cls, url: str, settings: Mapping[str, str]) -> Wire:
+        """Connect; nothing is said to the server, for the next transaction may be another's."""
+        connection = await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS)
+        read_as_text(connection)
+        return cls(connection, settings)
+
+    async def run(
+        self, statement: str, values: Sequence[Any], behind: tuple[str, Sequence[Any]] | None = None
+    ) -> tuple[list[Row], list[str]]:
+        """Run a statement as `Wire.run` does, unnamed, and its settings before it."""
+        return await self._send([(statement, values)], behind)
+
+    async def run_together(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> tuple[list[Row], list[str]]:
+        """Run several statements as `Wire.run_together` does, unnamed, and their settings before them."""
+        return await self._send(statements, None)
+
+    async def _send(
+        self, statements: Sequence[tuple[str, Sequence[Any]]], behind: tuple[str, Sequence[Any]] | None
+    ) -> tuple[list[Row], list[str]]:
+        ready = [(text.encode(), [_encoded(value) for value in values]) for text, values in statements]
+        after = None if behind is None else (behind[0].encode(), [_encoded(value) for value in behind[1]])
+        self._pg.enter_pipeline_mode()
+        self._pg.send_query_params(self._settings, [])
+        for text, encoded in ready:
+            self._pg.send_query_params(text, encoded)
+        self._pg.pipeline_sync()  # what stands before one synchronisation is one transaction
+        if after is not None:
+            self._pg.send_query_params(*after)
+            self._pg.pipeline_sync()
+        answers = await self._answers(1 if after is None else 2)
+        self._pg.exit_pipeline_mode()
+        own = answers if after is None else answers[:-1]
+        return self._rows_of([self._checked(answer) for answer in own][-1])
+
+
 class Wires:
     """A handful of wires, made when they are wanted, handed out in the order of asking."""
 
-    def __init__(self, url: str, settings: Mapping[str, str], most: int) -> None:
+    def __init__(self, url: str, settings: Mapping[str, str], most: int, *, is_pooled: bool = False) -> None:
         self._url, self._settings, self._most = url, settings, most
+        self._kind: type[Wire] = PooledWire if is_pooled else Wire
         self._idle: list[Wire] = []
         self._n = 0
         self._queue: list[asyncio.Future[None]] = []
@@ -230,11 +294,13 @@ class Wires:
             if self._n < self._most:
                 self._n += 1
                 try:
-                    return await Wire.connect(self._url, self._settings)
-                except BaseException:
+                    return await self._kind.connect(self._url, self._settings)
+                except BaseException as error:
                     self._n -= 1
-                    self._next()
-                    raise
+                    if self._n == 0 or not _is_crowded(error):
+                        self._next()
+                        raise
+                # The server has no connection left, as when an application has taken them all: ours are kept, and shared.
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._queue.append(turn)
             try:
@@ -258,6 +324,11 @@ class Wires:
         for wire in idle:
             await wire.close()
         self._next()
+
+
+def _is_crowded(error: BaseException) -> bool:
+    """Tell whether a server refused a connection because it has too many: then it tells us nothing but that, in its own words."""
+    return isinstance(error, psycopg.OperationalError) and any(said in str(error) for said in _CROWDED)
 
 
 def _encoded(value: Any) -> bytes | None:

@@ -10,16 +10,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mainspring.core.depends import override
     from mainspring.testing.clock import ManualClock
     from mainspring.testing.kit import Kit, NoProgress
     from mainspring.testing.virtual import Deadlock, VirtualLoop
 
-__all__ = ["Deadlock", "Kit", "ManualClock", "NoProgress", "VirtualLoop"]
+__all__ = ["Deadlock", "Kit", "ManualClock", "NoProgress", "VirtualLoop", "override"]
 
-_ROOMS = {"Deadlock": "virtual", "Kit": "kit", "ManualClock": "clock", "NoProgress": "kit", "VirtualLoop": "virtual"}
+_ROOMS = {
+    "Deadlock": "testing.virtual", "Kit": "testing.kit", "ManualClock": "testing.clock", "NoProgress": "testing.kit",
+    "VirtualLoop": "testing.virtual", "override": "core.depends",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    return getattr(import_module(f"mainspring.{_ROOMS[name]}"), name)

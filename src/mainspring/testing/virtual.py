@@ -3,6 +3,7 @@
 An hour of retries passes in milliseconds, and in the same order on every machine. With a seed, steps of tasks that could
 run in any order do run in any order (trio's scheduler does so on purpose): a test that passes only by luck fails.
 Threads and sockets still work: while something outside is under way the loop waits for it in real time, and time stands still.
+Only a loop with a seed starts no threads: when one is done is nobody's to replay.
 """
 
 from __future__ import annotations
@@ -48,7 +49,11 @@ place: ContextVar[Place | None] = ContextVar("mainspring_place", default=None)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time is a manual clock's. ``seed`` shuffles the steps of tasks that are ready together."""
+    """An event loop whose time is a manual clock's. ``seed`` shuffles the steps of tasks that are ready together.
+
+    With a seed, what is handed to an executor is done at once, on the loop's own thread, so that the seed is one history on every machine
+    and under every load. Such a function must not wait for the loop.
+    """
 
     _ready: Any  # the machinery of asyncio's own base class, which typeshed does not tell of
     _scheduled: Any
@@ -119,10 +124,40 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     # -- the machinery
 
     def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
-        future: asyncio.Future[T] = super().run_in_executor(executor, func, *args)
+        future: asyncio.Future[T]
+        if self._random is not None:
+            future = self.create_future()
+            try:
+                future.set_result(func(*args))
+            except Exception as error:  # noqa: BLE001 - as a thread would, it hands over whatever is raised
+                future.set_exception(error)
+            return future
+        future = super().run_in_executor(executor, func, *args)
         self._outside += 1
         future.add_done_callback(self._came_back)
         return future
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        self._outside += 1  # the base class lets a thread wait for the executor's
+        try:
+            await super().shutdown_default_executor()
+        finally:
+            self._outside -= 1
+
+    async def subprocess_exec(self, protocol_factory: Any, *args: Any, **kwargs: Any) -> Any:  # as the base class, whose types are long
+        transport, protocol = await super().subprocess_exec(protocol_factory, *args, **kwargs)
+        self._outside += 1  # a program takes the time that it takes
+        tell = protocol.process_exited
+
+        def exited() -> None:
+            self._outside -= 1
+            tell()
+
+        if transport.get_returncode() is None:
+            protocol.process_exited = exited
+        else:
+            self._outside -= 1
+        return transport, protocol
 
     def _came_back(self, future: asyncio.Future[Any]) -> None:
         self._outside -= 1

@@ -25,11 +25,11 @@ added as (
     on conflict do nothing
     returning id
 )
-select given.ord, coalesce(added.id, done.id, held.id) as id, added.id is not null as is_new
+select distinct on (given.ord) given.ord, coalesce(added.id, done.id, held.id) as id, added.id is not null as is_new
 from given
 left join added on added.id = given.id
 left join done on done.id = given.id
 left join mainspring.hot_runs held
     on added.id is null and done.id is null
     and (held.id = given.id or (held.key = given.key and held.tenant = given.tenant and held.task = given.task))
-order by given.ord
+order by given.ord, held.id = given.id desc  -- a run that has handed its key over stands there beside the one that has it now

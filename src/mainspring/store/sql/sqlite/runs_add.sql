@@ -1,8 +1,8 @@
 -- Add a batch; answers (ord, id, is_new). A run whose key or id is taken is not added: the answer is the id that won. What was there before
 -- is written down first, because afterwards an id alone cannot tell.
-delete from temp.held;
+delete from temp.mainspring_held;
 
-insert into temp.held (id)
+insert into temp.mainspring_held (id)
 select value->>'id' from json_each(:batch)
 where value->>'id' in (select id from mainspring.hot_runs)
    or (:is_repeated and value->>'id' in (select id from mainspring.history));
@@ -23,12 +23,12 @@ from (select value->>'id' as id, coalesce(value->>'run_at', {NOW} + cast(value->
              value->>'origin' as origin, value->>'actor' as actor, value->>'params' as params, value->>'meta' as meta, value->>'limit_queue' as limit_queue,
              value->>'limit_task' as limit_task, value->>'limit_key' as limit_key
       from json_each(:batch))
-where id not in (select id from temp.held)
+where id not in (select id from temp.mainspring_held)
 on conflict do nothing;
 
 select given.value->>'ord' as ord, coalesce(mine.id, done.id, held.id) as id, (mine.id is not null and taken.id is null) as is_new
 from json_each(:batch) given
-left join temp.held taken on taken.id = given.value->>'id'
+left join temp.mainspring_held taken on taken.id = given.value->>'id'
 left join mainspring.hot_runs mine on mine.id = given.value->>'id'
 left join mainspring.history done on mine.id is null and done.id = given.value->>'id'
 left join mainspring.hot_runs held on mine.id is null and held.key = given.value->>'key'

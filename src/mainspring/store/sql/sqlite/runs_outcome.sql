@@ -1,7 +1,7 @@
--- What was accepted from a node: first tries that succeeded are the run itself, all others left a row; and where those runs are now.
-select id, state, attempt from mainspring.history
-where id in (select value from json_each(:ids)) and node_id = :node
+-- How tries under a node have ended: first ones that succeeded are the run itself, all others left a row; and where those runs are now.
+select id, state, attempt, 10 as outcome from mainspring.history
+where id in (select value from json_each(:ids)) and node_id = :node and state = 10
 union
-select run_id, coalesce((select state from mainspring.hot_runs where id = run_id), (select state from mainspring.history where id = run_id)), number
+select run_id, coalesce((select state from mainspring.hot_runs where id = run_id), (select state from mainspring.history where id = run_id)), number, outcome
 from mainspring.attempts
 where run_id in (select value from json_each(:ids)) and node_id = :node

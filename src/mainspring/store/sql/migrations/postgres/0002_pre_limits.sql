@@ -1,18 +1,23 @@
 -- Limits: how many runs of a key go at once, and how many start in a time. A run that a limit holds back is in state 0 and waits in the
 -- list of one key; what goes is counted from the rows of the runs themselves, so nothing can leak.
 
-alter table mainspring.hot_runs add column waits_for text;
+alter table mainspring.hot_runs add column waits_for text collate "C";
 
 create table mainspring.limits (
-    key          text        not null primary key,  -- queue:NAME, task:NAME, key:TENANT:TEXT
-    code         text,                              -- what the code says, as JSON; null where nothing does
-    override     text,                              -- what an operator set instead, as JSON
-    tat          timestamptz,                              -- GCRA: the theoretical arrival time of the next start
-    created_at   timestamptz not null,
-    changed_at   timestamptz not null,
-    changed_by   text,
+    key           text        collate "C" not null primary key,  -- queue:NAME, task:NAME, key:TENANT:TEXT, each:TASK (every own key of a task), node
+    follows       text        collate "C",                       -- an own key: the each:TASK that says how much, where the key itself does not
+    code          text,                      -- what the code says, as JSON; null where nothing does
+    override      text,                      -- what an operator set instead, as JSON, field by field
+    binds_queue   text        collate "C",                       -- the queue, or the task, whose runs must carry this key before they are claimed
+    binds_task    text        collate "C",
+    tat           timestamptz,                      -- GCRA: the theoretical arrival time of the next start
+    admitted      text,                      -- runs let go by a rate that had not started when it was last asked, as JSON
+    created_at    timestamptz not null,
+    changed_at    timestamptz not null,
+    changed_by    text,
     change_reason text
 );
+create index limits_binds on mainspring.limits (binds_queue, binds_task) where binds_queue is not null or binds_task is not null;
 
 create index hot_runs_waits      on mainspring.hot_runs (waits_for, priority, created_at, id) where state = 0 and waits_for is not null;
 create index hot_runs_goes_queue on mainspring.hot_runs (limit_queue) where limit_queue is not null and state in (3, 4);

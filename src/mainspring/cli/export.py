@@ -1,0 +1,131 @@
+"""``export`` and ``runs export``: lines that are written as they are read, however many there are."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from mainspring.cli.session import Session, command
+from mainspring.core.errors import ConfigurationError
+from mainspring.i18n import t
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what makes a spreadsheet calculate instead of show (OWASP, CSV injection)
+_STATES = click.Choice(["pending", "blocked", "running", "suspended", "completed", "failed", "timeout", "cancelled", "skipped"])
+
+
+@command(name="export", help=t("cli.command.export"))
+@click.option("-o", "--output", metavar="FILE", help=t("cli.option.output"))
+def export(session: Session, output: str | None) -> int:
+    """Write everything as JSON Lines."""
+    from mainspring.operations.export import everything
+
+    return _write(session, lambda: everything(session.app), "jsonl", output)
+
+
+@command(name="export", help=t("cli.command.runs.export"))
+@click.option("-f", "--format", "format_", type=click.Choice(["jsonl", "csv", "json"]), default="jsonl", show_default=True,
+              help=t("cli.option.format"))  # fmt: skip
+@click.option("-o", "--output", metavar="FILE", help=t("cli.option.output"))
+@click.option("-s", "--state", multiple=True, type=_STATES, help=t("cli.option.only-state"))
+@click.option("-t", "--task", metavar="NAME", help=t("cli.option.only-task"))
+@click.option("-q", "--queue", metavar="NAME", help=t("cli.option.only-queue"))
+@click.option("--label", help=t("cli.option.only-label"))
+@click.option("--since", metavar="DURATION", help=t("cli.option.made-since"))
+@click.option("-n", "--limit", type=click.IntRange(1), help=t("cli.option.limit"))
+def export_runs(session: Session, format_: str, output: str | None, **given: Any) -> int:
+    """Write runs that a filter names."""
+    from mainspring.operations.export import ExportRequest, runs
+
+    request = ExportRequest.model_validate({name: value for name, value in given.items() if value not in (None, ())})
+    return _write(session, lambda: runs(session.app, request), format_, output)
+
+
+def _write(session: Session, rows: Callable[[], AsyncIterator[dict[str, Any]]], format_: str, output: str | None) -> int:
+    _ = session.app
+
+    async def perform() -> int:
+        try:
+            n = 0
+            with _opened(output) as target:
+                async for piece in _pieces(rows(), format_):
+                    target.write(piece)
+                    n += 1
+        finally:
+            await session.app.close()
+        if output is not None:
+            click.echo(t("export.done", file=output), err=True)
+        return 0
+
+    return asyncio.run(perform())
+
+
+async def _pieces(rows: AsyncIterator[dict[str, Any]], format_: str) -> AsyncIterator[str]:
+    """Yield the text of an export, row after row."""
+    if format_ == "csv":
+        columns: list[str] | None = None
+        async for row in rows:
+            if columns is None:
+                columns = list(row)
+                yield _line(columns)
+            yield _line([_cell(row[name]) for name in columns])
+        return
+    is_first = True
+    async for row in rows:
+        text = json.dumps(row, ensure_ascii=False, default=str)
+        if format_ == "jsonl":
+            yield text + "\n"
+        else:
+            yield ("[\n" if is_first else ",\n") + text
+        is_first = False
+    if format_ == "json":
+        yield "[]\n" if is_first else "\n]\n"
+
+
+def _line(cells: list[str]) -> str:
+    made = io.StringIO()
+    csv.writer(made, lineterminator="\r\n").writerow(cells)  # RFC 4180
+    return made.getvalue()
+
+
+def _cell(value: Any) -> str:
+    """Return a value as a cell that a spreadsheet shows and does not calculate."""
+    if value is None:
+        return ""
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    text = str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+
+
+@contextlib.contextmanager
+def _opened(output: str | None) -> Iterator[IO[str]]:
+    """Open the target; a file is there whole or not at all, and for its owner alone."""
+    if output is None or output == "-":
+        with contextlib.suppress(AttributeError):
+            sys.stdout.reconfigure(newline="", encoding="utf-8")  # type: ignore[union-attr]
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    file = Path(output)
+    part = file.with_name(f"{file.name}.part")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise ConfigurationError(t("export.cannot", file=output, why=error.strerror)) from None
+    try:
+        with open(descriptor, "w", encoding="utf-8", newline="") as target:
+            yield target
+        part.replace(file)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,237 @@
+"""Why a run has not started, or why it stopped: one answer, as a code with values. Faces make the sentence of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from mainspring.core.limit import Maximum
+from mainspring.core.node import Node, NodeState
+from mainspring.core.run import Attempt, AttemptOutcome, Reason, Run
+from mainspring.core.state import RunState
+from mainspring.core.switch import Switch
+
+
+class Why(StrEnum):
+    """Everything that can be the answer. A code never changes its meaning."""
+
+    SCHEDULED = "scheduled"  # at
+    RETRYING = "retrying"  # at, attempt, retry, retries, type, message
+    SNOOZED = "snoozed"  # at, attempt
+    GIVEN_BACK = "given-back"  # at, attempt, reason
+    DUE = "due"  # at
+    LIMITED = "limited"  # key, concurrency, rate, running, position, is_more
+    WAITS = "waits"  # reason
+    DISABLED = "disabled"  # task, by, at, reason
+    PAUSED = "paused"  # queue, by, at, reason
+    NO_WORKERS = "no-workers"
+    QUEUE_UNSERVED = "queue-unserved"  # queue, workers
+    NO_CAPABLE_NODE = "no-capable-node"  # task, workers
+    BEHIND = "behind"  # queue, ahead, is_more
+    BUSY = "busy"  # workers, running
+    NEXT = "next"  # workers
+    RUNNING = "running"  # since, attempt, node
+    STOPPING = "stopping"  # since, attempt, node, by
+    NODE_GONE = "node-gone"  # since, node, node_state
+    SUSPENDED = "suspended"  # reason
+    COMPLETED = "completed"  # at, attempts
+    FAILED = "failed"  # at, attempts, kind, type, message
+    FAILED_FOR_GOOD = "failed-for-good"  # at, attempts, kind, type, message: retries were left, but none would mend it
+    LOST = "lost"  # at, attempts, losses, reason, message
+    INTERRUPTED = "interrupted"  # at, reason: lost, and must not be repeated
+    INVALID = "invalid"  # at, message
+    TIMED_OUT = "timed-out"  # at, attempts, message
+    DEADLINE = "deadline"  # at, attempts
+    CANCELLED = "cancelled"  # at, by, reason, attempts
+    SKIPPED = "skipped"  # at, reason
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer about one run; which ``values`` there are depends on the code, times among them are aware UTC."""
+
+    run_id: str
+    code: Why
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A queue that somebody has paused."""
+
+    at: datetime
+    by: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The limit that a run waits for: what its key allows, how many go now, and its place among those that wait (1 is the first)."""
+
+    key: str
+    maximum: Maximum
+    running: int
+    position: int
+    is_bounded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known about a run and its surroundings, at one moment.
+
+    ``is_ready``: nothing but a worker is missing. ``ahead`` counts up to ``bound``. ``is_off`` says whether its task is disabled now.
+    """
+
+    run: Run
+    now: datetime
+    is_ready: bool = False
+    last: Attempt | None = None
+    nodes: Sequence[Node] = ()
+    ahead: int = 0
+    bound: int = 1000
+    pause: Pause | None = None
+    is_off: bool = False
+    switch: Switch | None = None
+    hold: Hold | None = None
+
+
+def explain(facts: Facts) -> Explanation:
+    """Return the one answer that helps most."""
+    run = facts.run
+    match run.state:
+        case RunState.RUNNING:
+            code, values = _running(facts)
+        case RunState.SUSPENDED:
+            code, values = Why.SUSPENDED, {"reason": run.reason}
+        case RunState.BLOCKED:
+            code, values = _blocked(facts)
+        case RunState.PENDING:
+            code, values = _for_a_worker(facts) if facts.is_ready else _for_a_time(facts)
+        case _:
+            code, values = _ended(run)
+    return Explanation(run.id, code, values)
+
+
+_Answer = tuple[Why, dict[str, Any]]
+
+
+def _for_a_time(facts: Facts) -> _Answer:
+    run, last = facts.run, facts.last
+    at = run.run_at or run.created_at
+    if at <= facts.now:
+        return (Why.DUE, {"at": at}) if any(_works(node) for node in facts.nodes) else (Why.NO_WORKERS, {})
+    if last is None:
+        return Why.SCHEDULED, {"at": at}
+    if last.outcome in (AttemptOutcome.FAILED, AttemptOutcome.TIMEOUT):
+        told = {"at": at, "attempt": last.number, "retry": run.retries, "retries": run.max_retries}
+        return Why.RETRYING, told | _said(last.error)
+    if last.outcome == AttemptOutcome.SNOOZED:
+        return Why.SNOOZED, {"at": at, "attempt": last.number}
+    return Why.GIVEN_BACK, {"at": at, "attempt": last.number, "reason": last.reason}
+
+
+def _blocked(facts: Facts) -> _Answer:
+    run = facts.run
+    if run.reason == Reason.DISABLED or (facts.is_off and run.reason is None):
+        return _disabled(facts)
+    if facts.hold is not None:
+        hold = facts.hold
+        rate = hold.maximum.rate
+        told = {"concurrency": hold.maximum.concurrency, "rate": None if rate is None else str(rate)}
+        place = {"running": hold.running, "position": hold.position, "is_more": hold.is_bounded}
+        return Why.LIMITED, {"key": hold.key, **told, **place}
+    if run.reason == Reason.NO_CAPABLE_NODE:
+        return _without_a_node(facts) or (Why.DUE, {"at": facts.now})  # one has come, and will find it in a moment
+    return Why.WAITS, {"reason": run.reason}
+
+
+def _disabled(facts: Facts) -> _Answer:
+    switch = facts.switch
+    told: dict[str, Any] = {"task": facts.run.task, "by": None, "at": None, "reason": None}
+    if switch is not None and not switch.is_enabled:
+        told |= {"by": switch.changed_by, "at": switch.changed_at, "reason": switch.reason}
+    return Why.DISABLED, told
+
+
+def _for_a_worker(facts: Facts) -> _Answer:
+    run = facts.run
+    if facts.pause is not None:
+        return Why.PAUSED, {"queue": run.queue, "by": facts.pause.by, "at": facts.pause.at, "reason": facts.pause.reason}
+    if facts.is_off:
+        return _disabled(facts)
+    if (missing := _without_a_node(facts)) is not None:
+        return missing
+    if facts.ahead > 0:
+        return Why.BEHIND, {"queue": run.queue, "ahead": min(facts.ahead, facts.bound), "is_more": facts.ahead >= facts.bound}
+    able = [node for node in facts.nodes if _works(node) and _serves(node, run.queue) and run.task in node.facts.get("tasks", ())]
+    running = sum(node.running for node in able)
+    return (Why.BUSY, {"workers": len(able), "running": running}) if running else (Why.NEXT, {"workers": len(able)})
+
+
+def _without_a_node(facts: Facts) -> _Answer | None:
+    run = facts.run
+    working = [node for node in facts.nodes if _works(node)]
+    if not working:
+        return Why.NO_WORKERS, {}
+    serving = [node for node in working if _serves(node, run.queue)]
+    if not serving:
+        return Why.QUEUE_UNSERVED, {"queue": run.queue, "workers": len(working)}
+    if not any(run.task in node.facts.get("tasks", ()) for node in serving):
+        return Why.NO_CAPABLE_NODE, {"task": run.task, "workers": len(serving)}
+    return None
+
+
+def _works(node: Node) -> bool:
+    return node.state is NodeState.ALIVE and bool(node.facts.get("tasks"))
+
+
+def _serves(node: Node, queue: str) -> bool:
+    queues = node.facts.get("queues") or ()
+    return not queues or queue in queues
+
+
+def _running(facts: Facts) -> _Answer:
+    run = facts.run
+    node = next((node for node in facts.nodes if node.id == run.node_id), None)
+    name = run.node_id if node is None else node.name
+    since = run.started_at or facts.now
+    if node is None or node.state in (NodeState.DEAD, NodeState.STOPPED) or node.lease_until < facts.now:
+        state = NodeState.DEAD if node is None or node.state is NodeState.ALIVE else node.state
+        return Why.NODE_GONE, {"since": since if node is None else node.beat_at, "node": name, "node_state": str(state)}
+    if run.cancel_requested:
+        return Why.STOPPING, {"since": since, "attempt": run.attempt, "node": name, "by": run.cancelled_by}
+    return Why.RUNNING, {"since": since, "attempt": run.attempt, "node": name}
+
+
+def _ended(run: Run) -> _Answer:
+    told: dict[str, Any] = {"at": run.finished_at, "attempts": run.attempt}
+    said = _said(run.error)
+    match run.state:
+        case RunState.COMPLETED:
+            return Why.COMPLETED, told
+        case RunState.SKIPPED:
+            return Why.SKIPPED, {"at": run.finished_at, "reason": run.reason}
+        case RunState.CANCELLED:
+            reason = None if run.reason == Reason.REQUESTED else run.reason
+            return Why.CANCELLED, told | {"by": run.cancelled_by, "reason": reason}
+        case RunState.TIMEOUT if run.reason == Reason.DEADLINE:
+            return Why.DEADLINE, told
+        case RunState.TIMEOUT:
+            return Why.TIMED_OUT, told | {"message": said["message"]}
+    match run.reason:
+        case Reason.INTERRUPTED:
+            return Why.INTERRUPTED, told | {"message": said["message"]}
+        case Reason.LOST | Reason.CRASHED | Reason.MEMORY:
+            return Why.LOST, told | {"losses": run.rescues, "reason": run.reason, "message": said["message"]}
+        case Reason.INVALID | Reason.UNDECODABLE:
+            return Why.INVALID, {"at": run.finished_at, "message": said["message"]}
+    told |= {"kind": (run.error or {}).get("kind"), **said}
+    return (Why.FAILED_FOR_GOOD if run.retries < run.max_retries else Why.FAILED), told
+
+
+def _said(error: Mapping[str, Any] | None) -> dict[str, Any]:
+    held = error or {}
+    return {"type": held.get("type"), "message": held.get("message")}

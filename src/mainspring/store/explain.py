@@ -1,0 +1,56 @@
+"""What the store knows about why a run waits: gathered in a few small reads for `mainspring.core.explanation`."""
+
+from __future__ import annotations
+
+from mainspring.core.explanation import Facts, Hold, Pause
+from mainspring.core.state import RunState
+from mainspring.store import codes
+from mainspring.store.database import Database
+from mainspring.store.limits import LimitStore
+from mainspring.store.nodes import NodeStore
+from mainspring.store.queues import QueueStore
+from mainspring.store.runs import RunStore
+from mainspring.store.switches import SwitchStore
+
+BOUND = 1000  # runs ahead that are counted: more of them make no other sentence
+
+
+class ExplainStore:
+    """Looks around a run. What it says may be over when it is read."""
+
+    def __init__(
+        self, database: Database, runs: RunStore, nodes: NodeStore, queues: QueueStore, limits: LimitStore, switches: SwitchStore
+    ) -> None:
+        self._database, self._runs, self._nodes, self._queues = database, runs, nodes, queues
+        self._limits, self._switches = limits, switches
+
+    async def facts(self, run_id: str) -> Facts:
+        """Return what is known about a run and its surroundings; raises `UnknownRun`."""
+        run = await self._runs.get(run_id)
+        now = await self._database.now()
+        if run.is_final:
+            return Facts(run, now)
+        rows = await self._database.read("explain_run", id=run_id)
+        if not rows:  # it has ended meanwhile
+            return Facts(await self._runs.get(run_id), now)
+        nodes = await self._nodes.list()
+        if run.state is RunState.RUNNING:
+            return Facts(run, now, nodes=nodes)
+        tries = await self._runs.attempts(run_id)
+        paused = next((row for row in await self._queues.list() if row["name"] == run.queue and row["paused_at"] is not None), None)
+        switch = next((each for each in await self._switches.list() if each.task == run.task), None)
+        is_ready = rows[0]["state"] == codes.READY
+        waiting = await self._limits.waiting_for(run_id) if rows[0]["state"] == codes.WAITING else None
+        return Facts(
+            run,
+            now,
+            is_ready=is_ready,
+            last=tries[-1] if tries else None,
+            nodes=nodes,
+            ahead=int((await self._database.read("explain_ahead", id=run_id, bound=BOUND))[0]["n"]) if is_ready else 0,
+            bound=BOUND,
+            pause=None if paused is None else Pause(paused["paused_at"], paused["paused_by"], paused["pause_reason"]),
+            is_off=switch is not None and not switch.is_enabled,
+            switch=switch,
+            hold=None if waiting is None else Hold(waiting.key, waiting.maximum, waiting.running, waiting.position, waiting.is_bounded),
+        )

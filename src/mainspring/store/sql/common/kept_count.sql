@@ -1,0 +1,2 @@
+-- How many runs are pinned.
+select count(*) as n from mainspring.kept

@@ -1,4 +1,0 @@
--- What a claim took, for a node that did not hear the answer.
-select id, task, params, attempt, retries, max_retries, rescues, max_rescues, timeout_ms, is_repeatable, suspicion,
-       queue, tenant, pool, priority, ready_at
-from mainspring.hot_runs where state = 4 and node_id = :node and claim_id = :claim

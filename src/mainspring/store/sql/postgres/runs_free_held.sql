@@ -1,0 +1,16 @@
+-- Let runs go on whose task is enabled again; what has a limit asks it first.
+with freed as (
+    update mainspring.hot_runs
+    set state = case when coalesce(limit_queue, limit_task, limit_key) is null then 3 else 0 end,
+        ready_at = case when coalesce(limit_queue, limit_task, limit_key) is null then {CLOCK} end,
+        waits_for = coalesce(limit_queue, limit_task, limit_key),
+        reason = case when coalesce(limit_queue, limit_task, limit_key) is null then null else 'limit' end, seq = seq + 1
+    where id = any(array(
+        select id from mainspring.hot_runs where state = 1 and reason = 'disabled' and task = any(:tasks::text[])
+        limit :n for update skip locked))
+    returning id, seq, attempt, queue, tenant, pool, priority, state
+),
+told as (
+    insert into mainspring.events (run_id, seq, at, attempt, kind) select id, seq, {CLOCK}, attempt, 9 from freed
+)
+select queue, tenant, pool, priority, state = 3 as is_ready from freed

@@ -1,0 +1,2 @@
+-- Files by id, as far as they are still there.
+select id, tenant, name, size, media_type, sha256 from mainspring.files where id in (select value from json_each(:ids)) and not is_going

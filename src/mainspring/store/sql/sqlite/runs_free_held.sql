@@ -1,0 +1,16 @@
+-- Let runs go on whose task is enabled again; what has a limit asks it first.
+delete from temp.mainspring_held;
+
+insert into temp.mainspring_held (id)
+select id from mainspring.hot_runs where state = 1 and reason = 'disabled' and task in (select value from json_each(:tasks)) limit :n;
+
+insert into mainspring.events (run_id, seq, at, attempt, kind)
+select id, seq + 1, {NOW}, attempt, 9 from mainspring.hot_runs where id in (select id from temp.mainspring_held);
+
+update mainspring.hot_runs
+set state = case when coalesce(limit_queue, limit_task, limit_key) is null then 3 else 0 end,
+    ready_at = case when coalesce(limit_queue, limit_task, limit_key) is null then {NOW} end,
+    waits_for = coalesce(limit_queue, limit_task, limit_key),
+    reason = case when coalesce(limit_queue, limit_task, limit_key) is null then null else 'limit' end, seq = seq + 1
+where id in (select id from temp.mainspring_held)
+returning queue, tenant, pool, priority, state = 3

@@ -1,0 +1,12 @@
+-- Take the runs of a disabled task out of the lanes, and out of the lists of limits.
+delete from temp.mainspring_held;
+
+insert into temp.mainspring_held (id)
+select id from mainspring.hot_runs where (state = 3 or (state = 0 and waits_for is not null)) and task = :task limit :n;
+
+insert into mainspring.events (run_id, seq, at, attempt, kind, data)
+select id, seq + 1, {NOW}, attempt, 8, '{"reason":"disabled"}' from mainspring.hot_runs where id in (select id from temp.mainspring_held);
+
+update mainspring.hot_runs set state = 1, ready_at = null, waits_for = null, reason = 'disabled', seq = seq + 1
+where id in (select id from temp.mainspring_held)
+returning id
