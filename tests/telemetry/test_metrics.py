@@ -1,0 +1,107 @@
+"""What a scrape of Prometheus sees of a node."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import urllib.request
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from mainspring import Mainspring, Skip, task
+from mainspring.core.errors import ConfigurationError, RunError
+from mainspring.telemetry.address import parse_address
+from mainspring.telemetry.metrics import NodeMetrics, Waiting
+from tests.aio import run
+
+
+@task(category="report", retry=0)
+async def weigh(grams: int) -> int:
+    if grams < 0:
+        raise ValueError("nothing weighs less than nothing")
+    if grams == 0:
+        raise Skip("nothing to weigh")
+    return grams
+
+
+def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    families = text_string_to_metric_families(text)
+    return {(each.name, tuple(sorted(each.labels.items()))): each.value for family in families for each in family.samples}
+
+
+@pytest.mark.scenario("S3-58", part="metrics")
+def test_a_scrape_counts_attempts_by_outcome_and_duration(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        caplog.set_level(logging.INFO, "mainspring")
+        app = Mainspring("sqlite://", tasks=[weigh], isolation="inline", metrics="127.0.0.1:0")
+        async with app, app.worker() as runner:
+            for grams in (1, 2, 0, -1):
+                handle = await app.enqueue(weigh, grams=grams)
+                try:
+                    await handle.result()
+                except RunError as error:
+                    assert error.state in ("failed", "skipped")
+            await app.enqueue(weigh.options(queue="elsewhere", delay="1h"), grams=3)
+            assert runner.meter is not None
+            await runner.meter.tick()
+            address = re.search(r"http://[\d.:]+/metrics", caplog.text)
+            assert address is not None
+            text = (await asyncio.to_thread(lambda: urllib.request.urlopen(address[0]).read())).decode()
+        found = samples(text)
+        for outcome, n in (("completed", 2.0), ("failed", 1.0), ("skipped", 1.0)):
+            labels = (("category", "report"), ("outcome", outcome), ("queue", "default"), ("task", "weigh"))
+            assert found["mainspring_attempts_total", labels] == n
+            assert found["mainspring_attempt_seconds_count", labels] == n
+        assert found["mainspring_nodes", (("state", "alive"),)] == 1.0
+        assert found["mainspring_node", (("figure", "ready"),)] == 1.0
+        assert found["mainspring_node", (("figure", "claimed"),)] == 4.0
+        with pytest.raises(OSError, match="refused"):  # nobody answers once the node has stopped
+            await asyncio.to_thread(lambda: urllib.request.urlopen(address[0]))
+
+    run(scenario())
+
+
+def test_lanes_that_are_empty_now_vanish_from_the_scrape() -> None:
+    metrics = NodeMetrics()
+    metrics.look([Waiting("mail", "", 1, 2, 4.5)], {"alive": 2}, {})
+    labels = (("pool", "def"), ("priority", "medium"), ("queue", "mail"), ("tenant", ""))
+    assert samples(metrics.text())["mainspring_ready_seconds", labels] == 4.5
+    metrics.look([], {}, {})
+    assert not [name for name, _ in samples(metrics.text()) if name in ("mainspring_ready_seconds", "mainspring_nodes")]
+
+
+@pytest.mark.scenario("K4", part="metrics")
+def test_without_the_setting_nothing_is_measured() -> None:
+    async def scenario() -> None:
+        app = Mainspring("sqlite://", tasks=[weigh], isolation="inline")
+        async with app, app.worker() as runner:
+            assert (runner.metrics, runner.meter, runner.worker.observe) == (None, None, None)
+            assert "meter" not in [loop.name for loop in runner.loops()]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("9464", ("127.0.0.1", 9464)), (":9464", ("127.0.0.1", 9464)), ("0.0.0.0:80", ("0.0.0.0", 80)), ("[::1]:80", ("::1", 80))],
+)
+def test_addresses(text: str, address: tuple[str, int]) -> None:
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize("text", ["", "here", "localhost", "1:2:x", "99999"])
+def test_what_is_no_address_is_refused_by_name(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="MAINSPRING_METRICS"):
+        parse_address(text)
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    first, second = NodeMetrics(), NodeMetrics()
+    port = first.serve("127.0.0.1", 0)
+    try:
+        with pytest.raises(ConfigurationError, match="choose another port"):
+            second.serve("127.0.0.1", port)
+    finally:
+        first.close()
