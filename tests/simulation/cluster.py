@@ -12,19 +12,24 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from mainspring import Context, Fail, Mainspring, Retry, Skip, Snooze, current_run, task
-from mainspring.core.errors import MainspringError, StoreUnavailable
+from mainspring import Context, Dedupe, Fail, Limit, Mainspring, Retention, Retry, Skip, Snooze, current_run, task
+from mainspring.core.errors import AlreadyEnqueued, MainspringError, StoreUnavailable, TaskDisabled
 from mainspring.core.ids import short
+from mainspring.core.limit import Maximum, parse_rate
 from mainspring.engine import loop as engine_loop
 from mainspring.store.database import Row
 from mainspring.testing.virtual import Place, PlaceDied, place
 from tests.fleet import Fleet, Node, Weather
 
 QUIET_WITHIN = 3600.0  # virtual seconds after the last fault within which every run must have ended
+KEPT_FOR = 20.0  # seconds that retention lets runs of `brief` stay
+# Seconds after a switch within which a node may still begin a body of the task: it looks every two, give or take its jitter, and the look
+# takes its time.
+SWITCHED_WITHIN = 3.0
 TAIL = 60  # lines of history that a breach shows
 POINTS = (
     "before_claim",
@@ -64,6 +69,11 @@ class Faults:
         """Whether a node may be cut off from its lease while its bodies go on; only then may two bodies of a run overlap."""
         return bool(self.freezes or self.cuts or self.outages or self.clock_steps)
 
+    @property
+    def can_deafen(self) -> bool:
+        """Whether a node's looks at the store may fail or take long, so that nothing says how soon it sees a switch."""
+        return bool(self.can_part or self.refused or self.unanswered or self.stalls)
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -76,6 +86,7 @@ class Scenario:
     tasks: tuple[str, ...] = ("quick", "slow", "flaky", "talking", "parent", "snoozing", "skipping", "broken")
     cancels: float = 0.1  # part of the runs that somebody asks to stop
     keys: float = 0.1
+    throws: float = 0.0  # times a minute that an operator sets a limit or throws a switch
     unrepeatable: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -149,7 +160,72 @@ async def once(n: int) -> int:
         return n * 2
 
 
-TASKS = {each.name: each for each in (quick, slow, flaky, talking, parent, snoozing, skipping, broken, once)}
+@task(concurrency=2, retry=Retry(retries=2, delay=1))
+async def narrow(ctx: Context, n: int) -> int:
+    with _body():
+        await asyncio.sleep(n % 5)
+        if ctx.attempt <= n % 3:
+            raise ValueError("not this time")
+        return n * 2
+
+
+@task(limit=Limit("letter:{n}", concurrency=1), concurrency=3)
+async def lettered(n: int) -> int:
+    with _body():
+        await asyncio.sleep(n)
+        return n * 2
+
+
+@task(rate="30/m")
+async def paced(n: int) -> int:
+    with _body():
+        return n * 2
+
+
+@task(dedupe=Dedupe("job:{n}", "reject"))
+async def sole(ctx: Context, n: int) -> int:
+    with _body():
+        await asyncio.sleep(n * 3)
+        if ctx.attempt == 1:
+            raise ValueError("not this time")
+        return n * 2
+
+
+@task(dedupe=Dedupe("once:{n}", "once"))
+async def ever(n: int) -> int:
+    with _body():
+        return n * 2
+
+
+@task
+async def switched(n: int) -> int:
+    with _body():
+        await asyncio.sleep(n % 3)
+        return n * 2
+
+
+@task(retention=Retention(KEPT_FOR, others=KEPT_FOR))
+async def brief(n: int) -> int:
+    with _body():
+        return n * 2
+
+
+TASKS = {
+    each.name: each
+    for each in (
+        quick, slow, flaky, talking, parent, snoozing, skipping, broken, once, narrow, lettered, paced, sole, ever, switched, brief,
+    )
+}  # fmt: skip
+FEW = {"lettered": 4, "sole": 4, "ever": 8}  # tasks whose keys are made of n, with how many of them there are
+MAXIMA = {"task:narrow": Maximum(2), "task:lettered": Maximum(3), "task:paced": Maximum(rate=parse_rate("30/m"))}
+LETTER = Maximum(1)
+
+
+def keys_of(name: str, n: int) -> tuple[str, ...]:
+    """Return the limits of a run, told from its task and parameter and not from what the store says of it."""
+    return {"narrow": ("task:narrow",), "lettered": ("task:lettered", f"key::letter:{n}"), "paced": ("task:paced",)}.get(name, ())
+
+
 _now: list[Simulation] = []
 
 
@@ -185,9 +261,20 @@ class Simulation:
         self.active: dict[str, tuple[str, Place]] = {}  # claims whose bodies run: of which run, and where
         self.acknowledged: dict[str, tuple[str, int]] = {}
         self.ready_at: dict[str, float] = {}  # acknowledged runs that may begin at once
+        self.limited: dict[str, tuple[str, ...]] = {}  # the limits of every run that was claimed
+        self.maxima: dict[str, int] = {key: most.concurrency for key, most in MAXIMA.items() if most.concurrency is not None}
+        self.highest = dict(self.maxima)  # ever allowed: what was let go under it may still go
+        self.starts: dict[str, list[int]] = defaultdict(list)  # of limits with a rate, by the store's clock
+        self.off_since: float | None = None  # `switched` is disabled
+        self.unfinished: dict[tuple[str, str], set[str]] = defaultdict(set)  # runs by task and key
+        self.keys: dict[str, tuple[str, str]] = {}  # by run: what it was added with
+        self.ended_at: dict[str, int] = {}  # by the store's clock
+        self.pruned: set[str] = set()
+        self.counts: dict[str, int] = defaultdict(int)  # of what shows that a law was put to the test
         self.born = 0
         self.is_over = False
         self.rescued = 0
+        self.is_off = False  # as the operator wants `switched`; whether it is, the store says
         self.breaches: list[Breach] = []  # kept, for the engine survives whatever is raised inside of it
 
     # -- what is written down
@@ -207,14 +294,25 @@ class Simulation:
         if not self.scenario.faults.can_part:
             others = [at.name for run_id, at in self.active.values() if run_id == context.run_id and not at.is_dead]
             self.require(not others, f"{context.run_id} begins at {where.name} while it runs at {others}")
+            bodies = {run_id for run_id, at in self.active.values() if not at.is_dead}
+            for key in self.limited.get(context.run_id, ()):
+                going = sum(key in self.limited[each] for each in bodies)
+                most = self._highest(key)
+                self.require(going < most, f"{context.run_id} begins beside {going} others of {key}, which allows {most}")
+        if context.task == "switched" and self.off_since is not None and not self.scenario.faults.can_deafen:
+            late = self.fleet.clock.monotonic() - self.off_since
+            self.require(late <= SWITCHED_WITHIN, f"{context.run_id} begins {late:.1f} s after its task was disabled")
         self.active[context.claim_id] = (context.run_id, where)
         self.bodies[context.run_id].append((self.fleet.clock.monotonic(), where.name, context.claim_id))
         self.say(f"{where.name} begins {short(context.run_id)} attempt {context.attempt}")
 
-    def _written(self, node: str, query: str, values: dict[str, Any], rows: list[Row]) -> None:
+    async def _written(self, node: str, query: str, values: dict[str, Any], rows: list[Row]) -> None:
         if query in ("runs_claim", "runs_take"):
             for row in rows:
                 self._claimed(node, row[0], values["claim"], row[3])
+                self._bound(row[0], row[1], json.loads(row[2])["n"])
+        elif query.startswith("runs_add") or query == "dedupe_add":
+            await self._added()
         elif query in ("runs_complete", "runs_settle"):
             claims = _claims_in(values["batch"])
             for row in rows:
@@ -233,8 +331,76 @@ class Simulation:
                 self._holds(node, row[0], claims[row[0]], "append")
         elif query == "nodes_reap" and rows:
             self.say(f"{node} declares {len(rows)} dead")
-        elif rows and query in ("runs_add", "runs_promote", "runs_unblock", "nodes_stop"):
+        elif query == "limits_admit":
+            await self._admitted(node, [row[1] for row in rows if row[0] == "run"])
+        elif query == "limits_set":
+            self._allowed(values["key"], json.loads(values["override"])["concurrency"])
+        elif query in ("switches_set", "switches_clear"):
+            is_off = query == "switches_set" and not values["is_enabled"]
+            self.off_since = self.fleet.clock.monotonic() if is_off else None
+            self.say(f"{node} {'disables' if is_off else 'enables'} {values['task']}")
+        elif query == "retention_delete":
+            self._deleted(node, [row[0] for row in rows])
+        if rows and query in ("runs_add", "runs_promote", "runs_unblock", "runs_hold", "runs_free_held", "nodes_stop"):
+            self.counts[query] += len(rows)
             self.say(f"{node} {query} {len(rows)}")
+
+    def _bound(self, run_id: str, name: str, n: int) -> None:
+        """Look at the limits of a run that was just claimed. What is claimed only ever becomes more here, so every moment is looked at."""
+        self.limited[run_id] = keys_of(name, n)
+        for key in self.limited[run_id]:
+            running = sum(key in self.limited[each] for each in self.holders)
+            most = self._highest(key)
+            self.require(running <= most, f"{running} runs of {key} are claimed, which allows {most}")
+            self.counts["full"] += running == most
+            if (known := MAXIMA.get(key)) is not None and (rate := known.rate) is not None:
+                now, interval = self.fleet.clock.microseconds(), rate.interval.total_seconds() * 1_000_000
+                self.starts[key].append(now)
+                for back, then in enumerate(reversed(self.starts[key]), 1):
+                    allowed = rate.burst + (now - then) / interval
+                    is_good = back <= allowed + 1e-6 or bool(self.scenario.faults.clock_steps)
+                    self.require(is_good, f"{back} runs of {key} were claimed in {(now - then) / 1e6:.3f} s, which allows {allowed:.2f}")
+
+    def _highest(self, key: str) -> float:
+        return self.highest.get(key, float("inf")) if key in MAXIMA else float(LETTER.concurrency or 0)
+
+    def _allowed(self, key: str, most: int) -> None:
+        self.maxima[key], self.highest[key] = most, max(most, self.highest[key])
+        self.say(f"somebody sets {key} to {most}")
+
+    async def _admitted(self, node: str, ids: Sequence[str]) -> None:
+        """Look at the limits of runs that were just let go: with all that go already they are as many as is allowed now, at most."""
+        if not ids:
+            return
+        self.say(f"{node} lets {', '.join(short(each) for each in sorted(ids))} go")
+        self.counts["admitted"] += len(ids)
+        going = await self.fleet.rows("select id, task, params from mainspring.hot_runs where state in (3, 4)")
+        keys = {row["id"]: keys_of(row["task"], json.loads(row["params"])["n"]) for row in going}
+        for key in sorted({key for each in ids for key in keys[each]}):
+            running = sum(key in each for each in keys.values())
+            most = self.maxima.get(key, float("inf")) if key in MAXIMA else LETTER.concurrency or 0
+            self.require(running <= most, f"{node} lets {running} runs of {key} go, which allows {most}")
+
+    async def _added(self) -> None:
+        """Look at runs that were just added: where a key is theirs alone, all that had it have ended."""
+        for row in await self.fleet.rows("select id, task, key from mainspring.hot_runs where key is not null order by id"):
+            if row["id"] not in self.keys:
+                key = self.keys[row["id"]] = (row["task"], row["key"])
+                others = self.unfinished[key]
+                self.require(not others, f"{row['id']} was added with the key {key} while {others} had it")
+                if row["task"] == "ever":
+                    earlier = [each for each, its in self.keys.items() if its == key and each != row["id"]]
+                    self.require(not earlier, f"{row['id']} was added after {earlier}, although {key} is to run once")
+                others.add(row["id"])
+
+    def _deleted(self, node: str, ids: Sequence[str]) -> None:
+        if ids:
+            self.say(f"{node} prunes {', '.join(short(each) for each in sorted(ids))}")
+        for run_id in ids:
+            self.require(run_id in self.finals and run_id not in self.pruned, f"{run_id} was pruned, but it has not ended, or was before")
+            age = (self.fleet.clock.microseconds() - self.ended_at[run_id]) / 1_000_000
+            self.require(age >= KEPT_FOR or self.scenario.faults.clock_steps, f"{run_id} was pruned {age:.1f} s after its end")
+            self.pruned.add(run_id)
 
     def _claimed(self, node: str, run_id: str, claim: str, attempt: int) -> None:
         self.say(f"{node} claims {short(run_id)} attempt {attempt}")
@@ -258,6 +424,9 @@ class Simulation:
     def _final(self, node: str, run_id: str, state: int) -> None:
         self.require(run_id not in self.finals, f"{run_id} ended twice: {self.finals.get(run_id)} and {state} by {node}")
         self.finals[run_id] = f"{state} by {node}"
+        self.ended_at[run_id] = self.fleet.clock.microseconds()
+        if run_id in self.keys:
+            self.unfinished[self.keys[run_id]].discard(run_id)
 
     def require(self, holds: object, what: str) -> None:
         if not holds:
@@ -382,6 +551,23 @@ class Simulation:
         self.say(f"the store's clock steps by {step:.0f} s")
         self.fleet.clock.step(step)
 
+    def _operator_acts(self) -> None:
+        if self.chance.random() < 0.5:
+            self._own(self._set_limit(self.chance.choice((1, 2, 4))))
+        else:
+            self._own(self._throw(not self.is_off))
+
+    async def _set_limit(self, most: int) -> None:
+        with suppress(StoreUnavailable):
+            store = await self.operator.store()
+            await store.limits.set("task:narrow", {"concurrency": most}, actor="somebody")
+            await self.operator.limits_changed("task:narrow")
+
+    async def _throw(self, is_off: bool) -> None:
+        self.is_off = is_off
+        with suppress(StoreUnavailable):
+            await self.operator.switch("switched", not is_off)
+
     # -- the clients
 
     async def _client(self, number: int, runs: int) -> None:
@@ -391,6 +577,7 @@ class Simulation:
         for _ in range(runs):
             await asyncio.sleep(chance.expovariate(runs / scenario.seconds))
             chosen, n = TASKS[chance.choice(names)], chance.randrange(1000)
+            n %= FEW.get(chosen.name, 1000)
             bound = chosen.options(
                 priority=chance.choice(("critical", "medium", "background")),
                 delay=chance.choice((None, None, None, 0.5, 10)),
@@ -398,7 +585,8 @@ class Simulation:
             )
             try:
                 handle = await app.enqueue(bound, n=n)
-            except StoreUnavailable:
+            except (StoreUnavailable, AlreadyEnqueued, TaskDisabled) as error:
+                self.counts[error.code] += 1
                 continue  # nobody was promised anything
             if handle.is_new:
                 self.acknowledged[handle.id] = (chosen.name, n)
@@ -433,6 +621,8 @@ class Simulation:
             (faults.crashes, self._any_crashes), (faults.freezes, self._any_freezes), (faults.cuts, self._any_is_cut),
             (faults.outages, self._database_goes), (faults.restarts, self._any_restarts), (faults.clock_steps, self._clock_steps),
         ]  # fmt: skip
+        self.operator = await self.fleet.client(TASKS.values(), "operator")
+        hurts.append((scenario.throws, self._operator_acts))
         clients = [self._own(self._client(number, scenario.runs // 2)) for number in range(2)]
         for rate, hurt in hurts:
             self._own(self._now_and_then(rate, hurt))
@@ -451,6 +641,8 @@ class Simulation:
             self._thaw(node)
         if not self.living:
             await self._start_node()
+        if self.scenario.throws:
+            await self._throw(False)
 
     async def _until_quiet(self) -> None:
         end = self.fleet.clock.monotonic() + QUIET_WITHIN
@@ -477,8 +669,13 @@ class Simulation:
         rows = await self.fleet.rows("select id, state from mainspring.history")
         kept = {row["id"] for row in rows}
         self.require(len(rows) == len(kept), "a run is in history twice")
-        self.require(kept == self.finals.keys(), f"what ended is not what is kept: {kept ^ self.finals.keys()}")
-        lost = self.acknowledged.keys() - kept
+        self.require(not kept & self.pruned, f"what was pruned is there: {kept & self.pruned}")
+        self.require(kept | self.pruned == self.finals.keys(), f"what ended is not what is kept: {kept ^ self.finals.keys() ^ self.pruned}")
+        forever = {id_ for id_ in self.pruned if self.acknowledged.get(id_, ("brief", 0))[0] != "brief"}
+        self.require(not forever, f"retention took what it was to leave: {forever}")
+        counted = await self.fleet.rows("select sum(n) as n from mainspring.stats where state >= 10")
+        self.require(int(counted[0]["n"] or 0) == len(self.finals), f"{len(self.finals)} runs ended, but {counted[0]['n']} were counted")
+        lost = self.acknowledged.keys() - kept - self.pruned
         self.require(not lost, f"acknowledged runs are gone: {lost}")
         running = await self.fleet.rows("select 1 from mainspring.hot_runs")
         self.require(not running, "the hot table is not empty")
@@ -520,7 +717,8 @@ class Simulation:
         ends = {
             "quick": {"completed"}, "slow": {"completed", "timeout"}, "talking": {"completed", "timeout"}, "parent": {"completed"},
             "snoozing": {"completed"}, "skipping": {"skipped"}, "broken": {"failed"}, "flaky": {"completed", "failed"},
-            "once": {"completed", "failed", "timeout"},
+            "once": {"completed", "failed", "timeout"}, "narrow": {"completed"}, "lettered": {"completed"}, "paced": {"completed"},
+            "sole": {"completed"}, "ever": {"completed"}, "switched": {"completed"}, "brief": {"completed"},
         }[run.task] | {"cancelled"}  # fmt: skip
         lost_for_good = run.state == "failed" and run.reason == "lost" and run.rescues == 3
         self.require(run.state in ends or lost_for_good, f"{run_id} {run.task}({n}) ended {run.state} ({run.reason}): {run.error}")

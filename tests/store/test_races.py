@@ -15,7 +15,7 @@ from psycopg.types.json import Json
 from mainspring.core.ids import make_claim_id
 from mainspring.core.limit import Maximum
 from mainspring.core.policy import Priority, Retry
-from mainspring.core.run import Added, ClaimedRun, Failed, Lost, decide
+from mainspring.core.run import Added, ClaimedRun, Failed, Lost, Reason, Released, decide
 from mainspring.core.state import RunState
 from mainspring.store.postgres import PostgresDatabase
 from mainspring.store.runs import Completion, Settlement
@@ -64,6 +64,12 @@ async def claimed(stage: Stage, node: str, n: int) -> list[ClaimedRun]:
     await stage.add_new(n)
     runs = await stage.claim(node, n)
     assert len(runs) == n
+    return runs
+
+
+async def claimed_by(stage: Stage, node: str, ids: set[str]) -> list[ClaimedRun]:
+    runs = await stage.claim(node, len(ids) + 10)
+    assert {run.id for run in runs} == ids
     return runs
 
 
@@ -137,6 +143,31 @@ async def test_rescues_against_completions_in_many_small_batches(stage: Stage, k
 
         await asyncio.gather(complete(), *(rescue(peer) for peer in rescuers))
         assert sorted([*completed, *rescued]) == sorted(run.id for run in runs)
+
+
+@pytest.mark.failure(22)
+async def test_runs_given_back_unstarted_while_their_node_is_taken_for_dead(stage: Stage, kind: Kind) -> None:
+    """What a node had taken ahead goes back to its lane once, whoever is quicker, and nothing is charged for it."""
+    rng = random.Random(SEED)
+    async with peers(stage, 2) as (owner, rescuer):
+        for _ in range(10):
+            node = await stage.node()
+            runs = await claimed(stage, node, 40)
+            await stage.nodes.reap(make_claim_id(), found=[node])
+            orphans = [orphan.run for orphan in await stage.runs.orphans()]
+            ahead = [Settlement(run.id, run.claim_id, decide(run, Released(Reason.NOT_STARTED), RETRY)) for run in by_node(runs, rng)]
+            given_back, rescued = await asyncio.gather(
+                owner.runs.settle(ahead),
+                rescuer.runs.settle([lost(run) for run in by_node(orphans, rng)], is_owner=False),
+            )
+            assert given_back.keys().isdisjoint(rescued)
+            assert given_back.keys() | rescued.keys() == {run.id for run in runs}
+            again = await claimed_by(stage, await stage.node(), {run.id for run in runs})
+            assert len(again) == 40  # each is in its lane once
+            assert {(run.retries, run.rescues) for run in again} == {(0, 0)}
+            late = await owner.runs.settle(ahead)  # a node that did not notice asks once more: its claim is gone
+            assert late == {}
+            await stage.complete(*again)
 
 
 @pytest.mark.scenario("L12", part="two rescuers")
