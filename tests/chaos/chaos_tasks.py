@@ -42,6 +42,13 @@ async def touch(n: int = 0) -> int:
     return n
 
 
+@task(concurrency=2, retry=Retry(retries=3, delay="50ms"))
+async def touch_by_twos(n: int = 0) -> int:
+    """Do next to nothing, two at a time."""
+    write_down("touched", n=n)
+    return n
+
+
 @task
 async def hold(gate: str, n: int = 0) -> int:
     """Wait until a gate is open."""

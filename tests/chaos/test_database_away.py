@@ -182,6 +182,7 @@ async def test_an_enqueue_whose_answer_is_lost_is_one_run(fragile: Stage) -> Non
             for has_finished in (False, True):
                 await client.cancel((await client.enqueue(touch.options(delay="1h"))).id)  # so that it is connected and the statement known
                 stage.rows("delete from mainspring.history returning id")
+                await client.switches()  # fresh, so that the enqueue is the next thing that the one connection is asked for
                 line.lose_answers()
                 n = 1 + has_finished
                 asking = asyncio.create_task(client.enqueue(touch, n=n) if has_finished else client.enqueue(hold, gate="open", n=n))
