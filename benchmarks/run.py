@@ -138,13 +138,14 @@ def _chosen(only: Sequence[str], is_long: bool) -> tuple[Row, ...]:
     """Return the rows whose key starts with one of the words, or all short ones; the disk always."""
     if not only:
         return tuple(row for row in ROWS if is_long or not row.is_long)
-    chosen = [row for row in ROWS if any(row.key.startswith(word) for word in only)]
+    whole = {row.key for row in ROWS}  # who names one row whole does not mean those that begin alike
+    chosen = [row for row in ROWS if any(row.key == word or (word not in whole and row.key.startswith(word)) for word in only)]
     return tuple(row for row in ROWS if row in chosen or (chosen and row.key == ALWAYS))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Mainspring beside its peers.")
-    parser.add_argument("--only", nargs="+", default=[], metavar="ROW", help="rows by the beginning of their key, as pg or pg.drain")
+    parser.add_argument("--only", nargs="+", default=[], metavar="ROW", help="rows by their key or its beginning, as pg.drain or pg")
     parser.add_argument("--subjects", nargs="+", default=[], metavar="WHO", help="only these, as ours pgqueuer raw disk")
     parser.add_argument("--quick", action="store_true", help="small counts and one round")
     parser.add_argument("--long", action="store_true", help="also the rows that take minutes each")

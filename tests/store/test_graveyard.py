@@ -41,12 +41,17 @@ GO = "delete from mainspring.hot_runs where task = 'gone'"
 
 @asynccontextmanager
 async def held_snapshot(stage: Stage) -> AsyncIterator[None]:
-    """Hold a snapshot, as a long report does."""
+    """Hold a snapshot, as a long report does. The table's statistics stay as they are, whenever autovacuum comes round."""
     async with await psycopg.AsyncConnection.connect(_url(stage)) as connection:
+        await connection.execute("alter table mainspring.hot_runs set (autovacuum_enabled = off)")
+        await connection.commit()
         await connection.execute("set transaction isolation level repeatable read")
         await connection.execute("select 1")
-        yield
-        await connection.rollback()
+        try:
+            yield
+        finally:
+            await connection.rollback()
+            await connection.execute("alter table mainspring.hot_runs reset (autovacuum_enabled)")
 
 
 def bury(stage: Stage, node: str, n: int = BURIED) -> None:
