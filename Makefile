@@ -28,7 +28,7 @@ run: $(READY)  ## Run the demo on an embedded SQLite file
 	$(PY) examples/demo/run.py
 
 test: check  ## Set up, pass every gate of `make check`, then run all tests
-	$(PY) -m pytest -n 2 $(PYTEST_ARGS)
+	$(PY) -m pytest $(PYTEST_ARGS)
 
 check: format lint types contracts  ## Check format, lint, types and import contracts
 

@@ -267,7 +267,13 @@ class TestLosses:
 
         run(story())
 
-    @pytest.mark.parametrize("body", [bodies.block, bodies.hold_lock], ids=["loop blocked", "interpreter lock held"])
+    @pytest.mark.parametrize(
+        "body",
+        [
+            pytest.param(bodies.block, id="loop blocked", marks=pytest.mark.chaos),
+            pytest.param(bodies.hold_lock, id="interpreter lock held"),
+        ],
+    )
     @pytest.mark.scenario("S3-26", part="an async body that blocks the loop")
     def test_body_that_holds_the_loop_times_out_and_neighbours_are_innocent(self, body: Task[..., None], tmp_path: Path) -> None:
         async def story() -> None:

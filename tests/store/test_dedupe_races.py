@@ -161,6 +161,7 @@ async def test_overlapping_batches_in_opposite_order_do_not_deadlock(stage: Stag
             assert Counter(answer.how for added in answers for answer in added) == {How.NEW: 60, LOSERS[policy]: 160}
 
 
+@pytest.mark.chaos  # on a starved machine PostgreSQL has seen a deadlock here: to be traced
 @on_both
 @pytest.mark.failure(18)
 @pytest.mark.scenario("X3", part="dedupe")
