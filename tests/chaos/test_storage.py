@@ -64,7 +64,7 @@ async def test_a_snapshot_that_is_held_does_not_slow_claims_down(stage: Stage) -
     store, lane = stage.store, Lane("default", "", 0, 2)
     node = make_claim_id()
     await store.nodes.register(node, name="n", host="h", pid=1, lease=timedelta(hours=1), facts={})
-    ids = [NewRun(stage.app._ids.make(n), "touch", '{"n": 1}') for n in range(MANY + 100)]
+    ids = [NewRun(stage.app._enqueuer.ids.make(n), "touch", '{"n": 1}') for n in range(MANY + 100)]
     with psycopg.connect(stage.url) as holder:
         holder.execute("set transaction isolation level repeatable read")
         holder.execute("select count(*) from mainspring.hot_runs")  # from here on no dead row may go away

@@ -341,9 +341,10 @@ class Simulation:
             self.say(f"{node} {'disables' if is_off else 'enables'} {values['task']}")
         elif query == "retention_delete":
             self._deleted(node, [row[0] for row in rows])
-        if rows and query in ("runs_add", "runs_promote", "runs_unblock", "runs_hold", "runs_free_held", "nodes_stop"):
-            self.counts[query] += len(rows)
-            self.say(f"{node} {query} {len(rows)}")
+        if rows and query in ("runs_add", "runs_promote", "runs_unblock", "runs_hold", "nodes_stop"):
+            told = f"{query} {values['reason']}" if query == "runs_unblock" else query
+            self.counts[told] += len(rows)
+            self.say(f"{node} {told} {len(rows)}")
 
     def _bound(self, run_id: str, name: str, n: int) -> None:
         """Look at the limits of a run that was just claimed. What is claimed only ever becomes more here, so every moment is looked at."""

@@ -81,7 +81,7 @@ def test_limits_switches_keys_and_retention_are_put_to_the_test() -> None:
     for seed in range(3):
         limits = simulate(SCENARIOS["limits"], seed)
         counts += Counter(limits.counts) + Counter(pruned=len(limits.pruned))
-    met = ("full", "admitted", "already-enqueued", "task-disabled", "runs_free_held", "pruned")
+    met = ("full", "admitted", "already-enqueued", "task-disabled", "runs_unblock disabled", "pruned")
     assert not [each for each in met if not counts[each]]
 
 

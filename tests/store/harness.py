@@ -208,15 +208,15 @@ def _shape_of_template() -> list[Any]:
 
 
 @contextlib.asynccontextmanager
-async def open_stage(kind: Kind, folder: Path) -> AsyncIterator[Stage]:
-    """Open a store on a database of its own, check it in the end and take it away."""
+async def open_stage(kind: Kind, folder: Path, *, is_fresh: bool = False) -> AsyncIterator[Stage]:
+    """Open a store on a database of its own, check it in the end and take it away. A fresh one has no other test's statistics."""
     clock = ManualClock()
-    url = await asyncio.to_thread(_borrow_postgres) if kind == "postgres" else ""
+    url = await asyncio.to_thread(new_postgres if is_fresh else _borrow_postgres) if kind == "postgres" else ""
     store = Store(_database(kind, folder, clock, url), shard=0)
     await store.open()
     async with contextlib.AsyncExitStack() as stack:
         if kind == "postgres":
-            stack.push_async_callback(asyncio.to_thread, _return_postgres, url)
+            stack.push_async_callback(asyncio.to_thread, postgres.drop_database if is_fresh else _return_postgres, url)
             await _connect_clock(clock, url, stack)
         stack.push_async_callback(store.close)
         if kind != "postgres":

@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 
 from mainspring.core.errors import Conflict, UnknownError
 from mainspring.core.policy import Retry
 from mainspring.core.run import CancelledByRequest, Failed, Lost, Released, TimedOut, decide
+from mainspring.store.postgres import PostgresDatabase
 from mainspring.store.runs import Settlement
 from mainspring.store.store import Store
 from tests.store.harness import START, Stage
@@ -147,3 +149,15 @@ async def test_errors_outlive_their_runs_and_are_forgotten_when_nobody_has_seen_
     assert await stage.store.errors.forget(timedelta(days=60)) == 1
     assert [each.fingerprint for each in await stage.store.errors.list()] == [TWO]
     assert await stage.sql("select * from mainspring.error_marks") == []
+
+
+@pytest.mark.parametrize("kind", ["postgres"])
+async def test_an_error_that_comes_again_while_it_is_being_forgotten_stays(stage: Stage) -> None:
+    for fingerprint in (ONE, TWO):
+        await fail(stage, fingerprint)
+    await stage.clock.advance(61 * 86400)
+    assert isinstance(stage.database, PostgresDatabase)
+    with psycopg.connect(stage.database.url) as other:
+        other.execute("update mainspring.errors set n = n + 1, last_at = public.manual_now() where fingerprint = %s", (ONE,))
+        assert await stage.store.errors.forget(timedelta(days=60)) == 1
+    assert [(each.fingerprint, each.n) for each in await stage.store.errors.list()] == [(ONE, 2)]

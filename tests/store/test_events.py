@@ -27,6 +27,7 @@ async def test_a_life_with_everything_in_it_is_numbered_without_a_gap(stage: Sta
         (Released("shutdown"), "released"),
         (Lost("lost", {"type": "L"}, is_alone=True), "lost"),
         (Released(Reason.NO_CAPABLE_NODE), "blocked"),
+        (Released(Reason.DISABLED), "blocked"),
     ]
     kinds = ["queued"]
     for n, (outcome, kind) in enumerate(outcomes):
@@ -36,6 +37,7 @@ async def test_a_life_with_everything_in_it_is_numbered_without_a_gap(stage: Sta
         await stage.clock.advance(60)
         await stage.runs.promote()
         await stage.runs.unblock_known(["t"])
+        await stage.store.switches.free(["t"])
         if kind == "blocked":
             kinds.append("unblocked")
         (run,) = await stage.claim(node)

@@ -84,5 +84,7 @@ async def test_a_glance_finds_runs_queues_and_errors(stage: Stage, kind: Kind) -
     assert glance(url, "runs") == [(waiting, "t"), (done.id, "u")]
     assert glance(url, "queues") == [("default", ""), ("slow", "paused")]
     assert glance(url, "errors") == [("ab" * 8, "u")]
+    if kind == "postgres":
+        assert glance(f"{url}{'&' if '?' in url else '?'}schema=mainspring&pooler=session", "runs") == glance(url, "runs")
     assert glance("postgresql://nobody@127.0.0.1:1/nothing", "runs") == []
     assert glance("sqlite:///nowhere/x.db", "runs") == []

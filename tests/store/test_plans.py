@@ -168,6 +168,14 @@ def test_no_statement_reads_a_big_table_whole(plans: dict[tuple[str, str], dict[
         assert not whole or name in UPKEEP | COUNTS, f"{name} ({tables}) reads {whole} whole"
 
 
+@pytest.mark.failure(39)
+def test_no_statement_reads_by_a_bitmap(plans: dict[tuple[str, str], dict[str, Any]]) -> None:
+    """A bitmap is made of all that matches, whatever the limit, and whoever reads by it marks no dead entry for those who follow."""
+    for (name, tables), plan in plans.items():
+        kinds = {node["Node Type"] for node in nodes(plan)}
+        assert "Bitmap Heap Scan" not in kinds or name in COUNTS, f"{name} ({tables})"
+
+
 @pytest.mark.failure(34)
 @pytest.mark.parametrize("name", sorted(STANDS_ON))
 def test_a_statement_stands_on_its_index_whatever_the_size_of_the_table(plans: dict[tuple[str, str], dict[str, Any]], name: str) -> None:

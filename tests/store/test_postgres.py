@@ -3,17 +3,21 @@
 import asyncio
 import os
 import warnings
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg import errors
 
 from mainspring.core.errors import ConfigurationError, StoreError, StoreUnavailable
 from mainspring.store import postgres as module
 from mainspring.store.postgres import PostgresDatabase
 from mainspring.store.store import Store, database_for
+from mainspring.store.wire import Wire
 from tests import postgres
 from tests.aio import PATIENCE
 from tests.store.harness import Kind, Stage, new_postgres
+from tests.store.test_races import _all_wait
 
 pytestmark = pytest.mark.parametrize("kind", ["postgres"])
 
@@ -99,6 +103,54 @@ async def test_a_lock_that_is_held_too_long_is_told_and_nothing_hangs(stage: Sta
         monkeypatch.undo()
     await store.close()
     assert len(await stage.runs.page()) == 1
+
+
+@pytest.mark.failure(18)
+async def test_what_a_deadlock_undid_is_run_again(stage: Stage, kind: Kind, caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody's transaction locks our rows in another order: ours is the one that the server ends."""
+    assert isinstance(stage.database, PostgresDatabase)
+    await stage.add_new(2)
+    first, last = sorted(await stage.claim(await stage.node()), key=lambda run: run.id)
+    row = "select 1 from mainspring.hot_runs where id = %s for update"
+    async with await psycopg.AsyncConnection.connect(stage.database.url) as other:
+        await other.execute("set deadlock_timeout = '1min'")  # it does not look for a circle: we do
+        await other.execute(row, (last.id,))
+        completing = asyncio.create_task(stage.complete(first, last))
+        await _all_wait(stage.database.url, 1)
+        await other.execute(row, (first.id,))
+        assert not completing.done()
+        await other.commit()
+    assert await completing == {first.id, last.id}
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "mainspring"]
+    assert said.startswith("PostgreSQL has undone runs_complete (deadlock detected)")
+
+
+@pytest.mark.parametrize("error", [errors.DeadlockDetected, errors.SerializationFailure])
+async def test_what_is_undone_again_and_again_is_told(
+    stage: Stage, kind: Kind, error: type[psycopg.OperationalError], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent: list[str] = []
+    left = module.TRIES - 1
+    run = Wire.run
+
+    async def undone(wire: Wire, statement: str, *rest: Any) -> Any:
+        nonlocal left
+        sent.append(statement)
+        if left == 0:
+            return await run(wire, statement, *rest)
+        left -= 1
+        raise error("undone by the server")
+
+    monkeypatch.setattr(Wire, "run", undone)
+    run_id = await stage.add_one()
+    assert len(sent) == module.TRIES and len(set(sent)) == 1
+    assert caplog.text.count("has undone runs_add_one (undone by the server)") == module.TRIES - 1
+    left = module.TRIES
+    with pytest.raises(StoreUnavailable, match="undone by the server"):
+        await stage.runs.cancel([run_id])
+    assert len(sent) == 2 * module.TRIES
+    monkeypatch.undo()
+    assert (await stage.get(run_id)).cancel_requested is False and len(await stage.runs.page()) == 1
 
 
 @pytest.mark.failure(43)

@@ -185,3 +185,18 @@ async def test_a_key_whose_run_comes_and_goes_for_ever_is_a_conflict(kind: Kind,
         patched.setattr(stage.database, "write", blind)
         with pytest.raises(Conflict, match="key 'k'"):
             await stage.runs.add(run)
+
+
+@pytest.mark.parametrize("kind", ["memory"])
+async def test_others_are_woken_for_a_batch_of_which_a_run_was_there_already(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    async def hear(payload: str) -> None:
+        told.append(payload)
+
+    monkeypatch.setattr(stage.database, "notify", hear)
+    there, fresh = stage.new(), stage.new()
+    await stage.add(there)
+    assert await stage.runs._add_batch([there, fresh], "a hint") == [Added(there.id, False), Added(fresh.id, True)]
+    stage.added.add(fresh.id)
+    assert told == ["a hint"]

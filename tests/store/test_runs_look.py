@@ -7,6 +7,7 @@ import pytest
 from mainspring.core.errors import Conflict, UnknownRun
 from mainspring.core.run import Failed, Skipped
 from mainspring.core.state import RunState
+from mainspring.store.sqlite import SqliteDatabase
 from tests.store.harness import Stage
 
 
@@ -120,6 +121,25 @@ async def test_filters_are_joined_by_and_and_stable_over_pages(stage: Stage, fil
     ]
     assert await _paged(stage, 2, **filters) == wanted
     assert await _paged(stage, 100, **filters) == wanted
+
+
+@pytest.mark.parametrize("kind", ["memory"])
+@pytest.mark.parametrize("states", [[RunState.FAILED], [RunState.COMPLETED], [RunState.FAILED, RunState.COMPLETED]], ids=str)
+@pytest.mark.parametrize("task", [None, "t"])
+async def test_a_page_of_finished_runs_looks_at_none_that_wait(stage: Stage, states: list[RunState], task: str | None) -> None:
+    await stage.add_new(2000)
+    database = stage.database
+    assert isinstance(database, SqliteDatabase) and database._connection is not None
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    database._connection.set_progress_handler(count, 1000)
+    assert await stage.runs.page(states=states, task=task) == []
+    database._connection.set_progress_handler(None, 0)
+    assert steps <= 1
 
 
 async def test_pages_stay_stable_while_runs_are_added_and_move(stage: Stage) -> None:

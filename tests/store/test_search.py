@@ -1,6 +1,6 @@
 """Runs found by their parameters."""
 
-from mainspring.store.runs import NEWEST
+from mainspring.store.database import NEWEST
 from mainspring.store.store import Store
 from tests.store.harness import Stage
 

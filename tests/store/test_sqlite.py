@@ -26,7 +26,7 @@ from mainspring.store import files, sqlite
 from mainspring.store.files import FileLock, Sockets, is_network_path
 from mainspring.store.sqlite import SqliteDatabase
 from mainspring.store.store import Store, database_for
-from tests.aio import PATIENCE
+from tests.aio import PATIENCE, until
 from tests.store.harness import START
 
 ROOT = Path(__file__).parents[2]
@@ -339,8 +339,8 @@ async def test_a_full_disk_refuses_without_half_a_write_and_goes_on_when_there_i
 class _FailingCommit:
     """A connection whose next commit finds no room, as the statements before it still did."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection, self.fails = connection, True
+    def __init__(self, connection: sqlite3.Connection, is_undone: bool = False) -> None:
+        self.connection, self.fails, self.is_undone = connection, True, is_undone
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.connection, name)
@@ -348,6 +348,8 @@ class _FailingCommit:
     def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
         if statement == "commit" and self.fails:
             self.fails = False
+            if self.is_undone:  # as SQLite does itself, where it has to
+                self.connection.rollback()
             raise sqlite3.OperationalError("database or disk is full")
         return self.connection.execute(statement, *values)  # type: ignore[arg-type]
 
@@ -367,6 +369,41 @@ async def test_a_commit_that_finds_no_room_is_undone_and_the_next_one_goes(
             await store.runs.add(new_run(ids))
         assert (await store.runs.add(new_run(ids))).is_new
         assert len(await store.runs.page()) == 1
+
+
+@pytest.mark.parametrize("is_undone", [True, False])
+async def test_a_step_of_a_migration_that_finds_no_room_says_so(tmp_path: Path, is_undone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(tmp_path / "m.db") as store:
+        database = store.database
+        assert isinstance(database, SqliteDatabase)
+        monkeypatch.setattr(database, "_connection", _FailingCommit(database._connection, is_undone))  # type: ignore[arg-type]
+        with pytest.raises(StoreError, match="full"):
+            await database.execute("create table more (n integer)")
+        await database.execute("create table more (n integer)")
+
+
+async def test_whoever_gives_up_waiting_for_a_lock_leaves_it_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.Event()
+
+    class Told(FileLock):
+        def acquire(self) -> None:
+            begun.set()
+            super().acquire()
+
+    async def take() -> None:
+        async with database.exclusive("migrate"):
+            pass
+
+    database, held = SqliteDatabase(tmp_path / "m.db"), FileLock(tmp_path / "m.db.migrate")
+    held.acquire()
+    monkeypatch.setattr(sqlite, "FileLock", Told)
+    waiting = asyncio.create_task(take())
+    await until(begun.is_set, "waiting")
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    held.close()
+    await asyncio.wait_for(take(), PATIENCE)
 
 
 async def test_a_newer_schema_is_told_at_the_check(tmp_path: Path) -> None:

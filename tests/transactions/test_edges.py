@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from mainspring import Mainspring, errors, task
+from mainspring.app.app import App
 from mainspring.store.runs import Lane
 from tests.aio import run, until
 from tests.store.harness import new_postgres
@@ -66,7 +67,7 @@ def test_another_server_database_is_named(place: Place) -> None:
 def test_a_server_that_started_again_is_still_ours(place: Place) -> None:
     """The app remembers when its server started; that is asked again before anybody is sent away."""
     with opened(place) as app, psycopg.connect(place.url) as connection:
-        held = app.blocking._do(app.blocking._other()._opened())
+        held = app.blocking._do(app.blocking._other()._opening.opened())
         held.store.foreign._identity = "the server as it was before"
         app.blocking.enqueue(send.options(connection=connection))
         connection.commit()
@@ -192,6 +193,34 @@ def test_a_read_transaction_that_would_write_after_somebody_else_is_told_to_begi
         connection.execute("rollback")
 
 
+@SQLITE
+@pytest.mark.parametrize("library", ["sqlalchemy", "django", "sqlite3"])
+def test_a_failure_outside_of_a_transaction_leaves_none_open(place: Place, library: str) -> None:
+    """What the caller writes afterwards, without a commit, would be lost with it."""
+    with contextlib.ExitStack() as stack:
+        app = stack.enter_context(opened(place))
+        app.blocking.enqueue(send)
+        given: Any
+        if library == "sqlalchemy":
+            engine = sqlalchemy.create_engine(f"sqlite:///{place.path}", isolation_level="AUTOCOMMIT")
+            stack.callback(engine.dispose)
+            given = stack.enter_context(engine.connect())
+            raw = given.connection.dbapi_connection
+        elif library == "django":
+            given = stack.enter_context(django_alias(place))
+            given.ensure_connection()
+            raw = given.connection
+        else:
+            given = raw = stack.enter_context(contextlib.closing(sqlite3.connect(place.path, isolation_level=None)))
+        place.rows("alter table mainspring.hot_runs rename to away")
+        with pytest.raises(errors.ConfigurationError, match="without our tables"):
+            app.blocking.enqueue(send_once.options(connection=given), 1)
+        assert not raw.in_transaction
+        place.rows("alter table away rename to mainspring.hot_runs")
+        app.blocking.enqueue(send_once.options(connection=given), 1)
+        assert len(place.runs()) == 2
+
+
 @POSTGRES
 def test_an_error_of_their_connection_stays_their_drivers(place: Place) -> None:
     with opened(place) as app, psycopg.connect(place.url) as connection:
@@ -204,9 +233,9 @@ def test_an_error_of_their_connection_stays_their_drivers(place: Place) -> None:
 # -- the wake-up behind their commit
 
 
-async def hints_of(app: Mainspring) -> list[Lane | None]:
+async def hints_of(app: App) -> list[Lane | None]:
     """Collect what this app's bus hears."""
-    held = await app._opened()
+    held = await app._opening.opened()
     heard: list[Lane | None] = []
     held.bus.on_hint = heard.append
     return heard
@@ -322,7 +351,7 @@ def test_an_atomic_block_that_was_not_given_is_warned_of_once_a_place(place: Pla
                 if dialect == "postgres":  # on SQLite the block would hold the file against the enqueue
                     app.blocking.enqueue(send)
                 else:
-                    app.blocking._other()._warn_if_open(send)
+                    app.blocking._other()._enqueuer.warn_if_open(send)
         assert [each.category for each in caught] == [errors.TransactionNotGiven]
         assert "transaction.atomic() is open on Django's connection 'shop': enqueue with task.options(connection='shop')" in str(
             caught[0].message
@@ -333,7 +362,7 @@ def test_an_atomic_block_that_was_not_given_is_warned_of_once_a_place(place: Pla
             app.blocking.enqueue(send.options(connection="shop"))  # given by its alias: nothing to warn of
         elsewhere = Mainspring(place.url + "_other", tasks=[send])
         with transaction.atomic(using="shop"):
-            elsewhere._warn_if_open(send)  # another database
+            elsewhere._enqueuer.warn_if_open(send)  # another database
 
 
 @BOTH
@@ -344,7 +373,7 @@ def test_a_session_with_work_that_was_not_given_is_warned_of(place: Place, diale
     def warned() -> bool:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            app._warn_if_open(send)
+            app._enqueuer.warn_if_open(send)
         return [each.category for each in caught] == [errors.TransactionNotGiven]
 
     engine = sqlalchemy.create_engine(url)

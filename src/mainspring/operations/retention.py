@@ -15,7 +15,6 @@ from mainspring.core.retention import Policies
 from mainspring.core.state import RunState
 from mainspring.operations.operation import Caller, Request, View, operation
 from mainspring.operations.runs import RunRequest
-from mainspring.store.retention import LOWEST
 
 FinalWord = Literal["completed", "failed", "timeout", "cancelled", "skipped"]
 
@@ -138,7 +137,7 @@ async def delete_run(app: Mainspring, request: PinRequest, caller: Caller) -> De
 async def list_expired(app: Mainspring, request: ExpiredRequest, caller: Caller) -> ExpiredPage:
     """List the runs that a prune would take now."""
     policies = await _policies(app, request)
-    found, after = await (await app.store()).retention.expired(policies, request.after or LOWEST)
+    found, after = await (await app.store()).retention.expired(policies, request.after)
     return ExpiredPage(
         items=[ExpiredRow(id=each.id, task=each.task, state=each.state, finished_at=each.finished_at) for each in found], next=after
     )

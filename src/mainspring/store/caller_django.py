@@ -41,7 +41,8 @@ class Django:
                 answer = self._run(query, values)
                 cursor.execute("commit")
             except BaseException:
-                cursor.execute("rollback")
+                if self._connection.connection.in_transaction:  # a full disk has undone it already
+                    cursor.execute("rollback")
                 raise
         return answer
 

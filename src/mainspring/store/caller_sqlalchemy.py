@@ -35,21 +35,27 @@ class _Sqlalchemy:
 
     def _run_on(self, connection: Connection, query: Query, values: Mapping[str, Any]) -> Answer:
         raw: Any = connection.connection.dbapi_connection
+        driver: Any = getattr(raw, "driver_connection", raw)
         is_ours = False
         if self.dialect == "sqlite":
-            opening, is_ours = opening_of(getattr(raw, "driver_connection", raw), query)
+            opening, is_ours = opening_of(driver, query)
             if opening:
                 connection.exec_driver_sql(opening)
         else:
-            self._driver = getattr(raw, "driver_connection", raw)
+            self._driver = driver
         answer: Answer = [], []
         ready: list[tuple[str, Any]] = [(statement, dict(values)) for statement in query.statements]
-        for statement, given in numbered(query, values) if self._is_numbered else ready:
-            result = connection.exec_driver_sql(statement, given)
-            if result.returns_rows:
-                answer = [tuple(row) for row in result.fetchall()], list(result.keys())
-        if is_ours:
-            connection.exec_driver_sql("commit")
+        try:
+            for statement, given in numbered(query, values) if self._is_numbered else ready:
+                result = connection.exec_driver_sql(statement, given)
+                if result.returns_rows:
+                    answer = [tuple(row) for row in result.fetchall()], list(result.keys())
+            if is_ours:
+                connection.exec_driver_sql("commit")
+        except BaseException:
+            if is_ours and driver.in_transaction:
+                connection.exec_driver_sql("rollback")
+            raise
         return answer
 
     @property

@@ -12,6 +12,9 @@ from mainspring.store.queries import Dialect, Query
 Row = tuple[Any, ...]  # columns in the order of the query; their types are the query's business
 Record = dict[str, Any]  # the same by name
 
+# Below and above every id: where pages begin.
+LOWEST, NEWEST = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
 
 class Database(Protocol):
     """What the store needs of a database. Every call is one transaction of its own, durable when it returns.
@@ -61,6 +64,15 @@ class Database(Protocol):
 
     async def now(self) -> datetime:
         """Return the database's clock."""
+
+
+def split_url(url: str) -> tuple[str, dict[str, str]]:
+    """Return a URL of PostgreSQL as its library understands it, and the options in it that are ours: ``schema`` and ``pooler``."""
+    base, _, query = url.partition("?")
+    options = [each for each in query.split("&") if each]
+    ours = dict(each.split("=", 1) for each in options if each.startswith(("schema=", "pooler=")))
+    rest = "&".join(each for each in options if not each.startswith(("schema=", "pooler=")))
+    return base + (f"?{rest}" if rest else ""), ours
 
 
 def sure(moment: datetime | None) -> datetime:

@@ -20,6 +20,7 @@ from mainspring.store.database import Database, Row
 # to the key, so more than two are rare.
 AGAIN = 10
 SWEPT_TOGETHER = 1000
+FREE = "free"  # what dedupe_add says of a key that nobody holds, in a statement that changes runs and adds none
 
 
 def has_policy(run: NewRun) -> bool:
@@ -71,9 +72,13 @@ class DedupeStore:
         """
         answers: dict[int, Added] = {}
         for batch in _rounds(runs):
-            # A batch leaves out what others are writing, or two of them could wait for each other. A single row may wait.
+            # A batch leaves out what others are writing, or two of them could wait for each other, and it does not add where it changes:
+            # that is a second one. A single row may wait.
             left = await self._ask(batch, runs, answers, is_repeated=is_repeated)
-            for ord_ in left:
+            if len(free := [ord_ for ord_, why in left.items() if why == FREE]) > 1:
+                left = {ord_: why for ord_, why in left.items() if why != FREE}
+                left |= await self._ask(free, runs, answers, is_repeated=is_repeated, may_change=False)
+            for ord_ in sorted(left):
                 for _ in range(AGAIN):
                     if not await self._ask([ord_], runs, answers, is_repeated=is_repeated):
                         break
@@ -82,19 +87,28 @@ class DedupeStore:
         return [answers[ord_] for ord_ in range(len(runs))]
 
     async def _ask(
-        self, batch: Sequence[int], runs: Sequence[tuple[NewRun, dict[str, Any]]], answers: dict[int, Added], *, is_repeated: bool
-    ) -> list[int]:
-        """Ask once; returns those without an answer."""
+        self,
+        batch: Sequence[int],
+        runs: Sequence[tuple[NewRun, dict[str, Any]]],
+        answers: dict[int, Added],
+        *,
+        is_repeated: bool,
+        may_change: bool = True,
+    ) -> dict[int, str]:
+        """Ask once; returns those without an answer, each with what is known about its key."""
         values: dict[str, Any] = {
             "batch": self._dump([values_of(*runs[ord_], ord_) for ord_ in batch]),
             "is_repeated": is_repeated,
         }
         if self._database.dialect == "postgres":
-            values |= {"may_wait": len(batch) == 1, "is_own": True}
+            values |= {"may_wait": len(batch) == 1, "may_change": may_change, "is_own": True}
+        left: dict[int, str] = {}
         for row in await self._database.write("dedupe_add", **values):
             if (answer := answer_of(row)) is not None:
                 answers[row[0]] = answer
-        return [ord_ for ord_ in batch if ord_ not in answers]
+            else:
+                left[row[0]] = row[2]
+        return left
 
     async def sweep(self) -> int:
         """Forget what has expired, by the database's clock; answers how many keys are free now."""

@@ -9,10 +9,9 @@ from datetime import timedelta
 from mainspring.core.errors import Conflict, UnknownError
 from mainspring.core.trouble import ErrorGroup, Occurrence
 from mainspring.store import codes
-from mainspring.store.database import Database, Record, sure
+from mainspring.store.database import NEWEST, Database, Record, sure
 
 FORGOTTEN_TOGETHER = 500
-NEWEST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _FINGERPRINT = re.compile(r"[0-9a-f]{4,16}")
 
 

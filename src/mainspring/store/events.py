@@ -9,7 +9,7 @@ from typing import Any
 
 from mainspring.core.errors import UnknownRun
 from mainspring.core.event import Event, EventKind
-from mainspring.core.run import Attempt, AttemptOutcome, Run
+from mainspring.core.run import Attempt, AttemptOutcome, Reason, Run
 from mainspring.core.state import RunState
 from mainspring.store import codes
 from mainspring.store.database import Database, sure
@@ -81,11 +81,8 @@ def ordinary_events(run: Run, claim_seq: int | None, tries: list[tuple[Attempt, 
         events.append(event(claimed + 1, EventKind.STARTED, start, attempt.number))
         if run.is_final and ended == run.seq:
             continue
-        kind = (
-            EventKind.BLOCKED
-            if attempt.reason == "no capable node"
-            else _END_OF_TRY.get(AttemptOutcome(attempt.outcome), EventKind.RELEASED)
-        )
+        is_blocked = attempt.reason in (Reason.NO_CAPABLE_NODE, Reason.DISABLED)
+        kind = EventKind.BLOCKED if is_blocked else _END_OF_TRY.get(AttemptOutcome(attempt.outcome), EventKind.RELEASED)
         events.append(
             event(
                 ended,

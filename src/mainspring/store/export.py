@@ -12,10 +12,9 @@ from typing import Any
 
 from mainspring.core.policy import Priority
 from mainspring.store import codes
-from mainspring.store.database import Database, Record
+from mainspring.store.database import LOWEST, Database, Record
 
 PAGE = 500
-LOWEST = "00000000-0000-0000-0000-000000000000"
 
 _JSON = frozenset({"params", "result", "error", "progress", "meta", "data", "facts", "code", "override"})
 _FLAGS = frozenset({"cancel_requested", "is_enabled", "is_repeatable"})

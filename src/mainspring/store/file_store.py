@@ -26,14 +26,13 @@ from mainspring.core.file import PLAIN_TYPE, Artifact, File, FileLimit, check_me
 from mainspring.core.ids import IdMaker, first_id_of
 from mainspring.core.payload import reference_of
 from mainspring.store.blobs import CHUNK, Blob, Blobs, BlobSource, day_of, key_of
-from mainspring.store.database import Database, sure
+from mainspring.store.database import LOWEST, Database, sure
 
 LOOSE = timedelta(days=1)  # how long a file may lie that no run holds: who puts one enqueues soon
 SETTLED = timedelta(hours=1)  # past which a run that is not there was never added, or is gone
 TOGETHER = 500  # files or runs in one statement of a sweep
 PAGES = 20  # of runs that one sweep looks through
 STRAY_DAYS = (2, 3, 4)  # days back that are searched for contents without a row: older ones were, younger ones may get one
-_FIRST = "00000000-0000-0000-0000-000000000000"
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Source = str | PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | AsyncIterable[bytes] | Iterable[bytes]
@@ -77,7 +76,7 @@ class FileStore:
         self._blobs: Blobs | None = None
         self._source: BlobSource | None = None
         self._ids = IdMaker()
-        self._cursor = _FIRST  # up to where the sweep has looked through the runs
+        self._cursor = LOWEST  # up to where the sweep has looked through the runs
         self._searched: set[str] = set()  # days whose contents were compared with the rows
 
     def settle(self, make: Callable[[], Blobs]) -> None:
@@ -253,7 +252,7 @@ class FileStore:
             if gone:
                 await self._database.write("files_release", runs=self._database.to_list(gone))
                 swept += len(gone)
-            self._cursor = rows[-1]["run_id"] if len(rows) == TOGETHER else _FIRST
+            self._cursor = rows[-1]["run_id"] if len(rows) == TOGETHER else LOWEST
             if len(rows) < TOGETHER:
                 break
         return swept

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+from mainspring.store.database import split_url
 from mainspring.store.queries import load
 
 What = Literal["runs", "queues", "errors"]
 _QUERIES = {"runs": "glance_runs", "queues": "glance_queues", "errors": "glance_errors"}
-WAIT = 1  # seconds for a server that does not answer
+WAIT = 1  # seconds for a file that somebody writes to
 
 
 def glance(url: str, what: What) -> list[tuple[str, str]]:
@@ -40,12 +41,9 @@ def _glance_at_server(url: str, what: What) -> list[tuple[str, str]]:
         import psycopg
     except ImportError:
         return []
-    base, _, options = url.partition("?")
-    given = [each for each in options.split("&") if each]
-    schema = next((each.partition("=")[2] for each in given if each.startswith("schema=")), "mainspring")
-    rest = "&".join(each for each in given if not each.startswith("schema="))
-    query = load("postgres", _QUERIES[what], prefix=f"{schema}.", now="now()", clock="now()")
+    address, ours = split_url(url)
+    query = load("postgres", _QUERIES[what], prefix=f"{ours.get('schema', 'mainspring')}.", now="now()", clock="now()")
     with contextlib.suppress(psycopg.Error):
-        with psycopg.connect(base + (f"?{rest}" if rest else ""), connect_timeout=2, autocommit=True) as connection:
+        with psycopg.connect(address, connect_timeout=2, autocommit=True) as connection:
             return [(str(name), str(about)) for name, about in connection.execute(query.statements[0].encode())]
     return []

@@ -15,13 +15,12 @@ from mainspring.core.ids import first_id_of
 from mainspring.core.retention import Keeping, Policies, Retention
 from mainspring.core.state import RunState
 from mainspring.store import codes
-from mainspring.store.database import Database, sure
+from mainspring.store.database import LOWEST, Database, sure
 from mainspring.store.file_store import FileStore
 from mainspring.store.upkeep import PARTITIONED, Upkeep
 
 LOOKED_AT_TOGETHER = 1000  # runs in one look, so at most as many in one delete: short enough for others to write in between
 MOST_MOVED = 10_000  # runs that outlive their day, past which it is not dropped: they are copied while nobody can finish a run
-LOWEST = "00000000-0000-0000-0000-000000000000"
 _DAY = timedelta(days=1)
 
 
@@ -133,11 +132,14 @@ class RetentionStore:
 
     # -- what would go, and what goes
 
-    async def expired(self, policies: Policies, after: str = LOWEST) -> tuple[list[Finished], str | None]:
-        """Return some of the runs that a `prune` now would take, the oldest first, and from where to go on (None: these were the last)."""
+    async def expired(self, policies: Policies, after: str | None = None) -> tuple[list[Finished], str | None]:
+        """Return some of the runs that a `prune` now would take, the oldest first, and from where to go on (None: these were the last).
+
+        ``after`` is what an earlier call has answered; None begins.
+        """
         sweep = _Sweep(policies, await self._database.now())
         while True:
-            found, after_this = await self._look(sweep, self._everything(sweep), after)
+            found, after_this = await self._look(sweep, self._everything(sweep), after or LOWEST)
             if found or after_this is None:
                 return found, after_this
             after = after_this

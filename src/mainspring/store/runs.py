@@ -1,4 +1,4 @@
-"""Runs in the store: add, claim, finish, append, stop, promote, and everything that people look up."""
+"""Runs in the store: add, claim, finish, append, stop, promote. What people look up is beside it, in `mainspring.store.runs_look`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from operator import attrgetter
 from typing import Any
@@ -15,34 +14,23 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, to_json
 
 from mainspring.core.errors import (
-    ConfigurationError,
     Conflict,
     PayloadTooLarge,
-    StoreUnavailable,
     TransactionConflict,
-    UnknownFile,
     UnknownRun,
 )
 from mainspring.core.event import EventKind
-from mainspring.core.ids import is_id, looks_like_id
-from mainspring.core.payload import is_reference
-from mainspring.core.policy import Priority
-from mainspring.core.run import Added, Attempt, AttemptOutcome, ClaimedRun, Decision, Ending, ErrorKind, NewRun, Run, Suspicion
+from mainspring.core.run import Added, AttemptOutcome, ClaimedRun, Decision, Ending, ErrorKind, NewRun, Reason, Suspicion
 from mainspring.core.state import RunState
-from mainspring.core.status import Stuck
 from mainspring.store import codes
 from mainspring.store.batch import GroupCommit
 from mainspring.store.beside import follow_changes, write_beside
-from mainspring.store.database import Database, Record, Row, sure
+from mainspring.store.database import Database, Record, Row
 from mainspring.store.dedupe import AGAIN, DedupeStore, answer_of, has_policy, values_of
-from mainspring.store.file_store import FileStore
-from mainspring.store.search import SearchStore
+from mainspring.store.runs_look import RunReader, parsed
 
 # Runs in one statement: larger ones gain nothing (measured 161k/s at 100, 225k/s at 1,000, 233k/s at 5,000).
 CHUNK = 1000
-# Runs that are searched for the end of an id at first; a few hundredths of a second.
-FOUND_SOON = 50_000
-NEWEST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # the escape, but not an escaped backslash before the same letters
 _BY_ID = attrgetter("id")  # batches lock rows in one order
 _COMPLETION = ("id", "claim", "ms", "result", "records")
@@ -145,14 +133,14 @@ class Orphan:
     together: int
 
 
-class RunStore:
+class RunStore(RunReader):
     """Everything about runs, written once for both databases."""
 
     def __init__(self, database: Database, shard: int = 0) -> None:
-        self._database, self._shard = database, shard
+        super().__init__(database)
+        self._shard = shard
         self._add = GroupCommit(self._add_hinted, most=CHUNK)
         self.dedupe = DedupeStore(database, _json)
-        self.files, self.search = FileStore(database), SearchStore(database)
 
     # -- adding
 
@@ -231,18 +219,20 @@ class RunStore:
             raise errors.exceptions[0] from None
 
     async def _add_batch(self, runs: Sequence[NewRun], hint: str | None = None) -> list[Added]:
+        is_repeated = False
         try:
-            if len(runs) > 1 and _shape(runs[0]) is not None and all(_shape(run) == _shape(runs[0]) for run in runs):
+            if len(runs) == 1 and runs[0].is_plain:
+                await self._database.write("runs_add_one", behind=hint, **self.one_values(runs[0]))
+                return [Added(runs[0].id, True)]
+            shape = _shape(runs[0]) if len(runs) > 1 else None
+            if shape is not None and all(_shape(run) == shape for run in runs[1:]):
                 await self.add_alike(runs[0], [(run.id, run.params) for run in runs])
                 if hint is not None:
                     await self._database.notify(hint)
                 return [Added(run.id, True) for run in runs]
-            if len(runs) == 1 and runs[0].is_plain:
-                await self._database.write("runs_add_one", behind=hint, **self.one_values(runs[0]))
-                return [Added(runs[0].id, True)]
         except Conflict:  # an id is there: an earlier try of this call was committed
-            return await self._add_together(runs, is_repeated=True)
-        added = await self._add_together(runs, is_repeated=False)
+            is_repeated = True
+        added = await self._add_together(runs, is_repeated=is_repeated)
         if hint is not None:
             await self._database.notify(hint)
         return added
@@ -314,7 +304,9 @@ class RunStore:
             return "runs_add_one", self.one_values(run)
         if has_policy(run):
             values: dict[str, Any] = {"batch": _json([values_of(run, self.many_values(run))]), "is_repeated": False}
-            return "dedupe_add", values | ({"may_wait": may_wait, "is_own": False} if self._database.dialect == "postgres" else {})
+            if self._database.dialect == "postgres":
+                values |= {"may_wait": may_wait, "may_change": True, "is_own": False}
+            return "dedupe_add", values
         return "runs_add", {"batch": _json([self.many_values(run) | {"ord": 0}]), "is_repeated": False}
 
     def answer(self, run: NewRun, rows: Sequence[Sequence[Any]]) -> Added | None:
@@ -402,9 +394,7 @@ class RunStore:
     async def besides(self, ids: Sequence[str]) -> dict[str, Besides]:
         """Return what running runs have besides what a claim answers, by id: for rollbacks and for tasks with hooks."""
         rows = await self._database.read("runs_besides", ids=self._database.to_list(list(ids)))
-        return {
-            row["id"]: Besides(Ending.load(row["ending"]), _parsed(row["error"]), _parsed(row["meta"]) or {}, row["key"]) for row in rows
-        }
+        return {row["id"]: Besides(Ending.load(row["ending"]), parsed(row["error"]), parsed(row["meta"]) or {}, row["key"]) for row in rows}
 
     async def params_version(self, run_id: str) -> int:
         """Return the version of the code's parameters under which a run was stored; raises `UnknownRun`."""
@@ -558,8 +548,8 @@ class RunStore:
 
     async def unblock_known(self, tasks: Sequence[str], n: int = 500) -> Grown:
         """Let runs go on that waited for a node which knows their task; answers what grew."""
-        rows = await self._database.write("runs_unblock", tasks=self._database.to_list(list(tasks)), n=n)
-        return Grown(rows)
+        reason = str(Reason.NO_CAPABLE_NODE)
+        return Grown(await self._database.write("runs_unblock", tasks=self._database.to_list(list(tasks)), reason=reason, n=n))
 
     async def orphans(self, n: int = 500) -> list[Orphan]:
         """Return running runs whose node is dead or stopped."""
@@ -572,199 +562,6 @@ class RunStore:
     async def overdue(self, n: int = 500) -> list[Orphan]:
         """Return running runs that are past the time their node had for them."""
         return [Orphan(_bare(row), row["node_id"], 1) for row in await self._database.read("runs_overdue", n=n)]
-
-    # -- looking
-
-    async def get(self, run_id: str) -> Run:
-        """Return a run; raises `UnknownRun`."""
-        found = await self.get_many([run_id])
-        if not found:
-            raise UnknownRun(f"there is no run {run_id}")
-        return found[run_id]
-
-    async def get_many(self, ids: Sequence[str]) -> dict[str, Run]:
-        """Return the runs that exist among these ids."""
-        found = [run for run, _ in await self.get_with_claim(ids)]
-        return {run.id: run if not _is_spilled(run) else await self._whole(run) for run in found}
-
-    async def _whole(self, run: Run) -> Run:
-        """Return a run with its payloads in place of references; one that cannot be read stays a reference."""
-
-        async def text_of(text: str) -> str:
-            with suppress(UnknownFile, ConfigurationError, StoreUnavailable):
-                return await self.files.text_of(text) if is_reference(text) else text
-            return text
-
-        return replace(run, params=await text_of(run.params), result=None if run.result is None else await text_of(run.result))
-
-    async def get_with_claim(self, ids: Sequence[str]) -> list[tuple[Run, int | None]]:
-        """Return runs with the event number of their last claim."""
-        ids = [each for each in ids if is_id(each)]  # nothing else names a run, and PostgreSQL would refuse to compare it
-        if not ids:
-            return []
-        rows = await self._database.read("runs_get", ids=self._database.to_list(ids), lowest=min(ids), highest=max(ids))
-        return [(self._run(row), row["claim_seq"]) for row in rows]
-
-    async def find(self, text: str) -> str:
-        """Return the id that a person means by an id or by its last characters.
-
-        Raises `UnknownRun` and, where several fit, `Conflict`.
-        """
-        given = text.strip().lower()
-        if not looks_like_id(given):
-            raise UnknownRun(f"{text!r} is no run id: give the whole id or at least its last four characters")
-        if len(given) == 36:
-            return given
-        rows: list[Record] = []
-        for bound in (FOUND_SOON, 2**31):  # people ask for young runs; the whole history is searched only if they do not
-            rows = rows or await self._database.read("runs_find", ending=f"%{given}", bound=bound)
-        if not rows:
-            raise UnknownRun(f"there is no run whose id ends with {given!r}")
-        if len(rows) > 1:
-            raise Conflict(f"several runs end with {given!r}: give more characters of one of " + ", ".join(str(row["id"]) for row in rows))
-        return str(rows[0]["id"])
-
-    async def page(
-        self,
-        *,
-        states: Sequence[RunState] | None = None,
-        task: str | None = None,
-        queue: str | None = None,
-        label: str | None = None,
-        before: str | None = None,
-        n: int = 50,
-        where: Sequence[tuple[str, str]] = (),
-    ) -> list[Run]:
-        """Return runs, newest first, below an id; filters are joined by *and*. ``where`` are search terms, see `Param`."""
-        if where:
-            return await self._page_where(where, states, task, queue, label, before or NEWEST, n)
-        wanted = None if states is None else [code for state in states for code in codes.CODES_OF[state]]
-        values: dict[str, Any] = {"task": task, "queue": queue, "label": label, "before": before or NEWEST, "n": n}
-        values["states"] = self._database.to_list(wanted)
-        if states is not None and RunState.COMPLETED not in states:
-            query = "runs_page_of_states"
-            values["final_states"] = self._database.to_list([code for code in wanted or () if code >= codes.FIRST_FINAL])
-        else:
-            query = "runs_page" if task is None else "runs_page_of_task"
-        rows = await self._database.read(query, **values)
-        return [self._run(row) for row in rows]
-
-    async def _page_where(
-        self, where: Sequence[tuple[str, str]], states: Sequence[RunState] | None, task: str | None, queue: str | None,
-        label: str | None, before: str, n: int,
-    ) -> list[Run]:  # fmt: skip
-        found: list[Run] = []
-        while len(found) < n:  # terms may belong to runs that other filters leave out
-            ids = await self.search.find(where, before=before, task=task, n=CHUNK)
-            found += [
-                run for run, _ in sorted(await self.get_with_claim(ids), key=lambda each: each[0].id, reverse=True)
-                if (states is None or run.state in states) and queue in (None, run.queue) and label in (None, run.label)
-            ]  # fmt: skip
-            if len(ids) < CHUNK:
-                break
-            before = ids[-1]
-        return found[:n]
-
-    async def attempts(self, run_id: str) -> list[Attempt]:
-        """Return the finished tries of a run, in order; a first try that succeeded is made up from the run."""
-        tries = [each for each, _, _ in await self.attempts_with_seq(run_id)]
-        if tries:
-            return tries
-        run = (await self.get_many([run_id])).get(run_id)
-        if run is None or run.state is not RunState.COMPLETED or run.attempt != 1 or run.finished_at is None:
-            return []
-        return [Attempt(run.id, 1, AttemptOutcome.COMPLETED, None, run.node_id, run.started_at, run.finished_at, None, None)]
-
-    async def attempts_with_seq(self, run_id: str) -> list[tuple[Attempt, int, int]]:
-        """Return attempts with the event numbers of their claim and their end."""
-        rows = await self._database.read("runs_attempts", id=run_id)
-        return [(self._attempt(row), row["claim_seq"], row["end_seq"]) for row in rows]
-
-    async def retried(self, ids: Iterable[str]) -> set[str]:
-        """Return those of these runs that were done again already."""
-        wanted = list(ids)
-        if not wanted:
-            return set()
-        return {row["retry_of"] for row in await self._database.read("runs_retried", ids=self._database.to_list(wanted))}
-
-    async def waiting(self, bound: int = 100_000) -> list[Record]:
-        """Return how many unfinished runs each queue has in each state, and since when the oldest is ready.
-
-        Counts up to ``bound`` runs in all: nobody should wait for an exact large number.
-        """
-        rows = await self._database.read("runs_waiting", bound=bound)
-        return [
-            {
-                "queue": row["queue"],
-                "state": codes.STATE_OF[row["state"]],
-                "n": row["n"],
-                "oldest_at": self._database.from_time(row["oldest_at"]),
-            }
-            for row in rows
-        ]
-
-    async def of_task(self, task: str, bound: int = 100_000) -> dict[RunState, int]:
-        """Return how many unfinished runs of a task there are in each state, those that wait for their turn counted up to a bound."""
-        counts: dict[RunState, int] = {}
-        for row in await self._database.read("runs_of_task", task=task, bound=bound):
-            state = codes.STATE_OF[row["state"]]
-            counts[state] = counts.get(state, 0) + row["n"]
-        return counts
-
-    async def running(self) -> dict[str, int]:
-        """Return the tasks of which runs are being carried out, sorted, with how many."""
-        return {row["task"]: row["n"] for row in await self._database.read("runs_running")}
-
-    async def stuck(self) -> list[Stuck]:
-        """Return the tasks of which runs wait for a node that knows them, sorted."""
-        return [Stuck(row["task"], row["n"], float(row["since_ms"])) for row in await self._database.read("runs_stuck")]
-
-    def _run(self, row: Record) -> Run:
-        time = self._database.from_time
-        return Run(
-            id=row["id"],
-            task=row["task"],
-            state=codes.STATE_OF[row["state"]],
-            reason=row["reason"],
-            queue=row["queue"],
-            tenant=row["tenant"],
-            priority=Priority(row["priority"]),
-            attempt=row["attempt"],
-            retries=row["retries"],
-            max_retries=row["max_retries"],
-            rescues=row["rescues"],
-            created_at=sure(time(row["created_at"])),
-            run_at=time(row["run_at"]),
-            started_at=time(row["started_at"]),
-            finished_at=time(row["finished_at"]),
-            node_id=row["node_id"],
-            params=row["params"],
-            result=row["result"],
-            error=_parsed(row["error"]),
-            progress=_parsed(row["progress"]),
-            key=row["key"],
-            label=row["label"],
-            origin=row["origin"],
-            actor=row["actor"],
-            retry_of=row["retry_of"],
-            cancel_requested=bool(row["cancel_requested"]),
-            cancelled_by=row["cancelled_by"],
-            seq=row["seq"],
-        )
-
-    def _attempt(self, row: Record) -> Attempt:
-        time = self._database.from_time
-        return Attempt(
-            run_id=row["run_id"],
-            number=row["number"],
-            outcome=codes.OUTCOME_OF[row["outcome"]],
-            reason=row["reason"],
-            node_id=row["node_id"],
-            started_at=time(row["started_at"]),
-            finished_at=sure(time(row["finished_at"])),
-            retry_at=time(row["retry_at"]),
-            error=_parsed(row["error"]),
-        )
 
 
 def _shape(run: NewRun) -> tuple[object, ...] | None:
@@ -858,10 +655,6 @@ def _aside(decision: Decision) -> dict[str, Any] | None:
     return told or None
 
 
-def _is_spilled(run: Run) -> bool:
-    return is_reference(run.params) or is_reference(run.result)
-
-
 def _records(entries: Sequence[Entry]) -> list[list[Any]] | None:
     if not entries:
         return None
@@ -870,10 +663,6 @@ def _records(entries: Sequence[Entry]) -> list[list[Any]] | None:
 
 def _milliseconds(duration: timedelta | None) -> int | None:
     return None if duration is None else round(duration.total_seconds() * 1000)
-
-
-def _parsed(text: str | None) -> dict[str, Any] | None:
-    return None if text is None else json.loads(text)
 
 
 def _clean(text: str | None) -> str | None:

@@ -251,7 +251,8 @@ class SqliteDatabase:
                         records = _records(connection.execute(statement))
                     connection.execute("commit")
                 except BaseException:
-                    connection.execute("rollback")
+                    if connection.in_transaction:  # a full disk has undone it already
+                        connection.execute("rollback")
                     raise
             return records
 
@@ -276,8 +277,8 @@ class SqliteDatabase:
             return
         with self._guarded():
             lock = FileLock(self.path.with_name(f"{self.path.name}.{name}"))
-        await asyncio.to_thread(lock.acquire)
-        try:
+        try:  # whoever gives up while waiting closes it, too: the thread that waits on would keep it for good
+            await asyncio.to_thread(lock.acquire)
             yield
         finally:
             lock.close()

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from mainspring.core.errors import ConfigurationError, StoreError
 from mainspring.store.audit import AuditStore
-from mainspring.store.database import Database
+from mainspring.store.database import Database, split_url
 from mainspring.store.definitions import DefinitionStore
 from mainspring.store.errors import ErrorStore
 from mainspring.store.events import EventStore
@@ -107,12 +107,9 @@ def _postgres(url: str) -> Database:
         from mainspring.store.postgres import PostgresDatabase
     except ImportError as error:
         raise StoreError(f"PostgreSQL needs psycopg ({error}): pip install 'mainspring[postgres]'") from error
-    base, _, query = url.partition("?")
-    options = [each for each in query.split("&") if each]
-    ours = dict(each.split("=", 1) for each in options if each.startswith(("schema=", "pooler=")))
-    rest = "&".join(each for each in options if not each.startswith(("schema=", "pooler=")))
+    address, ours = split_url(url)
     pooler = ours.get("pooler")
     if pooler not in (None, "transaction", "session"):
         raise ConfigurationError(f"pooler={pooler!r} is unknown: choose transaction or session, or leave it out")
     is_pooled = None if pooler is None else pooler == "transaction"
-    return PostgresDatabase(base + (f"?{rest}" if rest else ""), schema=ours.get("schema", "mainspring"), is_pooled=is_pooled)
+    return PostgresDatabase(address, schema=ours.get("schema", "mainspring"), is_pooled=is_pooled)

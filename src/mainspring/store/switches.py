@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mainspring.core.run import Reason
 from mainspring.core.switch import Switch
 from mainspring.store.database import Database, sure
-from mainspring.store.runs import Lane
+from mainspring.store.runs import Grown, Lane
 
 
 class SwitchStore:
@@ -37,5 +38,5 @@ class SwitchStore:
 
     async def free(self, tasks: Sequence[str], n: int = 500) -> tuple[int, set[Lane]]:
         """Let runs of these tasks go on that a switch had blocked; answers how many, and the lanes that grew."""
-        rows = await self._database.write("runs_free_held", tasks=self._database.to_list(list(tasks)), n=n)
-        return len(rows), {Lane(*lane) for *lane, is_ready in rows if is_ready}
+        rows = await self._database.write("runs_unblock", tasks=self._database.to_list(list(tasks)), reason=str(Reason.DISABLED), n=n)
+        return len(rows), Grown(rows)

@@ -1,7 +1,9 @@
 -- Add runs whose keys say more than "answer the unfinished one"; answers (ord, id, how, state). A key is in a batch once. An answer without
 -- an id means that somebody was writing just then: ask again in a new statement. A single row may be waited for (:may_wait); a batch skips
--- what is locked, and what has begun: it could wait for a key, with the row locked that its node is about to finish, whose batch holds that
--- key. A caller's transaction (not :is_own) leaves runs alone that have begun, for its locks last: what follows one there has no key.
+-- what is locked, and what has begun. And a batch either changes runs that wait (:may_change), or it adds: where the first is to be done, the
+-- second is left to another statement (how: 'free'). For whoever waits for a key must hold no run: a run that was claimed after our snapshot is
+-- locked too, though it is not answered, and its node may have just let go of that key, about to finish that run (see the decision on keys).
+-- A caller's transaction (not :is_own) leaves runs alone that have begun, for its locks last: what follows one there has no key.
 with clock as materialized (select {CLOCK} as now),
 asked as materialized (
     select r.*, clock.now, coalesce(r.run_at, clock.now + r.delay_ms * interval '1 millisecond') as due,
@@ -32,9 +34,12 @@ taken as materialized (
     from given join mainspring.dedupe entry on entry.tenant = given.tenant and entry.task = given.task and entry.key = given.key
     where given.policy = 'once' and entry.run_id <> given.id and (entry.expires_at is null or entry.expires_at > {NOW})
 ),
+turn as materialized (
+    select :may_wait or not :may_change or not exists (select from met where policy in ('replace', 'debounce') and state < 4) as adds
+),
 free as materialized (
     select id from mainspring.hot_runs
-    where not :may_wait and id = any(array(select id from met where policy in ('replace', 'debounce') and state < 4)) and state < 4
+    where not :may_wait and :may_change and id = any(array(select id from met where policy in ('replace', 'debounce') and state < 4)) and state < 4
     order by id for update skip locked
 ),
 held as materialized (
@@ -63,12 +68,13 @@ next as materialized (
     from held where was < 4
 ),
 -- The new words in the old place: who waits in the same line keeps the turn in it, or a key asked for often would never come to run. Old
--- values are those of the locked row: the row that is updated is at first the one of the snapshot, and checks look at that one too.
+-- values are those of the locked row: the row that is updated is at first the one of the snapshot, and checks look at that one too. There it
+-- may have been running, and a running row without its claim's state is none; the row as it is now is looked at again, and waits.
 replaced as (
     update mainspring.hot_runs run
     set params = next.params, params_version = next.params_version, queue = next.queue, priority = next.priority,
         pool = case when next.suspicion >= 2 then next.place else next.pool end,
-        state = next.state, run_at = next.start,
+        state = case run.state when 4 then 4 else next.state end, run_at = next.start,
         ready_at = case when next.state <> 3 then null when next.was = 3 and next.is_in_line then next.in_line_since else next.now end,
         waits_for = case when next.state <> 0 or next.pending_deps > 0 then null
                          when next.was = 0 and next.is_in_line then coalesce(next.in_line_for, next.first_limit) else next.first_limit end,
@@ -98,7 +104,7 @@ gate as (
     insert into mainspring.dedupe as entry (tenant, task, key, run_id, expires_at)
     select given.tenant, given.task, given.key, coalesce(met.id, given.id), coalesce(met.created_at, given.now) + given.pause
     from given left join met on met.ord = given.ord
-    where given.policy = 'once' and given.ord not in (select ord from taken)
+    where given.policy = 'once' and given.ord not in (select ord from taken) and (select adds from turn)
       and (met.id is null or given.pause is null or met.created_at + given.pause > given.now)
     order by given.tenant, given.task, given.key
     on conflict (tenant, task, key) do update set run_id = excluded.run_id, expires_at = excluded.expires_at
@@ -121,7 +127,7 @@ added as (
                coalesce(given.policy in ('replace', 'debounce') and not :is_own and met.state >= 4, false) as is_alone, met.id as met_id
         from given left join met on met.ord = given.ord
     ) wanted
-    where (select count(*) from passed) >= 0  -- first the key is let go of, then it is taken
+    where (select adds from turn) and (select count(*) from passed) >= 0  -- first the key is let go of, then it is taken
       and case policy when 'once' then met_id is null and id = any(array(select run_id from gate))
                       else met_id is null or is_alone or met_id = any(array(select id from passed)) end
     order by tenant, task, key, id
@@ -143,6 +149,7 @@ moved as (
 select asked.ord, coalesce(known.winner, added.id, next.run_id, other.id) as id,
        coalesce(known.how, case when added.id is not null then 'new'
                                 when next.run_id is not null then case asked.policy when 'debounce' then 'debounced' else 'replaced' end
+                                when other.id is null and not (select adds from turn) and asked.ord not in (select ord from met) then 'free'
                                 when asked.policy = 'reject' then 'rejected' else 'existing' end) as how,
        other.state
 from asked

@@ -1,6 +1,7 @@
 -- Declare nodes dead: those whose lease is over, those named (their lock file was free), and those whose beat connection is gone although
--- the server has not restarted since their last beat.
-update mainspring.nodes as node set state = 3
+-- the server has not restarted since their last beat. Who was named has no process any more: its lease is over, too.
+update mainspring.nodes as node
+set state = 3, lease_until = case when id = any(:found::uuid[]) then least(lease_until, {NOW} - interval '1 millisecond') else lease_until end
 where state in (1, 2) and id <> :me and (
     id = any(:found::uuid[])
     or (lease_until < {NOW} and :may_expire)

@@ -29,7 +29,10 @@ select distinct on (given.ord) given.ord, coalesce(added.id, done.id, held.id) a
 from given
 left join added on added.id = given.id
 left join done on done.id = given.id
-left join mainspring.hot_runs held
-    on added.id is null and done.id is null
-    and (held.id = given.id or (held.key = given.key and held.tenant = given.tenant and held.task = given.task))
+left join lateral (  -- not one condition with "or": that needs a bitmap scan, or the table whole
+    select hot.id from mainspring.hot_runs hot where added.id is null and done.id is null and hot.id = given.id
+    union all
+    select hot.id from mainspring.hot_runs hot
+    where added.id is null and done.id is null and hot.key = given.key and hot.tenant = given.tenant and hot.task = given.task
+) held on true
 order by given.ord, held.id = given.id desc  -- a run that has handed its key over stands there beside the one that has it now

@@ -7,7 +7,7 @@ select * from (
      from mainspring.hot_runs
      where id < :before::uuid and state = any(:states::smallint[]) and (:task::text is null or task = :task::text)
        and (:queue::text is null or queue = :queue::text) and (:label::text is null or label = :label::text)
-     order by id desc limit :n)
+     order by id desc limit :n_unfinished)
     union all
     (select past.id, past.task, past.state, past.reason, past.queue, past.tenant, past.priority, past.attempt, past.retries, past.max_retries,
             past.rescues, past.created_at, past.run_at, past.started_at, past.finished_at, past.node_id, past.params, past.result, past.error,

@@ -1,10 +1,10 @@
--- Let runs go on that waited for a node with their task: they are ready, or wait for a limit now.
+-- Let runs of some tasks go on that waited for a node with their task, or behind a switch: they are ready, or wait for a limit now.
 with freed as (
-    update mainspring.hot_runs 
+    update mainspring.hot_runs
     set state = case when coalesce(limit_queue, limit_task, limit_key) is null then 3 else 0 end, ready_at = case when coalesce(limit_queue, limit_task, limit_key) is null then {CLOCK} end,
         waits_for = coalesce(limit_queue, limit_task, limit_key), reason = case when coalesce(limit_queue, limit_task, limit_key) is not null then 'limit' end, seq = seq + 1
     where id = any(array(
-        select id from mainspring.hot_runs where state = 1 and reason = 'no capable node' and task = any(:tasks::text[])
+        select id from mainspring.hot_runs where state = 1 and reason = :reason and task = any(:tasks::text[])
         limit :n for update skip locked))
     returning id, seq, attempt, queue, tenant, pool, priority, waits_for
 ),

@@ -7,7 +7,7 @@ select * from (
         from mainspring.hot_runs
         where id < :before and (:states is null or state in (select value from json_each(:states))) and task = :task
           and (:queue is null or queue = :queue) and (:label is null or label = :label)
-        order by id desc limit :n)
+        order by id desc limit :n_unfinished)
     union all
     select * from (
         select id, task, state, reason, queue, tenant, priority, attempt, retries, max_retries, rescues, created_at, run_at, started_at,

@@ -1,14 +1,14 @@
--- Let runs go on that waited for a node with their task: they are ready, or wait for a limit now.
+-- Let runs of some tasks go on that waited for a node with their task, or behind a switch: they are ready, or wait for a limit now.
 delete from temp.mainspring_held;
 
 insert into temp.mainspring_held (id)
 select id from mainspring.hot_runs
-where state = 1 and reason = 'no capable node' and task in (select value from json_each(:tasks)) limit :n;
+where state = 1 and reason = :reason and task in (select value from json_each(:tasks)) limit :n;
 
 insert into mainspring.events (run_id, seq, at, attempt, kind)
 select id, seq + 1, {NOW}, attempt, 9 from mainspring.hot_runs where id in (select id from temp.mainspring_held);
 
-update mainspring.hot_runs 
+update mainspring.hot_runs
 set state = case when coalesce(limit_queue, limit_task, limit_key) is null then 3 else 0 end, ready_at = case when coalesce(limit_queue, limit_task, limit_key) is null then {NOW} end,
     waits_for = coalesce(limit_queue, limit_task, limit_key), reason = case when coalesce(limit_queue, limit_task, limit_key) is not null then 'limit' end, seq = seq + 1
 where id in (select id from temp.mainspring_held)
