@@ -192,7 +192,7 @@ class Node:
         """Make the runner and start it; with ``drives`` its loops run for ever."""
 
         async def begin() -> None:
-            held = await self.app._opened()
+            held = await self.app._opening.opened()
             self._runner = held.runner = self.app._make_runner(held, claims=True, name=self.name, queues=queues)
             self._runner.presence.host, self._runner.presence.locks = host, self.fleet.locks
             await self._runner.start(drives=drives)
@@ -306,7 +306,7 @@ class Fleet:
         line = Line(self, name)
         settings.setdefault("files", str(self.locks / "files"))  # one place for the whole fleet, and not that of another with the same seed
         app = Mainspring("sqlite://", tasks=tasks, isolation="inline", database=line, **settings)
-        app._ids = _Ids(self.clock, self._skews.uniform(-120, 120))
+        app._enqueuer.ids = _Ids(self.clock, self._skews.uniform(-120, 120))
         active.retire(app)
         self.lines.append(line)
         return app, line

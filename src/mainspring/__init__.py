@@ -5,6 +5,7 @@ The public names, listed by hand. Heavy rooms are imported when they are first u
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mainspring.core import errors
@@ -21,15 +22,15 @@ from mainspring.core.limit import Limit, Rate
 from mainspring.core.param import Param
 from mainspring.core.policy import Isolation, Priority, Retry
 from mainspring.core.retention import Retention
-from mainspring.core.run import Attempt, Run
 from mainspring.core.secret import Secret
 from mainspring.core.state import RunState
-from mainspring.core.status import TaskStatus
 from mainspring.core.task import Task, task
 from mainspring.core.version import VERSION
 
 if TYPE_CHECKING:
     from mainspring.app import Blocking, Mainspring
+    from mainspring.core.run import Attempt, Run
+    from mainspring.core.status import TaskStatus
 
 __version__ = VERSION
 
@@ -78,10 +79,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Bring the app and asyncio along when somebody makes an app: definitions and ``mainspring --help`` do without."""
-    if name in ("Blocking", "Mainspring"):
-        from mainspring import app
+_LATER = {
+    "Attempt": "mainspring.core.run",
+    "Blocking": "mainspring.app",
+    "Mainspring": "mainspring.app",
+    "Run": "mainspring.core.run",
+    "TaskStatus": "mainspring.core.status",
+}
 
-        return getattr(app, name)
+
+def __getattr__(name: str) -> Any:
+    """Bring the app, asyncio and what is told of runs along when somebody needs them: definitions and ``mainspring --help`` do without."""
+    if (room := _LATER.get(name)) is not None:
+        return getattr(import_module(room), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

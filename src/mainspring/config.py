@@ -14,7 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from mainspring.core.duration import parse_duration
+from mainspring.core.duration import describe, parse_duration
+from mainspring.core.environment import Environment
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.payload import HARD_CAP
 from mainspring.core.policy import Isolation
@@ -55,6 +56,11 @@ class Settings:
     spill: bool = False
     tracing: bool = False
     metrics: str | None = None
+    runner_enabled: bool = True
+    runner_environment: Environment = Environment.DEVELOPMENT
+    overlap_prevention: bool = True
+    pulse_interval: timedelta = timedelta(minutes=1)
+    side_tasks_enabled: bool = True
     secrets: SecretRules = field(default_factory=SecretRules)
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -62,6 +68,13 @@ class Settings:
     def keeping(self) -> Keeping:
         """How long finished runs stay where their task does not say."""
         return Keeping(self.retention_completed or self.retention, self.retention, self.keep_last)
+
+    @property
+    def services_problem(self) -> str | None:
+        """Why services do not start here, as a code: ``disabled`` or ``serverless``; None where they do."""
+        if self.runner_environment is Environment.SERVERLESS:
+            return "serverless"
+        return None if self.side_tasks_enabled else "disabled"
 
     @property
     def surely_small(self) -> int:
@@ -147,18 +160,8 @@ def _days(value: str, name: str) -> timedelta:
     return parse_duration(value, name)
 
 
-def _size(value: str, name: str) -> int:
-    units = {"k": 2**10, "m": 2**20, "g": 2**30}
-    stripped = value.strip().lower().rstrip("ib")
-    factor = units.get(stripped[-1:], 1)
-    try:
-        return int(float(stripped.rstrip("kmg")) * factor)
-    except ValueError:
-        raise ConfigurationError(f"{name}={value!r}: write a size such as 512M or 2G") from None
-
-
 def _payload(value: str, name: str) -> int:
-    size = parse_size(int(value) if value.strip().isdigit() else value, name)
+    size = parse_size(value, name)
     if size > HARD_CAP:
         raise ConfigurationError(f"{name}={value!r}: {describe_size(HARD_CAP)} at most; hand larger things over as a File")
     return size
@@ -175,6 +178,20 @@ def _isolation(value: str, name: str) -> Isolation:
         return Isolation(value.lower())
     except ValueError:
         raise ConfigurationError(f"{name}={value!r}: choose {', '.join(Isolation)}") from None
+
+
+def _environment(value: str, name: str) -> Environment:
+    try:
+        return Environment(value.strip().lower())
+    except ValueError:
+        raise ConfigurationError(f"{name}={value!r}: choose {', '.join(Environment)}") from None
+
+
+def _interval(value: str, name: str) -> timedelta:
+    found = _milliseconds(value, name)
+    if not timedelta(seconds=1) <= found <= timedelta(days=1):
+        raise ConfigurationError(f"{name}={value!r}: from a second to a day is allowed")
+    return found
 
 
 SETTINGS = (
@@ -198,7 +215,7 @@ SETTINGS = (
     Setting("beat", ("MAINSPRING_BEAT",), _duration, "how often a node renews its lease"),
     Setting("drain", ("MAINSPRING_DRAIN",), _duration, "how long a stopping node lets bodies finish"),
     Setting("grace", ("MAINSPRING_GRACE",), _duration, "how long a body that was asked to stop may take before it is forced"),
-    Setting("memory_limit", ("MAINSPRING_MEMORY_LIMIT",), _size, "memory past which an executor child is killed"),
+    Setting("memory_limit", ("MAINSPRING_MEMORY_LIMIT",), parse_size, "memory past which an executor child is killed"),
     Setting("max_runs_per_child", ("MAINSPRING_MAX_RUNS_PER_CHILD",), _count, "runs after which an executor child is replaced"),
     Setting("manifest", ("MAINSPRING_MANIFEST",), _text, "a file of 'mainspring index': its tasks can be enqueued without their code"),
     Setting("tracing", ("MAINSPRING_TRACING",), _bool, "attempts get OpenTelemetry spans, in the trace of their enqueue"),
@@ -206,6 +223,11 @@ SETTINGS = (
     Setting("auto_migrate", ("MAINSPRING_AUTO_MIGRATE",), _bool, "bring the schema up to date at start (SQLite: yes, PostgreSQL: no)"),
     Setting("files", ("MAINSPRING_FILES",), _text, "where files lie: a directory, s3://, gs:// or az://; beside an SQLite file by default"),
     Setting("max_payload", ("MAINSPRING_MAX_PAYLOAD",), _payload, "the largest parameters and results that are kept in the database"),
+    Setting("runner_enabled", ("TASK_RUNNER_ENABLED",), _bool, "whether 'mainspring runner' and 'start' move anything in this place"),
+    Setting("runner_environment", ("TASK_RUNNER_ENVIRONMENT",), _environment, "development, production or serverless"),
+    Setting("overlap_prevention", ("TASK_OVERLAP_PREVENTION",), _bool, "whether the overlap policies of tasks hold; false lets all start"),
+    Setting("pulse_interval", ("PULSE_INTERVAL",), _interval, "the scheduler's longest sleep, and how often a pulse is expected"),
+    Setting("side_tasks_enabled", ("SIDE_TASKS_ENABLED",), _bool, "whether services start; never in a serverless environment"),
     Setting("spill", ("MAINSPRING_SPILL",), _bool, "put larger ones, up to 64 MiB, among the files instead of refusing them"),
 )
 _BY_VARIABLE = {variable: setting for setting in SETTINGS for variable in setting.variables}
@@ -223,16 +245,15 @@ def read_settings(
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     warnings: list[str] = []
-    for name, value, source in _from_file(folder or Path.cwd()):
-        setting = _BY_FIELD.get(name) or _BY_VARIABLE.get(name)
-        if setting is None:
-            warnings.append(_unknown(name, source))
-            continue
-        values[setting.field], sources[setting.field] = _parse(setting, name, str(value)), source
-    _from_environment(environment, values, sources, warnings)
     table, file = read_table(folder or Path.cwd())
-    if "secrets" in table:
-        values["secrets"], sources["secrets"] = parse_secrets(table["secrets"], file), file
+    read = {"": _from_table(table, file, warnings)} | _by_environment(table, file, warnings)
+    told: tuple[dict[str, Any], dict[str, str]] = ({}, {})
+    _from_environment(environment, *told, warnings)
+    given = arguments.get("runner_environment") or told[0].get("runner_environment") or read[""][0].get("runner_environment")
+    here = Environment.DEVELOPMENT if given is None else _environment(given, "runner_environment")
+    for some_values, some_sources in (read[""], read.get(here, ({}, {})), told):
+        values |= some_values
+        sources |= some_sources
     for name, value in arguments.items():
         if value is not None:
             setting = _BY_FIELD.get(name)
@@ -251,9 +272,9 @@ def read_settings(
 def _from_environment(environment: Mapping[str, str], values: dict[str, Any], sources: dict[str, str], warnings: list[str]) -> None:
     read: dict[str, tuple[str, Any]] = {}
     for variable, text in environment.items():
-        if not variable.startswith(("TASK_", "MAINSPRING_")) or variable.startswith(OURS_BUT_NOT_SETTINGS):
-            continue
         setting = _BY_VARIABLE.get(variable)
+        if setting is None and (not variable.startswith(("TASK_", "MAINSPRING_")) or variable.startswith(OURS_BUT_NOT_SETTINGS)):
+            continue
         if setting is None:
             warnings.append(_unknown(variable, "environment"))
             continue
@@ -285,9 +306,35 @@ def read_table(folder: Path) -> tuple[dict[str, Any], str]:
     return {}, ""
 
 
-def _from_file(folder: Path) -> list[tuple[str, Any, str]]:
-    table, name = read_table(folder)
-    return [(key, value, name) for key, value in table.items() if not isinstance(value, dict) and key not in ("app", "discover")]
+def _from_table(table: Mapping[str, Any], source: str, warnings: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the settings of one table of a file, and where each comes from."""
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        if name in ("app", "discover", "env"):
+            continue
+        if name == "secrets":
+            values[name] = parse_secrets(value, source)
+        elif (setting := _BY_FIELD.get(name) or _BY_VARIABLE.get(name)) is None:
+            warnings.append(_unknown(name, source))
+        else:
+            values[setting.field] = _parse(setting, name, str(value))
+    return values, dict.fromkeys(values, source)
+
+
+def _by_environment(table: Mapping[str, Any], file: str, warnings: list[str]) -> dict[str, tuple[dict[str, Any], dict[str, str]]]:
+    """Return what ``[env.NAME]`` says, for each environment: those of other places are checked too, before they are needed there."""
+    found: dict[str, tuple[dict[str, Any], dict[str, str]]] = {}
+    tables = table.get("env", {})
+    if not isinstance(tables, Mapping):
+        raise ConfigurationError(f"{file}: env={tables!r} is no table: write [env.production] and the settings below it")
+    for name, part in tables.items():
+        where = f"{file} [env.{name}]"
+        if name not in list(Environment) or not isinstance(part, Mapping):
+            raise ConfigurationError(f"{where} is no table of an environment: they are called {', '.join(Environment)}")
+        if set(part) & {"runner_environment", "TASK_RUNNER_ENVIRONMENT"}:
+            raise ConfigurationError(f"{where}: runner_environment cannot depend on itself; set it above the tables or in the environment")
+        found[name] = _from_table(part, where, warnings)
+    return found
 
 
 def _unknown(name: str, source: str) -> str:
@@ -302,7 +349,17 @@ def explain(settings: Settings) -> list[tuple[str, str, str, str]]:
         setting = _BY_FIELD.get(each.name)
         if setting is not None:
             value = getattr(settings, each.name)
-            told.append(
-                (setting.variables[0], "-" if value is None else str(value), settings.sources.get(each.name, "default"), setting.about)
-            )
+            told.append((setting.variables[0], _shown(value), settings.sources.get(each.name, "default"), setting.about))
     return told
+
+
+def _shown(value: object) -> str:
+    """Return a value as it could be written in the file."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "true" if value else "false"
+        case timedelta():
+            return describe(value)
+    return str(value)

@@ -31,6 +31,8 @@ def test_what_holds(text: str) -> None:
         ("schema>=8", "run 'mainspring migrate'"),
         ("backend=postgres", "needs backend postgres, this is sqlite; point MAINSPRING_URL at such a store"),
         ("platform=windows", "start a worker on windows"),
+        ("backend!=sqlite", "needs backend != sqlite, this is sqlite; point MAINSPRING_URL at another store"),
+        ("platform!=linux", "start a worker on another platform"),
         ("module:numpy", "needs the module numpy, it cannot be imported here; install what brings numpy"),
         ("python>=3.12", "start a node with that Python"),
     ],

@@ -223,3 +223,15 @@ def test_an_icon_is_a_plain_name(icon: str) -> None:
 
     (problem,) = named.problems()
     assert "icon" in problem.what
+
+
+def test_a_choice_of_nothing_has_its_label_as_every_other() -> None:
+    class Mode(Enum):
+        AS_USUAL = None
+        STRICT = True
+
+    @task
+    async def chooses(mode: Mode) -> None: ...
+
+    (field,) = chooses.form()
+    assert [(each.text, each.label) for each in field.options] == [("null", "As usual"), ("true", "Strict")]

@@ -272,7 +272,8 @@ def test_a_task_enqueues_by_the_latest_app() -> None:
     assert isinstance(bound, Bound)
 
 
-def test_without_an_app_the_remedy_is_told() -> None:
+def test_without_an_app_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(active, "_apps", [])  # those of other tests in this process
     with pytest.raises(NoActiveApp, match="make one first"):
         asyncio.run(plain.enqueue(1))
 

@@ -101,6 +101,18 @@ async def wait(seconds: float = HOUR) -> str:
 
 
 @task
+async def clean_up(begun: str, go: str, done: str) -> None:
+    """Wait until it is cancelled, and then for a file before it ends."""
+    try:
+        await asyncio.sleep(HOUR)
+    finally:
+        Path(begun).touch()
+        while not Path(go).exists():
+            await asyncio.sleep(0.01)
+        Path(done).touch()
+
+
+@task
 async def wait_for_file(path: str) -> str:
     """End well as soon as a file is there."""
     while not Path(path).exists():

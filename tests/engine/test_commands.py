@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -141,6 +143,24 @@ def test_a_stop_ends_the_whole_group(tmp_path: Path, what: str, why: str) -> Non
             assert isinstance(await spy.end_of(neighbour), Completed)  # its neighbours in the executor are not touched
 
     run(story())
+
+
+def test_a_second_cancel_ends_the_patience_and_not_only_the_waiting(tmp_path: Path) -> None:
+    async def story() -> None:
+        body = take_apart(bodies.program)
+        assert isinstance(body, Body)
+        performing = asyncio.create_task(perform(body, context(), asked("wait for ever", str(tmp_path / "pids"))))
+        await until(lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text().count(" ") == 1, "the program's start")
+        pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+        for _ in range(2):
+            performing.cancel()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        assert isinstance(await performing, CancelledByRequest)
+        await until(lambda: not any(map(lives, pids)), "the end of the group")
+        await until(lambda: not any(each.name.startswith("waitpid-") for each in threading.enumerate()), "the loop's own notice of it")
+
+    run_here(story())
 
 
 def test_what_a_program_leaves_behind_is_killed_and_told(tmp_path: Path) -> None:

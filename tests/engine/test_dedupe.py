@@ -314,7 +314,7 @@ def test_the_engine_answers_a_body_by_its_policies(ms: Kit) -> None:
     parent = claimed("parent")
 
     def spawn(call: Any = None) -> EnqueueReply:
-        return ms.do(ms.app._spawn(EnqueueRequest(clone.name, '{"url":"a"}', call), parent))
+        return ms.do(ms.app._enqueuer.spawn(EnqueueRequest(clone.name, '{"url":"a"}', call), parent))
 
     rejected = spawn()
     assert (rejected.id, rejected.code, rejected.state) == (first.id, "already-enqueued", "pending")

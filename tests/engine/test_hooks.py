@@ -27,7 +27,7 @@ def _fresh() -> None:
 
 def add(ms: Kit, definition: Task[..., Any], params: str, **fields: Any) -> str:
     """Add a run as somebody does who has the database and not the code."""
-    run = replace(ms.app.prepare(definition.options(), (), {}, params=params)[0], **fields)
+    run = replace(ms.app._enqueuer.prepare(definition.options(), (), {}, params=params)[0], **fields)
 
     async def write(new: NewRun) -> str:
         return (await (await ms.app.store()).runs.add(new)).id
@@ -245,7 +245,7 @@ class TestVersions:
         newer = task(params_version=2, name="greet")(greet.fn)
         old = await fleet.node("old", [greet])
         store = await old.app.store()
-        new_run = replace(old.app.prepare(greet.options(), (), {}, params='{"name":"x"}')[0], params_version=2)
+        new_run = replace(old.app._enqueuer.prepare(greet.options(), (), {}, params='{"name":"x"}')[0], params_version=2)
         await store.runs.add(new_run)
         await old.tick("worker", "worker")
         await old.worker.recorder.flushed()

@@ -267,13 +267,7 @@ class TestLosses:
 
         run(story())
 
-    @pytest.mark.parametrize(
-        "body",
-        [
-            pytest.param(bodies.block, id="loop blocked", marks=pytest.mark.chaos),
-            pytest.param(bodies.hold_lock, id="interpreter lock held"),
-        ],
-    )
+    @pytest.mark.parametrize("body", [bodies.block, bodies.hold_lock], ids=["loop blocked", "interpreter lock held"])
     @pytest.mark.scenario("S3-26", part="an async body that blocks the loop")
     def test_body_that_holds_the_loop_times_out_and_neighbours_are_innocent(self, body: Task[..., None], tmp_path: Path) -> None:
         async def story() -> None:
@@ -281,7 +275,7 @@ class TestLosses:
                 neighbours = with_neighbours(pool, spy, tmp_path / "go")
                 await have_begun(spy, pool=pool, n=20)
                 also_late = claimed(bodies.wait, timeout=0.3)
-                pool.submit(also_late)  # in one frame with the culprit: were it late much earlier, the culprit would be a suspect yet
+                pool.submit(also_late)  # the engine may see it begin a tick before the culprit, and miss its end alone
                 culprit = claimed(body, '{"size":40}' if body is bodies.hold_lock else "{}", timeout=0.3)
                 assert isinstance(await perform(pool, spy, culprit), TimedOut)
                 for each in neighbours:

@@ -36,3 +36,23 @@ def test_a_node_sweeps_what_nobody_holds(ms: Kit) -> None:
     ms.advance("30d")
     ms.drain()
     assert ms.result(run) == "kept"
+
+
+def test_a_place_for_files_that_does_not_answer_keeps_nothing_else_from_being_done(ms: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = ms.do(ms.node())
+    (pruner,) = [loop for loop in node.runner.loops() if isinstance(loop, Pruner)]
+    pruned: list[int] = []
+
+    async def no_answer() -> None:
+        raise OSError("no answer")
+
+    async def vacuum() -> None:
+        pruned.append(pruner._rounds)
+
+    monkeypatch.setattr(pruner._store.files, "sweep", no_answer)
+    monkeypatch.setattr(pruner._store.upkeep, "vacuum", vacuum)
+    pruner._rounds = PARTITIONS_EVERY
+    with pytest.raises(OSError, match="no answer"):
+        ms.do(pruner.tick())
+    ms.do(pruner.tick())
+    assert pruned == [PARTITIONS_EVERY + 1, PARTITIONS_EVERY + 2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import socket
 import urllib.request
 
 import pytest
@@ -105,3 +106,16 @@ def test_a_port_that_is_taken_is_told() -> None:
             second.serve("127.0.0.1", port)
     finally:
         first.close()
+
+
+def test_a_node_whose_port_is_taken_does_not_stay_behind() -> None:
+    async def scenario() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            app = Mainspring("sqlite://", tasks=[weigh], isolation="inline", metrics=f"127.0.0.1:{taken.getsockname()[1]}")
+            async with app:
+                with pytest.raises(ConfigurationError, match="choose another port"):
+                    await app.start_worker()
+                (node,) = await (await app.store()).nodes.list()
+                assert node.state == "stopped"
+
+    run(scenario())

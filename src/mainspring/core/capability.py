@@ -77,12 +77,13 @@ class Requirement:
 
     def _remedy(self) -> str:
         at_least = f"'mainspring{self.sign}{self.wanted}'"
+        is_wanted = self.sign != "!="
         return {
             "engine": f"install it with pip install {at_least}, or leave the task to a node that has it",
             "schema": "install a mainspring that brings that schema, and run 'mainspring migrate'",
             "python": "start a node with that Python, and leave the task to it",
-            "backend": "point MAINSPRING_URL at such a store",
-            "platform": f"start a worker on {self.wanted}, and leave the task to it",
+            "backend": f"point MAINSPRING_URL at {'such a' if is_wanted else 'another'} store",
+            "platform": f"start a worker on {self.wanted if is_wanted else 'another platform'}, and leave the task to it",
             "module": f"install what brings {self.wanted}, or leave the task to a node that has it",
         }[self.name]
 

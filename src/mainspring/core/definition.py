@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from mainspring.core.limit import task_key
 from mainspring.core.policy import Isolation, PoolKind
 from mainspring.core.task import TaskSpec
 from mainspring.core.template import Template
@@ -34,11 +33,10 @@ class Definition:
 
 def definition_of(spec: TaskSpec, *, isolation: Isolation, timeout: timedelta | None, retries: int) -> Definition:
     """Return a task's policies; isolation, timeout and retries are those of the app, where the task does not say."""
-    chosen = isolation if spec.isolation is Isolation.PROCESS else spec.isolation
     return Definition(
         task=spec.name,
         queue=spec.queue,
-        pool=PoolKind.of(chosen, is_async=spec.is_async, is_repeatable=spec.is_repeatable),
+        pool=spec.pool_in(isolation),
         priority=int(spec.priority),
         timeout=spec.timeout or timeout,
         deadline=spec.deadline,
@@ -47,7 +45,7 @@ def definition_of(spec: TaskSpec, *, isolation: Isolation, timeout: timedelta | 
         is_repeatable=spec.is_repeatable,
         is_enabled=spec.is_enabled,
         params_version=spec.params_version,
-        limit_task=task_key(spec.name) if spec.concurrency is not None or spec.rate is not None else None,
+        limit_task=spec.limit_task,
         limit_key=None if spec.limit is None else spec.limit.key,
         dedupe_key=None if spec.dedupe is None else spec.dedupe.key,
         dedupe_policy=None if spec.dedupe is None else spec.dedupe.policy,

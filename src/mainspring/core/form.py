@@ -78,8 +78,8 @@ def _properties(schema: Mapping[str, Any], defs: Mapping[str, Any], depth: int) 
 
 
 def _field(name: str, given: Mapping[str, Any], defs: Mapping[str, Any], depth: int, *, is_required: bool = True) -> FormField:
-    outer = _resolved(given, defs)
-    shapes = [_resolved(each, defs) for each in outer.get("anyOf", outer.get("oneOf", ()))]
+    outer = resolved(given, defs)
+    shapes = [resolved(each, defs) for each in outer.get("anyOf", outer.get("oneOf", ()))]
     is_nullable = outer.get("type") == "null" or any(each.get("type") == "null" for each in shapes)
     shapes = [each for each in shapes if each.get("type") != "null"]
     inner = (
@@ -95,7 +95,7 @@ def _field(name: str, given: Mapping[str, Any], defs: Mapping[str, Any], depth: 
     variants: tuple[FormField, ...] = ()
     if widget == "variants":
         variants = tuple(_field("", each, defs, depth + 1) for each in shapes)
-    chosen = _resolved(inner.get("items", {}), defs) if widget == "checkboxes" else inner
+    chosen = resolved(inner.get("items", {}), defs) if widget == "checkboxes" else inner
     return FormField(
         name=name,
         label=str(given.get("title") or outer.get("title") or humanise(name)),
@@ -115,7 +115,8 @@ def _field(name: str, given: Mapping[str, Any], defs: Mapping[str, Any], depth: 
     )
 
 
-def _resolved(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> dict[str, Any]:
+def resolved(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema with its references followed."""
     found = dict(schema)
     for _ in range(20):  # references may be chained, and in a foolish schema go round
         if "$ref" in found:
@@ -167,13 +168,14 @@ def _of_union(shapes: Sequence[Mapping[str, Any]], depth: int) -> Widget:
 def _of_list(inner: Mapping[str, Any], defs: Mapping[str, Any], depth: int) -> Widget:
     if "prefixItems" in inner or "items" not in inner or depth >= DEEPEST:
         return "json"
-    return "checkboxes" if "enum" in _resolved(inner["items"], defs) else "rows"
+    return "checkboxes" if "enum" in resolved(inner["items"], defs) else "rows"
 
 
 def _options(schema: Mapping[str, Any], ui: Mapping[str, Any]) -> tuple[Option, ...]:
     labels = ui.get("labels", {})
-    return tuple(Option(value, text, str(labels.get(text, text))) for value in schema["enum"] for text in [_text(value)])
+    return tuple(Option(value, text, str(labels.get(text, text))) for value in schema["enum"] for text in [text_of(value)])
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """Return a choice, a JSON value, as people type it and a form posts it."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -11,11 +11,11 @@ from mainspring.core.errors import UnknownFile, end_error
 from mainspring.core.event import Event
 from mainspring.core.file import Artifact, File
 from mainspring.core.payload import is_reference
-from mainspring.core.run import Run
 from mainspring.core.state import RunState
 
 if TYPE_CHECKING:
     from mainspring.core.params import Result  # which brings pydantic along
+    from mainspring.core.run import Run
 
 R_co = TypeVar("R_co", covariant=True)
 

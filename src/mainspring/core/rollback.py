@@ -72,8 +72,8 @@ def owing(run: ClaimedRun, decision: Decision) -> Decision:
 def without_rollback(run: ClaimedRun) -> Decision:
     """End a run that waited for a rollback which its code does not have, or has no more."""
     assert run.ending is not None
-    told = Conclusion(run.ending.reason, run.error or {})
-    return Decision(run.ending.state, AttemptOutcome.COMPLETED, Reason.ROLLBACK, is_try=False, rolled_back=told)
+    ended = _kept(run, run.ending)
+    return Decision(run.ending.state, AttemptOutcome.COMPLETED, Reason.ROLLBACK, is_try=False, rolled_back=ended)
 
 
 def after_rollback(run: ClaimedRun, outcome: Outcome) -> Decision:
@@ -82,8 +82,7 @@ def after_rollback(run: ClaimedRun, outcome: Outcome) -> Decision:
     assert ending is not None
     match outcome:
         case Completed() | Skipped():  # skipped: there was nothing to undo
-            told = Conclusion(ending.reason, run.error or {})
-            return Decision(ending.state, AttemptOutcome.COMPLETED, Reason.ROLLBACK, rolled_back=told)
+            return Decision(ending.state, AttemptOutcome.COMPLETED, Reason.ROLLBACK, rolled_back=_kept(run, ending))
         case Released(reason, delay):
             state = RunState.BLOCKED if reason == Reason.NO_CAPABLE_NODE else RunState.PENDING
             return Decision(state, AttemptOutcome.RELEASED, reason, delay=delay, ending=ending, rolled_back=_kept(run, ending))

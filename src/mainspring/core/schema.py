@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind, NoDefault
 from pydantic_core import core_schema, to_jsonable_python
 
+from mainspring.core.form import text_of
 from mainspring.core.words import humanise
 
 _LASTING = (str, bytes, int, float, bool, type(None), list, tuple, dict, set, frozenset, Enum, BaseModel)
@@ -64,7 +65,7 @@ class ParamsSchema(GenerateJsonSchema):
     def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
         """Add the names of an enum's members as labels of their values."""
         made = super().enum_schema(schema)
-        labels = {_text(to_jsonable_python(each.value)): humanise(each.name.lower()) for each in schema["members"]}
+        labels = {text_of(to_jsonable_python(each.value)): humanise(each.name.lower()) for each in schema["members"]}
         return made | {"x-ui": {"labels": labels}}
 
 
@@ -85,8 +86,3 @@ def _label(schema: dict[str, Any]) -> None:
         each.setdefault("title", humanise(name))  # a reference has the title of its model, which is no label
     if properties:
         schema["x-ui"] = {"order": list(properties), **schema.get("x-ui", {})}
-
-
-def _text(value: Any) -> str:
-    """Return a choice as a form posts it."""
-    return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from mainspring.core.run import Run
 from mainspring.core.state import RunState
+
+if TYPE_CHECKING:
+    from mainspring.core.run import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from mainspring.core.docstring import parse_docstring
 from mainspring.core.duration import Duration, parse_duration
 from mainspring.core.errors import ConfigurationError, DefinitionError, Problem
 from mainspring.core.limit import MOST as MOST_AT_ONCE
-from mainspring.core.limit import Limit, Rate, parse_rate
-from mainspring.core.policy import MOST_RETRIES, Isolation, Priority, Retry, check_whole
+from mainspring.core.limit import Limit, Rate, parse_rate, task_key
+from mainspring.core.policy import MOST_RETRIES, Isolation, PoolKind, Priority, Retry, check_whole
 from mainspring.core.retention import Retention
 from mainspring.core.signature import takes_context
 from mainspring.core.words import humanise
@@ -121,6 +121,19 @@ class TaskSpec:
     hidden_from: frozenset[Surface] = frozenset()
     params_version: int = 1
     variant_of: str | None = None
+
+    def isolation_in(self, app: Isolation) -> Isolation:
+        """Return where bodies run in an app: as it says, unless the task says otherwise."""
+        return app if self.isolation is Isolation.PROCESS else self.isolation
+
+    def pool_in(self, app: Isolation) -> PoolKind:
+        """Return the pool that runs belong to in an app of that isolation."""
+        return PoolKind.of(self.isolation_in(app), is_async=self.is_async, is_repeatable=self.is_repeatable)
+
+    @property
+    def limit_task(self) -> str | None:
+        """The limit key of the whole task, where its definition bounds it; None where it does not."""
+        return None if self.concurrency is None and self.rate is None else task_key(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,9 +318,7 @@ class Task(Generic[P, R_co]):
             if not inspect.isfunction(self.fn):  # that it is none is told already
                 self._inspected = (None, None, self._problems)
             else:
-                from mainspring.core.params import (
-                    inspect_params,
-                )  # late: pydantic is most of the time that our import takes
+                from mainspring.core.params import inspect_params  # late: pydantic is most of the time that our import takes
 
                 params, result, problems = inspect_params(
                     self.name, self.fn, skip_first=self.spec.takes_context, result_type=self.result_type
@@ -346,12 +357,13 @@ class Task(Generic[P, R_co]):
 
     def _unknown_in_keys(self, params: Params | None) -> Iterator[Problem]:
         """Yield a problem for each field of a key template that names no parameter."""
-        templates = {"dedupe": self.spec.dedupe and self.spec.dedupe.key, "limit": self.spec.limit and self.spec.limit.key}
-        for option, template in templates.items():
-            for name in template.parameters if template and params else ():
-                if name not in params.names:  # type: ignore[union-attr]
-                    has = ", ".join(params.names) or "none"  # type: ignore[union-attr]
-                    what = f"{option}: the key {template.text!r} names the parameter {name!r}, the task has {has}"  # type: ignore[union-attr]
+        for option, said in (("dedupe", self.spec.dedupe), ("limit", self.spec.limit)):
+            if said is None or params is None:
+                continue
+            for name in said.key.parameters:
+                if name not in params.names:
+                    has = ", ".join(params.names) or "none"
+                    what = f"{option}: the key {said.key.text!r} names the parameter {name!r}, the task has {has}"
                     yield Problem(f"{self.spec.source} {self.name}", what)
 
 

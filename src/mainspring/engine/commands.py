@@ -16,6 +16,7 @@ from mainspring.core.command import Command, CommandFailed, CommandResult, Comma
 from mainspring.core.context import Context, current_run
 from mainspring.core.errors import ConfigurationError
 from mainspring.engine.capture import Tape
+from mainspring.engine.proc import how_it_ended
 from mainspring.engine.records import Stream
 
 TAIL = 4000  # characters of the end of each stream that are kept for the result and for the error
@@ -61,7 +62,7 @@ async def execute(command: Command, context: Context) -> CommandResult:
     code = transport.get_returncode()
     assert code is not None
     if code not in command.success:
-        raise CommandFailed(_how_it_ended(command, code), exit_code=code, stderr=watch.tails[2].strip())
+        raise CommandFailed(f"{command.program} {how_it_ended(code)}", exit_code=code, stderr=watch.tails[2].strip())
     return CommandResult(code, timedelta(seconds=round(time.monotonic() - began, 3)), watch.tails[1])
 
 
@@ -119,11 +120,13 @@ async def _stop(command: Command, watch: _Watch, pid: int, context: Context) -> 
     sink = context.sink
     patience = (sink.grace if isinstance(sink, Tape) else 0.0) / 2
     _signal_group(pid, signal.SIGTERM)
-    if await _in_time(watch.exited, patience):
-        context.log(f"{command.program} was stopped by SIGTERM", level="warning")
-    else:
-        context.log(f"{command.program} was stopped by SIGKILL: it had not heeded SIGTERM for {patience:g} s", level="warning")
-    _signal_group(pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)  # what it started may be there still
+    try:
+        if await _in_time(watch.exited, patience):
+            context.log(f"{command.program} was stopped by SIGTERM", level="warning")
+        else:
+            context.log(f"{command.program} was stopped by SIGKILL: it had not heeded SIGTERM for {patience:g} s", level="warning")
+    finally:  # what it started may be there still, also where a second cancel ends our patience
+        _signal_group(pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
     await _in_time(watch.exited, patience)
 
 
@@ -156,13 +159,3 @@ def _die_with_parent() -> Callable[[], None]:
         prctl(set_parent_death_signal, signal.SIGKILL)
 
     return ask
-
-
-def _how_it_ended(command: Command, code: int) -> str:
-    if code >= 0:
-        return f"{command.program} exited with code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
-    return f"{command.program} was killed by {name}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,22 +14,6 @@ from mainspring.engine.options import NodeOptions
 from mainspring.engine.pools import Pool, PoolName, Report, is_importable
 from mainspring.engine.process_pools import DefPool, LoopPool, SoloPool
 from mainspring.store.foreign import Foreigners
-
-
-class Crew:
-    """The pools that a node needs for its tasks; the child processes of all of them come from one nursery."""
-
-    def __init__(self, tasks: Mapping[str, Task[..., Any]], report: Report, options: NodeOptions) -> None:
-        self.pools: Mapping[PoolName, Pool] = make_pools(tasks, report, options)
-
-    async def start(self) -> None:
-        """Make all pools ready; those that cannot be say why in their ``problem``."""
-        await asyncio.gather(*(pool.start() for pool in self.pools.values()))
-
-    async def stop(self, grace: float) -> None:
-        """Stop all bodies within ``grace`` seconds, by force where needed, and let the children go."""
-        await asyncio.gather(*(pool.stop(grace) for pool in self.pools.values()))
-
 
 SOLO_SLOTS = 16  # neighbours of a crash run again at once, each alone; forked children share most of their memory
 

@@ -4,7 +4,7 @@ Who is charged when a child goes down:
 
 =======================================  =====================================================================
 a body was past its time and grace       it timed out (or was cancelled); its neighbours are innocent
-somebody else held the loop meanwhile    the holder is suspected; nobody else is
+somebody else held the loop meanwhile    past its own time it timed out, else it is suspected; nobody else is
 the child crashed, or took the memory    who was alone is charged; several are suspects, each to be run alone
 whoever had not begun                    goes back to the pool, as if nothing had happened
 =======================================  =====================================================================
@@ -25,8 +25,8 @@ from mainspring.engine.blame import plain_error
 from mainspring.engine.frames import Message, encode, pack_run, unpack_call, unpack_outcome
 from mainspring.engine.nursery import Child
 from mainspring.engine.page import BEAT, BLAMED, REASONS, STARTED, STEP, STOP, VOID, WHY, Why
-from mainspring.engine.pools import EnqueueReply, EnqueueRequest, Limits, Report, StopReason, give_back
-from mainspring.engine.proc import count_oom_kills, resident_bytes
+from mainspring.engine.pools import EnqueueReply, EnqueueRequest, Limits, Report, StopReason, give_back, not_begun
+from mainspring.engine.proc import count_oom_kills, how_it_ended, resident_bytes
 from mainspring.engine.records import Record, from_wire, to_wire
 
 Kind = Literal["async", "def"]
@@ -199,9 +199,7 @@ class Executor:
                 if stop is None:
                     returned.append(run)
                 else:  # it was to stop, and shall not begin again here
-                    requested = stop.why == "requested"
-                    outcome: Outcome = CancelledByRequest() if requested else Released(Reason.NOT_STARTED)
-                    self._report.finished(run, outcome, 0.0, [])
+                    self._report.finished(run, not_begun(stop.why), 0.0, [])
                     self._owner.ended(self, run, 0.0)
         if returned:
             self._owner.returned(self, returned)
@@ -234,9 +232,10 @@ class Executor:
         return next((serial for serial, run in self._runs.items() if run.id == run_id), None)
 
     def stop_run(self, serial: int, why: StopReason) -> None:
-        """Ask a body to stop; a run that has not begun comes back instead."""
-        if serial not in self._stops:
-            self._stops[serial] = _Stop(why, self._loop.time())
+        """Ask a body to stop, once: what it does to clean up is not interrupted. A run that has not begun comes back instead."""
+        if serial in self._stops:
+            return  # `tick` goes on with the ladder
+        self._stops[serial] = _Stop(why, self._loop.time())
         self._flush()
         if self.kind == "async":
             self._child.channel.send(["cancel", serial, why])
@@ -266,7 +265,7 @@ class Executor:
             self._child.signal(signal.SIGTERM)
         elif waited >= self.grace:
             stop.steps.append(f"SIGKILL of the process group after {waited:.1f} s")
-            self._condemn_overdue([serial])
+            self._condemn_overdue([serial], now)
 
     def _steps_of(self, stop: _Stop) -> list[Record]:
         """Return the record of what was done to stop a body; asking kindly is not worth a line."""
@@ -292,7 +291,7 @@ class Executor:
             for serial, began in list(self._began.items()):
                 self._tick_def(serial, began, now)
         elif overdue := [serial for serial, began in self._began.items() if self._is_overdue(serial, began, now)]:
-            self._condemn_overdue(overdue)
+            self._condemn_overdue(overdue, now)
 
     def _tick_def(self, serial: int, began: float, now: float) -> None:
         if serial not in self._stops:
@@ -327,7 +326,7 @@ class Executor:
             said = f"the executor took {self.memory >> 20} MiB of memory, {limit >> 20} MiB are allowed"
             self._condemn(_Doom(Reason.MEMORY, said, {}, is_known=False))
 
-    def _condemn_overdue(self, overdue: list[int]) -> None:
+    def _condemn_overdue(self, overdue: list[int], now: float) -> None:
         """End the child for bodies that cannot be stopped otherwise, having found out which of them it was."""
         cells = self._cells
         holder = 0
@@ -341,13 +340,23 @@ class Executor:
                 self._condemn(_Doom(Reason.LOST, said, {}, is_known=False))
                 return
         said = f"run {self._runs[holder or overdue[0]].id} could not be stopped otherwise"
-        if holder and holder not in overdue:
+        if holder and holder not in overdue and not self._is_to_stop(holder, now):
             error = self._lost_error(self._runs[holder], "this run held its event loop and others could not be stopped")
             lost = Lost(Reason.LOST, error, is_alone=False)
             self._condemn(_Doom(Reason.LOST, said, {holder: lost}, is_known=True))
             return
         culprits = [holder] if holder else overdue
         self._condemn(_Doom(Reason.LOST, said, {each: self._verdict(each) for each in culprits}, is_known=True))
+
+    def _is_to_stop(self, serial: int, now: float) -> bool:
+        """Tell whether a body should have ended, grace or not: that is for tidying up, and who holds the loop has not even begun to.
+
+        Of runs that begin together one may be seen a tick after the other; the one that was seen first is overdue alone then.
+        """
+        if serial in self._stops:
+            return True
+        began, timeout = self._began.get(serial), self._runs[serial].timeout
+        return began is not None and timeout is not None and now >= began + timeout
 
     def _is_held(self) -> bool:
         beat = self._cells[BEAT]
@@ -441,11 +450,5 @@ class Executor:
 def _describe(status: int | None) -> str:
     if status is None:
         return "it ended together with its template"
-    if status >= 0:
-        return f"it exited with code {status}"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
-    hint = " (often the kernel's, when memory runs out)" if name == "SIGKILL" else ""
-    return f"it was killed by {name}{hint}"
+    hint = " (often the kernel's, when memory runs out)" if status == -signal.SIGKILL else ""
+    return f"it {how_it_ended(status)}{hint}"

@@ -87,11 +87,11 @@ class Limiter:
         for key in ripe:
             del self._due[key]
         keys, self._poked = self._poked | ripe, set()
-        if self._sweeps.is_due(now):
-            keys |= await self._sweep()
-        elif self._is_adopting and self._adopts.is_due(now):
-            keys |= await self._adopt()
         try:
+            if self._sweeps.is_due(now):
+                keys |= await self._sweep()
+            elif self._is_adopting and self._adopts.is_due(now):
+                keys |= await self._adopt()
             await self._admit(keys)
         except BaseException:
             self._sweeps.renew()  # nobody will poke these keys again

@@ -15,9 +15,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
-from mainspring.core.run import CancelledByRequest, ClaimedRun, Outcome, Reason, Released
+from mainspring.core.run import ClaimedRun, Outcome, Reason, Released
 from mainspring.core.task import Task
 from mainspring.engine.attempt import AttemptContext, Bodies, Body, perform, perform_def, stopped, under_stop
 from mainspring.engine.capture import FLUSH_EVERY, MOST_RECORDS, Capture, Tape, Tapes
@@ -25,7 +26,7 @@ from mainspring.engine.finish import Finisher, Way
 from mainspring.engine.frames import Message, packed
 from mainspring.engine.means import NO_MEANS, Means
 from mainspring.engine.page import Why
-from mainspring.engine.pools import GRACE, PoolName, Report, StopReason, give_back
+from mainspring.engine.pools import GRACE, PoolName, Report, StopReason, give_back, not_begun, take_out
 from mainspring.engine.records import Record, from_wire, to_wire
 from mainspring.store.foreign import Foreigners
 
@@ -51,12 +52,15 @@ class _Held:
         self.has_ended = False
 
     def ask_to_stop(self, why: Why, now: float) -> None:
-        """Ask the body to stop, from any thread."""
+        """Ask the body to stop. Who asks again (each beat does) interrupts its cleaning up only when that takes longer than the grace."""
         if self.why is None:
             self.why, self.stop_at = why, now
+        elif now < self.stop_at + GRACE:
+            return
         self.context.stop()
         if self.task is not None and self.loop is not None:
-            self.loop.call_soon_threadsafe(self.task.cancel)
+            with suppress(RuntimeError):  # a thread's loop is closed: the body has ended, and its report is on the way
+                self.loop.call_soon_threadsafe(self.task.cancel)
 
     def judge(self, outcome: Outcome) -> Outcome:
         """Return what an outcome means, now that the body may have been asked to stop."""
@@ -123,12 +127,8 @@ class LocalPool:
         if held is not None:
             held.ask_to_stop(why, self._tapes.clock())
             return
-        for run in self._queue:
-            if run.id == run_id:
-                self._queue.remove(run)
-                outcome: Outcome = CancelledByRequest() if why == "requested" else Released(Reason.NOT_STARTED)
-                self._report.finished(run, outcome, 0.0, [])
-                return
+        if (run := take_out(self._queue, run_id)) is not None:
+            self._report.finished(run, not_begun(why), 0.0, [])
 
     def surplus(self) -> list[ClaimedRun]:
         taken = list(self._queue)
@@ -349,8 +349,8 @@ class ThreadPool(LocalPool):
 
         async def call() -> Outcome:
             held.loop, held.task = asyncio.get_running_loop(), asyncio.current_task()
-            if held.why is not None:
-                held.ask_to_stop(held.why, held.stop_at)
+            if held.why is not None and held.task is not None:  # asked to stop before there was anything to cancel
+                held.task.cancel()
             return await perform(body, held.context, packed(held.run))
 
         with asyncio.Runner() as runner:

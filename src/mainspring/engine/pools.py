@@ -7,14 +7,16 @@ run), ``thread`` and ``inline`` (inside this process: they cannot be stopped by 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from mainspring.core.policy import Isolation
-from mainspring.core.run import ClaimedRun, ErrorKind, Lost, Outcome, Reason, Released
+from mainspring.core.run import CancelledByRequest, ClaimedRun, ErrorKind, Lost, Outcome, Reason, Released
 from mainspring.core.task import CallOptions, Task
 from mainspring.engine.blame import plain_error
+from mainspring.engine.page import Why
 from mainspring.engine.records import Record
 
 PoolName = Literal["async", "def", "solo", "thread", "inline"]
@@ -150,6 +152,19 @@ def pool_for(task: Task[..., object], run: ClaimedRun, default: Isolation = Isol
     if run.is_suspect or not run.is_repeatable:
         return "solo"
     return "async" if task.spec.is_async else "def"
+
+
+def not_begun(why: Why) -> Outcome:
+    """Return the outcome of a run that was asked to stop before its body began."""
+    return CancelledByRequest() if why == "requested" else Released(Reason.NOT_STARTED)
+
+
+def take_out(queue: deque[ClaimedRun], run_id: str) -> ClaimedRun | None:
+    """Take a run out of those that wait for their turn; None where it is not among them."""
+    found = next((run for run in queue if run.id == run_id), None)
+    if found is not None:
+        queue.remove(found)
+    return found
 
 
 def give_back(run: ClaimedRun) -> Outcome:

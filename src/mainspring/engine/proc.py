@@ -1,10 +1,21 @@
-"""What the kernel says about processes (Linux); elsewhere nothing is known and nothing enforced."""
+"""What the kernel says about processes: how they ended, and on Linux their memory; elsewhere that is not known and not enforced."""
 
 from __future__ import annotations
 
 import os
+import signal
 
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+
+
+def how_it_ended(status: int) -> str:
+    """Return what became of a process by its exit status, negative for a signal: the end of a sentence that names it."""
+    if status >= 0:
+        return f"exited with code {status}"
+    try:
+        return f"was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was killed by signal {-status}"
 
 
 def resident_bytes(pid: int) -> int:

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mainspring.core.run import CancelledByRequest, ClaimedRun, Outcome, Reason, Released
+from mainspring.core.run import ClaimedRun, Reason, Released
 from mainspring.core.task import Task
 from mainspring.engine.executor import TICK, Executor, Kind
 from mainspring.engine.nursery import Nursery
-from mainspring.engine.pools import Limits, PoolName, Report, StopReason
+from mainspring.engine.pools import Limits, PoolName, Report, StopReason, not_begun, take_out
 
 _SHORT = 5.0  # milliseconds: tasks whose bodies are shorter may queue in a def child, so that a frame carries several
 _AHEAD_MS = 20.0  # of expected work that may stand before a run in a def child while another is free
@@ -64,12 +64,8 @@ class ProcessPool:
             if (serial := executor.find(run_id)) is not None:
                 executor.stop_run(serial, why)
                 return
-        for run in self._queue:
-            if run.id == run_id:
-                self._queue.remove(run)
-                outcome: Outcome = CancelledByRequest() if why == "requested" else Released(Reason.NOT_STARTED)
-                self._report.finished(run, outcome, 0.0, [])
-                return
+        if (run := take_out(self._queue, run_id)) is not None:
+            self._report.finished(run, not_begun(why), 0.0, [])
 
     def surplus(self) -> list[ClaimedRun]:
         taken = list(self._queue)

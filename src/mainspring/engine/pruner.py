@@ -32,10 +32,10 @@ class Pruner:
 
     async def tick(self) -> float:
         """Do one round."""
-        if self._rounds % PARTITIONS_EVERY == 0:
+        is_hourly = self._rounds % PARTITIONS_EVERY == 0
+        if is_hourly:
             await self._store.upkeep.make_partitions()
             await self._store.errors.forget(ERRORS_KEPT)
-            await self._store.files.sweep()
         if self._pass is None and self._rounds % SWEEP_EVERY == 0:
             await self._tell()
             self._pass = self._store.retention.steps(await self._store.retention.policies(self._keeping))
@@ -45,6 +45,8 @@ class Pruner:
         if self._pass is not None:
             await self._prune(self._pass)
         await self._store.upkeep.vacuum()
+        if is_hourly:
+            await self._store.files.sweep()  # last: a place for files that does not answer keeps nothing else from being done
         return EVERY
 
     async def _prune(self, steps: AsyncIterator[Pruned]) -> None:

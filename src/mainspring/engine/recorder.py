@@ -160,6 +160,13 @@ class Recorder:
         """Wait until everything taken so far is written or refused."""
         await self._idle.wait()
 
+    async def close(self) -> None:
+        """Give up what the store has not taken: a rescuer will find those runs."""
+        left = [task for task in (self._finish_task, self._append_task, *self._own_tasks) if task is not None]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
     # -- finishing
 
     def _finish(self, finish: _Finish) -> None:
@@ -368,19 +375,19 @@ class Recorder:
         told = {"kind": ErrorKind.SYSTEM, "type": type(error).__name__, "message": f"the store refuses what the run left: {error}"[:2000]}
         decision = Decision(RunState.FAILED, AttemptOutcome.FAILED, error=told)
         plain = _Finish(finish.run, finish.ran_ms, [], None, decision, finish.node_id)
-        try:
-            await self._write_finishes([plain])
-        except Exception:  # noqa: BLE001 - the last resort of the recorder, which must go on
-            log.exception("the run %s cannot be ended at all: a rescuer takes it when its time is over", finish.run.id)
+        await self._insist([plain], self._write_finishes, self._give_up_finish, "results")
+
+    async def _give_up_finish(self, finish: _Finish, error: Exception) -> None:
+        log.error("the run %s cannot be ended at all: a rescuer takes it when its time is over", finish.run.id)
 
     async def _refuse_records(self, spoken: _Spoken, error: Exception) -> None:
         """Count log lines that cannot be stored as dropped; the run goes on."""
         self.dropped += len(spoken.records)
         gap = _Spoken(spoken.run, [], spoken.dropped + len(spoken.records))
-        try:
-            await self._write_records([gap])
-        except Exception:  # noqa: BLE001 - as above
-            log.exception("not even the gap in the log of the run %s can be written", spoken.run.id)
+        await self._insist([gap], self._write_records, self._give_up_records, "log lines")
+
+    async def _give_up_records(self, gap: _Spoken, error: Exception) -> None:
+        log.error("not even the gap in the log of the run %s can be written", gap.run.id)
 
     def _lost(self, runs: list[ClaimedRun]) -> None:
         self.lost_leases += len(runs)

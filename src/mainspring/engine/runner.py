@@ -129,14 +129,14 @@ class Runner:
             if drives:
                 for safety in (loop for loop in self.loops() if loop.name in SAFETY):  # one that cannot: no node
                     await safety.tick()
+            if self.metrics is not None and self._options.metrics is not None:
+                host, port = self._options.metrics
+                log.info("metrics are at http://%s:%d/metrics", host, self.metrics.serve(host, port))
         except BaseException:
             await asyncio.gather(*(pool.stop(0.0) for pool in self.pools.values()), return_exceptions=True)
             with contextlib.suppress(StoreError):  # what went wrong first is what is told
                 await self.heartbeat.stop()
             raise
-        if self.metrics is not None and self._options.metrics is not None:
-            host, port = self._options.metrics
-            log.info("metrics are at http://%s:%d/metrics", host, self.metrics.serve(host, port))
         for loop in self.loops():
             driver = Driver(loop)
             self._drivers[loop.name] = driver
@@ -256,6 +256,7 @@ class Runner:
             await asyncio.gather(*(pool.stop(self._options.grace) for pool in self.pools.values()))
             try:
                 async with asyncio.timeout(10):
+                    await self.worker.settled()  # what a claim brings now goes back, too
                     await self.worker.recorder.flushed()
             except TimeoutError:
                 log.error("the store did not take the last results within 10 s: a rescuer will give those runs back")
@@ -270,17 +271,19 @@ class Runner:
                 driver.wake.set()
             for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
             try:
+                await asyncio.gather(*self._tasks, self.worker.close(), return_exceptions=True)
                 await self.heartbeat.stop()
             except StoreError as error:
                 log.warning("the node could not say good-bye: %s", error)
-            self._bus.on_hint, self._bus.on_switched = lambda lane: None, lambda: None
-            self._bus.on_limited = lambda keys: False
-            self.stopped.set()
+            finally:  # whoever else waits for the end must not wait for ever, also where this was cancelled a second time
+                self._bus.on_hint, self._bus.on_switched = lambda lane: None, lambda: None
+                self._bus.on_limited = lambda keys: False
+                self.stopped.set()
 
     async def _give_back_now(self) -> None:
         """Force every body to end and give its run back, unburnt, as far as a few seconds go."""
+        self.worker.stages.is_leaving = True
         try:
             async with asyncio.timeout(LAST_SECONDS):
                 await asyncio.gather(*(pool.stop(0.0) for pool in self.pools.values()))

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from mainspring.core.errors import StoreError
+from mainspring.core.errors import MainspringError, StoreError
 from mainspring.core.ids import make_claim_id
 from mainspring.core.policy import Isolation, PoolKind, Retry
 from mainspring.core.rollback import decide_whole, without_rollback
 from mainspring.core.run import ClaimedRun, Completed, Decision, Lost, Outcome, Reason, Released, Suspicion
 from mainspring.core.switch import Switches
 from mainspring.core.task import EXPENSIVE_QUEUE, Task
+from mainspring.engine.blame import said_by
 from mainspring.engine.faults import FAULT
 from mainspring.engine.lanes import Lanes
 from mainspring.engine.loop import log
@@ -74,7 +75,6 @@ class _Crew:
     finished: int = 0
     rate: float = 0.0
     measured_at: float = 0.0
-    slots: int | None = None  # those that an operator has set; None where the pool has as many as it was made with
     expensive: int = 0  # expensive runs in hand, each in a slot that it brings along
 
     @property
@@ -107,6 +107,7 @@ class Worker:
         self._crews: dict[PoolName, _Crew] = {}
         self._in_hand: dict[str, tuple[ClaimedRun, PoolName]] = {}
         self._paces: dict[str, _Pace] = {}
+        self._claiming = asyncio.Lock()  # held while a claim is under way
         self._uncertain: list[str] = []  # claims whose answer was lost
         self._known_elsewhere: tuple[float, frozenset[str]] = (float("-inf"), frozenset())
         self._audit_at = clock() + AUDIT_EVERY
@@ -253,14 +254,15 @@ class Worker:
         self._asked = n = self.lanes.share(lanes, n, max(n, whole))
         claim_id = make_claim_id()
         FAULT("before_claim")
-        try:
-            runs = await self._store.runs.claim(self._presence.id, claim_id, lanes, n, STOP_GRACE)
-        except (StoreError, asyncio.CancelledError):
-            self._uncertain.append(claim_id)
-            raise
-        FAULT("after_claim_commit")
-        self.lanes.claimed(lanes, runs, n)
-        self._take(runs)
+        async with self._claiming:
+            try:
+                runs = await self._store.runs.claim(self._presence.id, claim_id, lanes, n, STOP_GRACE)
+            except (StoreError, asyncio.CancelledError):
+                self._uncertain.append(claim_id)
+                raise
+            FAULT("after_claim_commit")
+            self.lanes.claimed(lanes, runs, n)
+            self._take(runs)
         return runs
 
     def take(self, runs: Sequence[ClaimedRun]) -> None:
@@ -271,6 +273,9 @@ class Worker:
         self.claimed += len(runs)
         unclear: list[ClaimedRun] = []
         for run in runs:
+            if self._presence.is_quiet:  # the claim was under way when the node was told to stop
+                self._decide(run, Released(Reason.NOT_STARTED), 0.0, [])
+                continue
             task = self._tasks.get(run.task)
             if task is None:
                 self._track(asyncio.get_running_loop().create_task(self._release_unknown(run)))
@@ -316,7 +321,8 @@ class Worker:
         for run in runs:
             held = self._in_hand.get(run.id)
             if held is None or held[0] is not run:
-                continue  # taken from this node meanwhile
+                self._leaving.discard(run.id)  # taken from this node meanwhile: there is no body whose end would say so
+                continue
             if run not in running or self._presence.is_quiet:
                 self._release([run])
             elif run.ending is not None and self._tasks[run.task].hooks.rollback is None:
@@ -485,7 +491,13 @@ class Worker:
         """Enqueue for a body."""
 
         async def answer() -> None:
-            reply(await self._spawn(request, run))
+            try:
+                answered = await self._spawn(request, run)
+            except Exception as error:  # noqa: BLE001 - a task's validate may raise anything, and the body waits for an answer
+                answered = EnqueueReply(
+                    code=MainspringError.code, message=f"{request.task} is not enqueued: {type(error).__name__}: {said_by(error)}"
+                )
+            reply(answered)
 
         self._track(asyncio.get_running_loop().create_task(answer()))
 
@@ -569,6 +581,19 @@ class Worker:
         except TimeoutError:
             return False
         return True
+
+    async def settled(self) -> None:
+        """Wait until nothing is under way that could still bring a run here or say something about one."""
+        async with self._claiming:
+            pass
+        await asyncio.gather(*self._asking, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Give up what is still under way: nobody waits for it any more, and the store may be closed next."""
+        left = list(self._asking)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, self.recorder.close(), return_exceptions=True)
 
     def hint(self, lane: Lane | None) -> None:
         """Hear that a lane grew (None: somewhere), and look at once."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import keyword
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar, cast
 
@@ -80,8 +80,8 @@ class _Writer:
         stubs = [self._stub(task, name) for task, name in self._named(manifest["tasks"])]
         return _HEAD.format(manifest=json.dumps(file)) + "".join(f"\n\n\n{each}" for each in (*self._shapes, *stubs)) + "\n"
 
-    def _named(self, tasks: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str]]:
-        """Yield tasks with the names of their handles, before any shape takes one."""
+    def _named(self, tasks: list[dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
+        """Return tasks with the names of their handles, before any shape takes one."""
         named = []
         for task in tasks:
             name = _identifier(task["name"])
@@ -89,7 +89,7 @@ class _Writer:
                 name += "_"
             self._taken[name] = ""
             named.append((task, name))
-        yield from named
+        return named
 
     def _stub(self, task: Mapping[str, Any], name: str) -> str:
         params, keyword_only = task["params"], set(task["keyword_only"])
@@ -121,7 +121,7 @@ class _Writer:
         if "enum" in schema or "const" in schema:
             values = schema.get("enum", [schema.get("const")])
             if all(isinstance(each, (str, int, bool, type(None))) for each in values):
-                return f"_t.Literal[{', '.join(map(_literal, values))}]"
+                return f"_t.Literal[{', '.join(map(repr, values))}]"
             return "_t.Any"
         if shapes := schema.get("anyOf") or schema.get("oneOf"):
             return self._union(shapes, defs, owner, direction)
@@ -189,10 +189,6 @@ class _Writer:
         ]
         self._shapes.append(f"class {name}(_t.TypedDict):\n" + "\n".join(lines))
         return name
-
-
-def _literal(value: Any) -> str:
-    return repr(value)
 
 
 def _default(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from mainspring.core.dedupe import Dedupe
 from mainspring.core.errors import ConfigurationError, MainspringError
 from mainspring.core.limit import Limit, Rate
-from mainspring.core.policy import Isolation, PoolKind, Priority, Retry
+from mainspring.core.policy import Isolation, Priority, Retry
 from mainspring.core.signature import parameters_of
 from mainspring.core.task import Source, Surface, Task, TaskSpec
 from mainspring.registry.remote import RemoteTask, SchemaParams, SchemaResult
@@ -36,7 +36,6 @@ def manifest_text(tasks: Iterable[AnyTask], isolation: Isolation = Isolation.PRO
 def describe_task(task: AnyTask, isolation: Isolation = Isolation.PROCESS) -> dict[str, Any]:
     """Return one task as plain JSON values."""
     spec = task.spec
-    where = isolation if spec.isolation is Isolation.PROCESS else spec.isolation
     limit, dedupe = spec.limit, spec.dedupe
     return {
         "name": spec.name,
@@ -58,7 +57,7 @@ def describe_task(task: AnyTask, isolation: Isolation = Isolation.PROCESS) -> di
         "timeout_ms": _milliseconds(spec.timeout),
         "deadline_ms": _milliseconds(spec.deadline),
         "isolation": str(spec.isolation),
-        "pool": PoolKind.of(where, is_async=spec.is_async, is_repeatable=spec.is_repeatable).name.lower(),
+        "pool": spec.pool_in(isolation).name.lower(),
         "is_async": spec.is_async,
         "is_repeatable": spec.is_repeatable,
         "max_rescues": spec.max_rescues,

@@ -64,7 +64,7 @@ def _submit(found: Tracer, runs: Sequence[NewRun], count: int) -> Iterator[Seque
     with found.start_as_current_span(f"enqueue {first.task}", context=parent, kind=SpanKind.PRODUCER, attributes=attributes):
         headers: dict[str, str] = {}
         inject(headers)
-        yield [replace(run, meta=json.dumps({**(json.loads(run.meta) if run.meta else {}), TRACE: headers})) for run in runs]
+        yield [marked(run, headers) for run in runs]
 
 
 def headers() -> dict[str, str] | None:

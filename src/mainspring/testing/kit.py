@@ -209,7 +209,7 @@ class Kit:
 
     def assert_enqueued(self, task: Task[..., Any], /, **params: Any) -> Run:
         """Return the unfinished run of a task whose parameters are among others these; fails with what there is instead."""
-        definition = self.app._known(task)
+        definition = self.app._definitions.known(task)
         found = [run for run in self.runs(task) if not run.is_final]
         for run in found:
             held = definition.params.load(run.params)
@@ -249,7 +249,7 @@ class Kit:
         for node in self.nodes:
             if not node.place.is_dead:
                 await self._inside(node, node.runner.stop(0.0))
-        held = await self.app._opened()
+        held = await self.app._opening.opened()
         held.runner = None
         await self.app.close()
 
@@ -259,7 +259,7 @@ class Kit:
         """Return the node that lives, after making one where none does."""
         if self.nodes and not self.nodes[-1].place.is_dead:
             return self.nodes[-1]
-        held = await self.app._opened()
+        held = await self.app._opening.opened()
         if self._locks is None:
             self._locks = Path(tempfile.mkdtemp(prefix="mainspring-kit-"))
         name = f"node-{len(self.nodes) + 1}"
