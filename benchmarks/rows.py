@@ -92,6 +92,22 @@ class Row:
         return min(full, self.quick) if is_quick else full
 
 
+def _alone(prefix: str, database: str, store: StoreName) -> tuple[Row, ...]:
+    """Return what only we are measured in, the same on every database."""
+    measures = (
+        ("drain-limited", "drain through one limit of 100 at once", 20_000, 3_000),
+        ("enqueue-within", "row and run in the caller's transaction", 10_000, 1_000),
+        ("enqueue-keyed", "enqueue, one caller, a new key each", 10_000, 1_000),
+        ("enqueue-colliding", "enqueue, one caller, one key that is held", 10_000, 1_000),
+        ("enqueue-replacing", "enqueue, one caller, one key, replacing", 10_000, 1_000),
+        ("enqueue-once", "enqueue, one caller, a new key each, once for ever", 10_000, 1_000),
+    )
+    return tuple(
+        Row(f"{prefix}.{key}", f"{database}, {title}", store, key.replace("-", "_"), (OURS,), count, quick)
+        for key, title, count, quick in measures
+    )
+
+
 ROWS = (
     Row("disk.flush", "Disk, 4 KiB written and flushed", "none", "flush", (DISK,), 2_000, 500),
     # PostgreSQL
@@ -164,7 +180,6 @@ ROWS = (
         is_long=True,
         limit=1_800,
     ),
-    Row("pg.drain-limited", "PostgreSQL, drain through one limit of 100 at once", "postgres", "drain_limited", (OURS,), 20_000, 3_000),
     Row("pg.drain-keyed", "PostgreSQL, drain through ten keys of 10 at once", "postgres", "drain_keyed", (OURS,), 20_000, 3_000),
     Row(
         "pg.drain-blocked",
@@ -188,35 +203,6 @@ ROWS = (
         2_000,
         (Target("per_second", "at least", 1.1, PGQUEUER),),
         {"procrastinate": 2_000},
-    ),
-    Row("pg.enqueue-within", "PostgreSQL, row and run in the caller's transaction", "postgres", "enqueue_within", (OURS,), 10_000, 1_000),
-    Row("pg.enqueue-keyed", "PostgreSQL, enqueue, one caller, a new key each", "postgres", "enqueue_keyed", (OURS,), 10_000, 1_000),
-    Row(
-        "pg.enqueue-colliding",
-        "PostgreSQL, enqueue, one caller, one key that is held",
-        "postgres",
-        "enqueue_colliding",
-        (OURS,),
-        10_000,
-        1_000,
-    ),
-    Row(
-        "pg.enqueue-replacing",
-        "PostgreSQL, enqueue, one caller, one key, replacing",
-        "postgres",
-        "enqueue_replacing",
-        (OURS,),
-        10_000,
-        1_000,
-    ),
-    Row(
-        "pg.enqueue-once",
-        "PostgreSQL, enqueue, one caller, a new key each, once for ever",
-        "postgres",
-        "enqueue_once",
-        (OURS,),
-        10_000,
-        1_000,
     ),
     Row(
         "pg.enqueue-many",
@@ -270,6 +256,7 @@ ROWS = (
         50,
         (Target("seconds", "at most", 5),),
     ),
+    *_alone("pg", "PostgreSQL", "postgres"),
     # SQLite
     Row(
         "sqlite.drain",
@@ -282,7 +269,6 @@ ROWS = (
         (Target("per_second", "at least", 4.0, HUEY),),
         {"huey": 10_000, "huey-off": 10_000},
     ),
-    Row("sqlite.drain-limited", "SQLite, drain through one limit of 100 at once", "sqlite", "drain_limited", (OURS,), 20_000, 3_000),
     Row(
         "sqlite.enqueue-one",
         "SQLite, enqueue, one caller",
@@ -295,29 +281,6 @@ ROWS = (
             Target("per_second", "at least", 0.7, RAW_SQLITE),
             Target("per_second", "at least", 1.0, HUEY),
         ),
-    ),
-    Row("sqlite.enqueue-within", "SQLite, row and run in the caller's transaction", "sqlite", "enqueue_within", (OURS,), 10_000, 1_000),
-    Row("sqlite.enqueue-keyed", "SQLite, enqueue, one caller, a new key each", "sqlite", "enqueue_keyed", (OURS,), 10_000, 1_000),
-    Row(
-        "sqlite.enqueue-colliding",
-        "SQLite, enqueue, one caller, one key that is held",
-        "sqlite",
-        "enqueue_colliding",
-        (OURS,),
-        10_000,
-        1_000,
-    ),
-    Row(
-        "sqlite.enqueue-replacing", "SQLite, enqueue, one caller, one key, replacing", "sqlite", "enqueue_replacing", (OURS,), 10_000, 1_000
-    ),
-    Row(
-        "sqlite.enqueue-once",
-        "SQLite, enqueue, one caller, a new key each, once for ever",
-        "sqlite",
-        "enqueue_once",
-        (OURS,),
-        10_000,
-        1_000,
     ),
     Row(
         "sqlite.enqueue-many",
@@ -368,6 +331,7 @@ ROWS = (
         50,
         (Target("seconds", "at most", 5),),
     ),
+    *_alone("sqlite", "SQLite", "sqlite"),
     # The program itself
     Row(
         "start.import",

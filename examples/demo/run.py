@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import time
@@ -25,7 +26,8 @@ from mainspring import Event, EventKind, Mainspring, RunHandle, RunState
 
 EVERY = 12.0  # seconds between two rounds on a terminal
 CANCEL_AFTER = 2.0  # seconds that the run that takes too long is given
-SHOWN_RUNS, SHOWN_LINES = 22, 12
+SHOWN_RUNS, SHOWN_LINES, LONGEST_LINE = 22, 12, 120
+BAR = 14  # columns of a progress bar
 LONGEST = 60.0  # seconds after which a round that does not end is given up
 
 
@@ -113,7 +115,8 @@ class View:
                 self._say(row, why)
 
     def _say(self, row: Row, text: str) -> None:
-        line = f"{time.strftime('%H:%M:%S')}  {row.id[-8:]}  {row.task:<16}  {text[:120]}"
+        shown = text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE - 1]}…"
+        line = f"{time.strftime('%H:%M:%S')}  {row.id[-8:]}  {row.task:<16}  {shown}"
         self.lines.append(line)
         if not self._is_live:
             print(line, flush=True)
@@ -127,7 +130,7 @@ class View:
 
         colours = {"completed": "green", "running": "cyan", "failed": "red", "timeout": "red", "cancelled": "yellow", "waiting": "magenta"}
         table = Table(box=None, expand=True, pad_edge=False)
-        for column, width in (("run", 8), ("task", 18), ("state", 10), ("try", 3), ("progress", 24), ("", None), ("s", 6)):
+        for column, width in (("run", 8), ("task", 16), ("state", 9), ("try", 3), ("progress", BAR), ("", None), ("s", 6)):
             table.add_column(
                 column,
                 width=width,
@@ -139,15 +142,20 @@ class View:
         for row in list(self.rows.values())[-SHOWN_RUNS:]:
             total, current = row.progress.get("total"), row.progress.get("current", 0)
             is_done = row.state == "completed"
-            bar = ProgressBar(total=total or 1, completed=(total or 1) if is_done else min(current, total) if total else 0, width=24)
+            bar = ProgressBar(total=total or 1, completed=(total or 1) if is_done else min(current, total) if total else 0, width=BAR)
             state = Text(row.state, colours.get(row.state, ""))
             message = Text("" if row.took is not None else str(row.progress.get("message") or ""))
             table.add_row(row.id[-8:], row.task, state, str(row.attempt or ""), bar, message, f"{row.seconds:.1f}")
-        words = ", ".join(f"{count} {word}" for word, count in sorted(self.counts.items())) or "starting"
+        words = ", ".join(f"{word} {count}" for word, count in sorted(self.counts.items())) or "starting"
         return Group(
             Panel(table, title="Mainspring demo: runs", border_style="blue"),
-            Panel(Text("\n".join(self.lines)), title="what they say", border_style="blue"),
-            Text(f"{words}    Ctrl-C ends the demo", "bold"),
+            Panel(
+                Text("\n".join(self.lines), no_wrap=True, overflow="ellipsis"),
+                title="what they say",
+                subtitle="Ctrl-C ends the demo",
+                border_style="blue",
+            ),
+            Text(words, "bold"),
         )
 
 
@@ -186,12 +194,22 @@ def summary(view: View, seconds: float) -> str:
     counts = view.counts
     lines = [f"{name:<18} {', '.join(f'{n} {state}' for state, n in sorted(states.items()))}" for name, states in by_task.items()]
     totals = f"{counts['completed']} completed, {counts['failed']} failed, {counts['cancelled']} cancelled"
-    troubles = f"{counts['retries']} retries, {counts['crashes']} crashes survived, {counts['warnings']} warnings"
+    troubles = f"{counts['retries']} retries, {_crashes(counts['crashes'])} survived, {counts['warnings']} warnings"
     lines += [
         f"{len(view.rows)} runs in {seconds:.1f} s: {totals}; {troubles}",
-        f"look closer: cd {os.path.relpath(tasks.HERE)} && mainspring runs",
+        f"look closer: cd {os.path.relpath(tasks.HERE)} && {_command()} runs",
     ]
     return "\n".join(["", "Summary", *(f"  {line}" for line in lines)])
+
+
+def _crashes(n: int) -> str:
+    return f"{n} crash{'' if n == 1 else 'es'}"
+
+
+def _command() -> str:
+    """Return what the command line is called from the demo's folder: by its name where the shell finds it, else by its path."""
+    ours = Path(sys.executable).parent / "mainspring"
+    return "mainspring" if shutil.which("mainspring") == str(ours) or not ours.exists() else os.path.relpath(ours, tasks.HERE)
 
 
 async def demo(*, is_live: bool) -> None:

@@ -287,7 +287,7 @@ def test_python_callers_enqueue_by_handles_and_by_name(frontend: Cli, tmp_path: 
             again = await app.enqueue(index.prune.options(key="k"), keep=4)
             with pytest.raises(InvalidParams, match="database: is missing"):
                 await app.enqueue(index.backup)
-            assert not app._live
+            assert not app._definitions.live
             return await app.read_run(by_handle.id), by_name.id, again
 
     run, by_name, again = asyncio.run(enqueued())

@@ -53,7 +53,7 @@ def test_the_demo_does_a_round_and_sums_up(tmp_path: Path) -> None:
         "thumbnail          6 completed",
         "crash_once         1 completed",
         "dawdle             1 cancelled",
-        "13 completed, 1 failed, 1 cancelled; 6 retries, 1 crashes survived, 13 warnings",
+        "13 completed, 1 failed, 1 cancelled; 6 retries, 1 crash survived, 13 warnings",
         "line 18: email 'grace.hopper(at)example.org' is none",
         "tried again soon: ConnectionError: the server hung up",
         "it was killed by SIGSEGV",

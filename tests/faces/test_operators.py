@@ -67,7 +67,7 @@ def test_all_that_failed_are_retried_once_and_audited(cli: Cli) -> None:
     wrong = cli("runs", "retry", "--error", fingerprint, "-p", "n=1", "--yes")
     assert wrong.exit_code == 1  # the task has no such parameter
     assert "n: unknown parameter" in wrong.stdout
-    assert "1 runs are done again" in cli("runs", "retry", "--error", fingerprint, "--yes").stderr
+    assert "1 run is done again" in cli("runs", "retry", "--error", fingerprint, "--yes").stderr
     assert cli.object("runs", "show", good)["state"] == "completed"
 
 
@@ -183,7 +183,7 @@ def test_an_expensive_task_says_what_it_usually_takes(cli: Cli) -> None:
     assert "add is expensive: it goes by the queue expensive; none has finished in the last 30 days" in first.stderr
     second = cli("enqueue", "add", "1")
     assert "add is expensive: it goes by the queue expensive and takes " in second.stderr
-    assert "(of 1 runs in the last 30 days)" in second.stderr
+    assert "(of 1 run in the last 30 days)" in second.stderr
     assert "expensive" not in cli("run", "counts").stderr
     assert "expensive" not in cli("--json", "enqueue", "add", "1").stderr
 
@@ -193,7 +193,7 @@ def test_doctor_tells_of_retention_pins_and_open_errors(cli: Cli) -> None:
     cli.ok("runs", "pin", run_id)
     view = cli.object("doctor")
     assert view["upkeep"] == {"completed": "7d", "others": "7d", "keep_last": 0, "own": [], "pins": 1, "open_errors": 1}
-    assert "1 runs are pinned, 1 errors are open" in cli.ok("doctor")
+    assert "1 run is pinned, 1 error is open" in cli.ok("doctor")
     names = {each["name"]: each for each in view["settings"]}
     assert {"TASK_RETENTION_DAYS", "MAINSPRING_RETENTION_COMPLETED", "MAINSPRING_KEEP_LAST"} <= names.keys()
 
@@ -207,9 +207,9 @@ def test_every_setting_has_its_value_and_source_and_unknown_names_are_told(cli: 
     cli.ok("nodes")  # brings the file to this schema
     view = cli.object("doctor")
     told = {each["name"]: (each["value"], each["source"]) for each in view["settings"]}
-    assert told["MAINSPRING_RETENTION_COMPLETED"] == ("1 day, 0:00:00", "environment (MAINSPRING_RETENTION_COMPLETED)")
+    assert told["MAINSPRING_RETENTION_COMPLETED"] == ("1d", "environment (MAINSPRING_RETENTION_COMPLETED)")
     assert told["MAINSPRING_KEEP_LAST"] == ("20", "environment (MAINSPRING_KEEP_LAST)")
-    assert told["TASK_RETENTION_DAYS"] == ("7 days, 0:00:00", "default")
+    assert told["TASK_RETENTION_DAYS"] == ("7d", "default")
     said = [each["values"]["message"] for each in view["findings"] if each["code"] == "setting"]
     assert said == ["environment: the setting TASK_RETENTION_DAY is unknown; did you mean TASK_RETENTION_DAYS?"]
     assert view["upkeep"]["completed"] == "1d"

@@ -6,12 +6,14 @@ import re
 import string
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from mainspring.cli import main as cli_main
 from mainspring.cli.ansi import clean, clean_line
+from mainspring.cli.present import _fitted
 from mainspring.core.event import EventKind
 from mainspring.core.state import RunState
 from mainspring.i18n import has, t
@@ -91,6 +93,31 @@ def test_tables_on_a_terminal_are_painted_unless_colours_are_unwanted(cli: Cli) 
     assert "completed" in plain.said
 
 
+def test_a_narrow_terminal_gets_a_table_that_fits(cli: Cli) -> None:
+    run_id = cli.run_object("add", "1")["id"]
+    seen = cli.start("runs", terminal=True, env={"COLUMNS": "60", "NO_COLOR": "1"})
+    assert seen.end() == 0
+    lines = [clean(line).rstrip() for line in seen.said.splitlines()]
+    assert max(map(len, lines)) <= 60
+    assert [line.split()[:3] for line in lines if "add" in line] == [[run_id[-8:], "add", "completed"]]
+    assert run_id in cli.ok("runs")  # nothing is left out where nobody looks at it
+
+
+def test_what_says_least_leaves_a_table_first() -> None:
+    long_ago = datetime(2020, 1, 2, 3, 4, tzinfo=UTC)
+    rows = [["01a1fa1c-b7e0-722a-86e7-36f22d40127c", long_ago, None, "0", "a label", "words that may go on in the next line"]]
+    columns = ["id", "created", "reason", "count", "label", "message"]
+
+    def fitted(room: int) -> dict[str, list[str]]:
+        return _fitted(columns, rows, ("label",), room)
+
+    assert list(fitted(200)) == columns
+    assert fitted(200)["id"] == [rows[0][0]]
+    assert list(fitted(95)) == ["id", "created", "label", "message"]
+    assert fitted(60) == {"id": ["2d40127c"], "created": ["2020-01-02"], "label": ["a label"], "message": [rows[0][5]]}
+    assert "label" not in fitted(45)
+
+
 def test_every_key_that_the_faces_use_has_words() -> None:
     used = {
         key
@@ -101,6 +128,12 @@ def test_every_key_that_the_faces_use_has_words() -> None:
     assert used <= MESSAGES.keys()
     assert all(has(f"event.{kind}") for kind in EventKind if kind not in (EventKind.LOG, EventKind.PROGRESS))
     assert all(has(f"run.{state}") for state in RunState if state.is_final)
+
+
+def test_words_go_with_their_number() -> None:
+    assert t("retry.done", runs=1) == "1 run is done again"
+    assert t("retry.done", runs=0) == "0 runs are done again"
+    assert t("doctor.reachable", dialect="sqlite", ms=0.25, offset=3.0) == "sqlite answers in 0.2 ms, clocks are 3 ms apart"
 
 
 def test_texts_are_well_formed() -> None:

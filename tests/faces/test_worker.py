@@ -21,7 +21,7 @@ def test_sigterm_lets_bodies_end_and_claims_nothing_more(cli: Cli, tmp_path: Pat
     watch = cli.start("runs", "watch", first)
     watch.expect("waiting")
     worker.signal(signal.SIGTERM)
-    worker.expect("stopping: nothing more is claimed, 1 bodies have 10m to end")
+    worker.expect("stopping: nothing more is claimed, 1 body has 10m to end")
     second = cli.ok("enqueue", "add", "1").strip()
     assert [node["state"] for node in cli.objects("nodes")] in (["draining"], ["alive"])  # the beat may be on its way
     (tmp_path / "go").touch()

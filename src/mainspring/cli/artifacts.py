@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import contextlib
+import itertools
+import shutil
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -57,16 +59,20 @@ async def _fetch(session: Session, run_id: str, folder: Path) -> list[Path]:
 
 def _copy(file: File, folder: Path) -> Path:
     """Copy a file under its own name, with a number where that is taken; what was there stays as it is."""
-    stem, suffix = Path(file.name).stem, Path(file.name).suffix
-    number = 1
-    while True:
-        path = folder / (file.name if number == 1 else f"{stem}-{number}{suffix}")
+    with file.open() as content, _free(folder, file.name) as target:
+        path = Path(target.name)
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        except FileExistsError:
-            number += 1
-            continue
-        with file.open() as content, os.fdopen(descriptor, "wb") as target:
-            while piece := content.read(_PIECE):
-                target.write(piece)
-        return path
+            shutil.copyfileobj(content, target, _PIECE)
+        except BaseException:
+            path.unlink(missing_ok=True)  # half a file looks like a whole one
+            raise
+    return path
+
+
+def _free(folder: Path, name: str) -> IO[bytes]:
+    """Open a new file under the first name that is free."""
+    stem, suffix = Path(name).stem, Path(name).suffix
+    for number in itertools.count(1):
+        with contextlib.suppress(FileExistsError):
+            return open(folder / (name if number == 1 else f"{stem}-{number}{suffix}"), "xb")
+    raise AssertionError

@@ -249,7 +249,7 @@ def app_words(given: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
 
 def _ask_app(flags: Flags) -> dict[str, Any]:
     from mainspring.cli.locate import locate
-    from mainspring.cli.parameters import parameters_of
+    from mainspring.cli.parameters import parameters_of, text_of
 
     with contextlib.redirect_stdout(sys.stderr):  # what the user's modules print on their way in
         app = locate(flags)
@@ -259,7 +259,7 @@ def _ask_app(flags: Flags) -> dict[str, Any]:
             files.add(task.spec.source.file)
             options = {}
             for each in parameters_of(task.params.schema()):
-                slot = {"help": each.description, "choices": [_text(choice) for choice in (each.item or each).choices]}
+                slot = {"help": each.description, "choices": [text_of(choice) for choice in (each.item or each).choices]}
                 options[each.option] = {**slot, "takes_value": each.kind != "bool", "is_list": each.kind == "list"}
                 if each.kind == "bool":
                     options[f"--no-{each.option[2:]}"] = {**slot, "takes_value": False, "is_list": False}
@@ -300,7 +300,3 @@ def _mark(file: Path) -> str:
     except OSError:
         return ""
     return f"{found.st_mtime_ns}:{found.st_size}"
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from mainspring.i18n import has, t
+from mainspring.i18n import t
 
 
-def noun_group(noun: str, default: str, *commands: click.Command, lazy: Mapping[str, str] | None = None) -> LazyGroup:
-    """Return the group of a noun: its commands, and with ``lazy`` those that are imported only when they are called."""
-    made = LazyGroup(noun, default=default, help=t(f"cli.command.{noun}"), invoke_without_command=False, lazy=lazy)
+def noun_group(noun: str, default: str, *commands: click.Command) -> LazyGroup:
+    """Return the group of a noun and its commands."""
+    made = LazyGroup(noun, default=default, help=t(f"cli.command.{noun}"), invoke_without_command=False)
     for each in commands:
         made.add_command(each)
     return made
@@ -44,10 +44,6 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
-    def _key(self, name: str) -> str:
-        own = f"cli.command.{self.name}.{name}"
-        return own if has(own) else f"cli.command.{name}"
-
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command before arguments that name none."""
         if self._default is not None and (not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)):
@@ -64,7 +60,7 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing one."""
         rows = [
-            (name, t(self._key(name))) if name in self._lazy else (name, self.commands[name].get_short_help_str(limit=120))
+            (name, t(f"cli.command.{name}")) if name in self._lazy else (name, self.commands[name].get_short_help_str(limit=120))
             for name in self.list_commands(ctx)
         ]
         with formatter.section(t("cli.commands")):

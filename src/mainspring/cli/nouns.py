@@ -36,7 +36,8 @@ def _show_tasks(view: Any) -> None:
         ]
         for each in view.items
     ]
-    print_table(["name", "title", "category", "queue", "priority", "timeout", "marks"], rows, empty=t("pick.none"))
+    columns = ["name", "title", "category", "queue", "priority", "timeout", "marks"]
+    print_table(columns, rows, empty=t("pick.none"), spare=("priority", "title"))
 
 
 def _marks(task: Any) -> list[str]:
@@ -139,7 +140,7 @@ def _show_runs(view: Any) -> None:
         for each in view.items
     ]
     columns = ["id", "task", "state", "reason", "attempt", "created", "took", "progress", "label"]
-    print_table(columns, rows, empty=t("run.none"))
+    print_table(columns, rows, empty=t("run.none"), spare=("label", "attempt", "reason"))
 
 
 def show_run(view: Any) -> None:
@@ -200,7 +201,8 @@ def _show_attempts(view: Any) -> None:
         ]
         for each in view.items
     ]
-    print_table(["number", "outcome", "reason", "started", "took", "again at", "error", "node"], rows)
+    columns = ["number", "outcome", "reason", "started", "took", "again at", "error", "node"]
+    print_table(columns, rows, spare=("node", "again at"))
 
 
 def _show_events(view: Any) -> None:
@@ -290,7 +292,7 @@ def _show_nodes(view: Any) -> None:
         for each in view.items
     ]
     columns = ["id", "name", "host", "pid", "state", "running", "last beat", "queues", "tasks", "version"]
-    print_table(columns, rows, empty=t("finding.no-nodes"))
+    print_table(columns, rows, empty=t("finding.no-nodes"), spare=("version", "tasks", "name"))
 
 
 nodes = noun_group("nodes", "list", command_for("nodes.list", _show_nodes))

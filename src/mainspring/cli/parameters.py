@@ -14,16 +14,18 @@ from typing import Any, Literal
 
 from mainspring.cli.uploads import read_path
 from mainspring.core.errors import Problem
+from mainspring.core.form import resolved
 from mainspring.core.param import OURS
 from mainspring.core.size import describe_size
 from mainspring.i18n import t
+from mainspring.operations.tasks import option_of
 
 _PAIR = {"name", "value"}  # the properties of a row such as EnvVar: on a command line it is written NAME=value
 Kind = Literal["bool", "integer", "number", "choice", "list", "json", "any", "text", "file", "pair"]
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _ENGINE_OPTIONS = {
-    "yes", "json", "app", "url", "discover", "debug", "delay", "key", "priority", "queue", "run-at", "label", "timeout",
-    "deadline", "retries",
+    "yes", "json", "app", "url", "discover", "debug", "delay", "key", "dedupe", "window", "priority", "queue", "run-at", "label", "timeout",
+    "deadline", "retries", "reason",
 }  # fmt: skip
 
 
@@ -46,7 +48,7 @@ class Parameter:
     @property
     def option(self) -> str:
         """How people write it; the underscore behind ``async_`` is Python's need, not theirs."""
-        return "--" + (self.name.rstrip("_") or self.name).replace("_", "-")
+        return f"--{option_of(self.name)}"
 
 
 def parameters_of(schema: Mapping[str, Any]) -> list[Parameter]:
@@ -58,8 +60,8 @@ def parameters_of(schema: Mapping[str, Any]) -> list[Parameter]:
 
 
 def _parameter(name: str, given: Mapping[str, Any], defs: Mapping[str, Any], *, is_required: bool = True) -> Parameter:
-    schema = _resolved(given, defs)
-    options = [_resolved(each, defs) for each in schema.get("anyOf", schema.get("oneOf", ()))]
+    schema = resolved(given, defs)
+    options = [resolved(each, defs) for each in schema.get("anyOf", schema.get("oneOf", ()))]
     is_nullable = any(each.get("type") == "null" for each in options)
     options = [each for each in options if each.get("type") != "null"]
     inner = {**schema, **options[0]} if len(options) == 1 else schema
@@ -84,22 +86,9 @@ def _parameter(name: str, given: Mapping[str, Any], defs: Mapping[str, Any], *, 
     )
 
 
-def _resolved(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> dict[str, Any]:
-    found = dict(schema)
-    for _ in range(20):  # references may be chained, and in a foolish schema go round
-        if "$ref" in found:
-            target = defs.get(str(found.pop("$ref")).rpartition("/")[2], {})
-        elif len(found.get("allOf", ())) == 1:
-            target = found.pop("allOf")[0]
-        else:
-            return found
-        found = {**target, **found}
-    return found
-
-
 def _kind_of(schema: Mapping[str, Any], options: Sequence[Mapping[str, Any]]) -> tuple[Kind, str]:
     if "enum" in schema or "const" in schema:
-        return "choice", "|".join(_text_of(each) for each in schema.get("enum", [schema.get("const")]))
+        return "choice", "|".join(text_of(each) for each in schema.get("enum", [schema.get("const")]))
     if "file" in schema.get(OURS, {}):
         return "file", "@file"
     match schema.get("type"):
@@ -138,7 +127,8 @@ def _limits(schema: Mapping[str, Any]) -> Iterator[str]:
     yield from said.get("types", ())
 
 
-def _text_of(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """Return a JSON value as people type it: a text as it is."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -269,7 +259,7 @@ def read_value(parameter: Parameter, text: str) -> Any:
         case "integer" | "number":
             return _number(text)
         case "choice":
-            return next((each for each in parameter.choices if _text_of(each) == text), text)
+            return next((each for each in parameter.choices if text_of(each) == text), text)
         case "list":
             assert parameter.item is not None
             if text.lstrip().startswith("[") and parameter.item.kind != "text":
@@ -317,6 +307,6 @@ def describe(parameter: Parameter) -> tuple[str, str]:
         left += f" / --no-{parameter.option[2:]}"
     else:
         left += f" {parameter.type_name}"
-    facts = [t("task.required") if parameter.is_required else t("task.default", value=_text_of(parameter.default))]
+    facts = [t("task.required") if parameter.is_required else t("task.default", value=text_of(parameter.default))]
     facts += parameter.limits
     return left, " ".join(filter(None, [parameter.description, f"[{', '.join(facts)}]"]))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from mainspring.cli.ansi import clean_line
 from mainspring.cli.flags import Flags
-from mainspring.cli.parameters import Parameter, parameters_of, parse, read_value
+from mainspring.cli.parameters import Parameter, parameters_of, parse, read_value, text_of
 from mainspring.cli.run import do_and_wait
 from mainspring.cli.session import Session
 from mainspring.i18n import t
@@ -125,4 +124,4 @@ def _value(parameter: Parameter, words: str, *, default: str | None) -> str | No
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+    return "" if value is None else text_of(value)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mainspring.cli.ansi import clean, clean_line
 from mainspring.core.duration import describe
+from mainspring.core.ids import is_id, short
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -23,6 +24,8 @@ _COLOURS = {
     "blocked": "yellow", "alive": "green", "draining": "yellow", "dead": "red", "lost": "red", "released": "yellow",
     "problem": "red", "warning": "yellow", "paused": "yellow", "missing": "yellow",
 }  # fmt: skip
+_GAP = 2  # blanks between two columns
+_LEAST = 20  # columns of a terminal that words keep at least; a whole time fits in
 
 
 def wants_colour(is_error: bool = False) -> bool:
@@ -38,29 +41,76 @@ def print_json(value: BaseModel | Mapping[str, Any]) -> None:
     click.echo(json.dumps({"v": VERSION, **value}, ensure_ascii=False, default=str))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "") -> None:
-    """Print rows: a table on a terminal, else columns that line up and are never cut."""
-    shown = [[cell(each) for each in row] for row in rows]
-    if not shown:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "", spare: Collection[str] = ()) -> None:
+    """Print rows: on a terminal a table that fits it, else columns that line up and are never cut.
+
+    ``spare`` are the columns that a narrow terminal may go without, the first of them first; ``--json`` has them all.
+    """
+    given = [list(row) for row in rows]
+    if not given:
         if empty:
             click.echo(empty, err=True)
         return
     if sys.stdout.isatty():
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-        for column in columns:
-            table.add_column(column, overflow="fold", no_wrap=column == "id")
-        for row in shown:
-            table.add_row(*(Text(each, style=_COLOURS.get(each, "")) for each in row))
-        Console(highlight=False).print(table)
+        _paint(columns, given, spare)
         return
-    widths = [max(len(row[place]) for row in [list(columns), *shown]) for place in range(len(columns))]
-    for row in [list(columns), *shown]:
+    shown = [list(columns), *([cell(each) for each in row] for row in given)]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
         click.echo("  ".join(each.ljust(width) for each, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _paint(columns: Sequence[str], rows: Sequence[Sequence[object]], spare: Collection[str]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    fitted = _fitted(columns, rows, spare, console.width)
+    is_roomy = _needed(fitted) <= console.width
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0), header_style="bold")
+    for name, cells in fitted.items():
+        table.add_column(name, overflow="fold", no_wrap=is_roomy and not _can_wrap(name, cells))
+    for row in zip(*fitted.values(), strict=True):
+        table.add_row(*(Text(each, style=_COLOURS.get(each, "")) for each in row))
+    console.print(table)
+
+
+def _fitted(columns: Sequence[str], rows: Sequence[Sequence[object]], spare: Collection[str], room: int) -> dict[str, list[str]]:
+    """Return the cells by column. With little room, empty columns go first, then ids and times get short, then ``spare`` goes."""
+    given = {name: [row[place] for row in rows] for place, name in enumerate(columns)}
+    found = {name: [cell(each) for each in cells] for name, cells in given.items()}
+    if _needed(found) > room:
+        found = {name: cells for name, cells in found.items() if not set(cells) <= {cell(None), "0"}}
+    if _needed(found) > room:
+        today = datetime.now(UTC).date()
+        found = {name: [_briefly(each, today) for each in given[name]] for name in found}
+    for name in spare:
+        if _needed(found) > room:
+            found.pop(name, None)
+    return found
+
+
+def _needed(found: Mapping[str, Sequence[str]]) -> int:
+    widths = (max(map(len, (name, *cells))) for name, cells in found.items())
+    least = (min(width, _LEAST) if _can_wrap(name, found[name]) else width for name, width in zip(found, widths, strict=True))
+    return sum(least) + _GAP * (len(found) - 1)
+
+
+def _can_wrap(name: str, cells: Sequence[str]) -> bool:
+    """Whether a column holds words, which may go on in the next line; ids, times and numbers may not."""
+    return any(len(each) > _LEAST and not is_id(each) for each in (name, *cells))
+
+
+def _briefly(value: object, today: date) -> str:
+    """Return a cell for a narrow terminal: of an id the end, which is enough for every command, of a time what is not plain."""
+    if isinstance(value, datetime):
+        at = value.astimezone(UTC)
+        return at.strftime("%H:%M:%SZ" if at.date() == today else "%Y-%m-%d")
+    if isinstance(value, str) and is_id(value):
+        return short(value)
+    return cell(value)
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:

@@ -83,14 +83,15 @@ async def _many(session: Session, edits: tuple[str, ...], asked: dict[str, Any],
     if edit is not None:
         asked["edit"] = await sent(session.app, edit)
     is_dry_run = asked.pop("dry_run", False)
-    found = await session.ask("runs.retrymany", dry_run=True, **asked)
-    if is_dry_run or not found.runs:
-        _tell(session, found)
-        return 0
-    from mainspring.cli.upkeep import sure
+    if is_dry_run or not is_yes:
+        found = await session.ask("runs.retrymany", dry_run=True, **asked)
+        if is_dry_run or not found.runs:
+            _tell(session, found)
+            return 0
+        from mainspring.cli.upkeep import sure
 
-    if not sure(session, t("retry.sure", runs=len(found.runs)), is_yes=is_yes):
-        return USAGE
+        if not sure(session, t("retry.sure", runs=len(found.runs)), is_yes=False):
+            return USAGE
     view = await session.ask("runs.retrymany", is_confirmed=is_yes, **asked)
     _tell(session, view)
     return FAILED if any(each.problem for each in view.runs) else 0
@@ -102,7 +103,7 @@ def _tell(session: Session, view: Any) -> None:
         return
     from mainspring.cli.present import print_table
 
-    if view.is_dry_run:
+    if view.is_dry_run or not view.runs:
         print_table(["run", "task"], [[each.retry_of, each.task] for each in view.runs], empty=t("retry.none"))
         return
     print_table(["run", "task", "again as", "problem"], [[each.retry_of, each.task, each.id, each.problem] for each in view.runs])

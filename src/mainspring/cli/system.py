@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -32,7 +33,8 @@ def _print(view: Any) -> None:
         click.echo("\n" + (click.style(t(key), bold=True) if wants_colour() else t(key)))
 
     head("doctor.settings")
-    print_table(["name", "value", "source", "meaning"], [[each.name, each.value, each.source, each.about] for each in view.settings])
+    rows = [[each.name, each.value, each.source, each.about] for each in view.settings]
+    print_table(["name", "value", "source", "meaning"], rows, spare=("meaning",))
     head("doctor.database")
     for line in _database_lines(view):
         click.echo(line)
@@ -41,9 +43,9 @@ def _print(view: Any) -> None:
         for line in _upkeep_lines(view.upkeep):
             click.echo(line)
     head("doctor.nodes")
-    click.echo(t("doctor.count", count=len(view.nodes), names=", ".join(node.name for node in view.nodes) or t("doctor.none")))
+    click.echo(_counted([node.name for node in view.nodes]))
     head("doctor.tasks")
-    click.echo(t("doctor.count", count=len(view.tasks), names=", ".join(view.tasks) or t("doctor.none")))
+    click.echo(_counted(view.tasks))
     head("doctor.capabilities")
     print_facts((each.name, (each.value or True) if each.is_available else t("doctor.missing", why=each.why)) for each in view.capabilities)
     head("doctor.findings")
@@ -51,7 +53,11 @@ def _print(view: Any) -> None:
         (finding.level, t(f"finding.{finding.code}", **finding.values) if finding.level == "warning" else finding.values["message"])
         for finding in view.findings
     )
-    click.echo(t("doctor.well" if view.is_healthy else "doctor.ill"))
+    click.echo(t("doctor.ill") if not view.is_healthy else t("doctor.warned", n=len(view.findings)) if view.findings else t("doctor.well"))
+
+
+def _counted(names: Sequence[str]) -> str:
+    return t("doctor.count", count=len(names), names=", ".join(names)) if names else t("doctor.none")
 
 
 def _database_lines(view: Any) -> list[str]:
@@ -78,7 +84,9 @@ def _database_lines(view: Any) -> list[str]:
 
 def _upkeep_lines(upkeep: Any) -> list[str]:
     ages = {name: getattr(upkeep, name) or t("doctor.for-ever") for name in ("completed", "others")}
-    lines = [t("doctor.keeping", last=upkeep.keep_last, **ages)]
+    lines = [t("doctor.keeping", **ages)]
+    if upkeep.keep_last:
+        lines.append(t("doctor.keep-last", last=upkeep.keep_last))
     if upkeep.own:
         lines.append(t("doctor.own", count=len(upkeep.own), names=", ".join(upkeep.own)))
     lines.append(t("doctor.pins", pins=upkeep.pins, errors=upkeep.open_errors))

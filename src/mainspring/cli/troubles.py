@@ -31,7 +31,8 @@ def _show_errors(view: Any) -> None:
         ]
         for each in view.items
     ]
-    print_table(["error", "status", "count", "task", "message", "first", "last", "last run"], rows, empty=t("error.none"))
+    columns = ["error", "status", "count", "task", "message", "first", "last", "last run"]
+    print_table(columns, rows, empty=t("error.none"), spare=("first", "last run", "status"))
 
 
 def _show_error(view: Any) -> None:

@@ -46,7 +46,7 @@ def prune(session: Session, dry_run: bool, is_yes: bool, reason: str | None, **g
     if session.is_json:
         print_view(view)
     else:
-        click.echo(t("prune.done", runs=view.runs, days=view.days))
+        click.echo(t("prune.done-days" if view.days else "prune.done", runs=view.runs, days=view.days))
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from threading import Lock
+from threading import RLock
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -16,16 +16,23 @@ from mainspring.core.task import Task
 DEFAULT_DATABASE = "default"
 _OURS = ("DATABASE", "URL", "DISCOVER", "TASKS", "ON_CHILD_START")
 
-_lock = Lock()
+_lock = RLock()  # the same thread may come again: see below
 _made: Mainspring | None = None
+_is_making = False
 
 
 def project_app() -> Mainspring:
     """Return the app of this process; made with the first call. Django must be set up. Raises `ImproperlyConfigured`."""
-    global _made
+    global _made, _is_making
     with _lock:
         if _made is None:
-            _made = _make(told())
+            if _is_making:
+                raise ImproperlyConfigured("a module of tasks asks for the app while it is imported for it: call get_app() in a function")
+            _is_making = True
+            try:
+                _made = _make(told())
+            finally:
+                _is_making = False
         return _made
 
 

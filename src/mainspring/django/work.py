@@ -18,6 +18,7 @@ from django.utils.module_loading import autodiscover_modules, import_string
 from mainspring.core.context import Context
 from mainspring.core.errors import RetryLater, Skip, Snooze
 from mainspring.core.task import Source, Task, task
+from mainspring.core.words import humanise
 from mainspring.django import compat
 
 PREFIX = "at/"  # of the attributes by which children ask: no attribute of a module is called so
@@ -64,7 +65,7 @@ def __getattr__(name: str) -> Any:
 def _make(path: str, found: compat.Task) -> Task[..., Any]:
     options = compat.task_backends[found.backend].options
     described = inspect.getdoc(found.func) or ""
-    policies: dict[str, Any] = {"name": path, "title": found.func.__name__.replace("_", " ").capitalize(), "description": described}
+    policies: dict[str, Any] = {"name": path, "title": humanise(found.func.__name__), "description": described}
     # Django's tasks are tried once unless their backend says otherwise, and their authors count on it.
     policies |= {"retry": 0, "category": "django"} | {name: options[name] for name in OPTIONS if name in options}
     made: Task[..., Any] = task(**policies)(_async_body(path) if inspect.iscoroutinefunction(found.func) else _body(path))
