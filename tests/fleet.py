@@ -23,6 +23,7 @@ from mainspring import Mainspring, Task
 from mainspring.core import active
 from mainspring.core.errors import StoreUnavailable
 from mainspring.core.ids import IdMaker, seed_ids
+from mainspring.core.role import Role
 from mainspring.core.run import Run
 from mainspring.engine.faults import set_fault
 from mainspring.engine.runner import Runner
@@ -193,7 +194,7 @@ class Node:
 
         async def begin() -> None:
             held = await self.app._opening.opened()
-            self._runner = held.runner = self.app._make_runner(held, claims=True, name=self.name, queues=queues)
+            self._runner = held.runner = self.app._make_runner(held, role=Role.ALL, name=self.name, queues=queues)
             self._runner.presence.host, self._runner.presence.locks = host, self.fleet.locks
             await self._runner.start(drives=drives)
             await held.bus.listen()

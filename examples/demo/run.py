@@ -1,4 +1,4 @@
-"""The demo: a worker, some work for it, and a view of what happens. `make run` starts it.
+"""The demo: a node, some work for it, a schedule, a service, and a view of what happens. `make run` starts it.
 
 On a terminal it goes on until Ctrl-C, with new work every few seconds. Elsewhere it does one round, prints what happens
 line by line, and ends with a summary. Everything is kept in one SQLite file under `examples/demo/.demo`.
@@ -28,6 +28,7 @@ EVERY = 12.0  # seconds between two rounds on a terminal
 CANCEL_AFTER = 2.0  # seconds that the run that takes too long is given
 SHOWN_RUNS, SHOWN_LINES, LONGEST_LINE = 22, 12, 120
 BAR = 14  # columns of a progress bar
+LOOK_EVERY = 0.3  # seconds between looks for what has begun by itself
 LONGEST = 60.0  # seconds after which a round that does not end is given up
 
 
@@ -37,6 +38,7 @@ class Row:
 
     id: str
     task: str
+    is_asked_for: bool = True  # or else it has begun by itself
     began: float = field(default_factory=time.monotonic)
     took: float | None = None
     state: str = "pending"
@@ -53,18 +55,42 @@ class View:
     """Follows runs by their events, from the outside, as any other process could."""
 
     def __init__(self, app: Mainspring, *, is_live: bool) -> None:
-        self._app, self._is_live = app, is_live
+        self._app, self.is_live = app, is_live
         self.rows: dict[str, Row] = {}
         self.lines: deque[str] = deque(maxlen=SHOWN_LINES)
         self.counts: Counter[str] = Counter()
         self._following: set[asyncio.Task[None]] = set()
+        self._endless: set[asyncio.Task[None]] = set()
+        self._known: set[str] = set()
 
-    def follow(self, handle: RunHandle[Any], task: str) -> None:
-        """Show a run from now on."""
-        self.rows[handle.id] = row = Row(handle.id, task)
+    def follow(self, handle: RunHandle[Any], task: str, *, is_endless: bool = False) -> None:
+        """Show a run from now on; nobody waits for the end of an endless one."""
+        self.rows[handle.id] = row = Row(handle.id, task, is_asked_for=not is_endless)
         following = asyncio.create_task(self._follow(handle, row))
-        self._following.add(following)
-        following.add_done_callback(self._following.discard)
+        followers = self._endless if is_endless else self._following
+        followers.add(following)
+        following.add_done_callback(followers.discard)
+
+    async def look_back(self) -> None:
+        """See what is there from demos before: it is not shown again."""
+        self._known |= {run.id for run in await self._app.schedules.history(tasks.add_up.name)}
+        self._known |= {row.run_id for row in await self._app.services.list() if row.run_id is not None}
+
+    async def follow_others(self) -> None:
+        """Show also what nobody has enqueued: the runs of the schedule, and each start of the service."""
+        while True:
+            for run in await self._app.schedules.history(tasks.add_up.name, n=5):
+                if run.id not in self._known | self.rows.keys():
+                    self.follow(self._app.handle(run), tasks.add_up.name, is_endless=True)
+            for row in await self._app.services.list():
+                if row.run_id is not None and row.run_id not in self._known | self.rows.keys():
+                    self.follow(self._app.handle(await self._app.read_run(row.run_id)), row.name, is_endless=True)
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def seen(self, task: str, state: str) -> None:
+        """Wait until a run of a task is in a state."""
+        while not any(row.task == task and row.state == state for row in self.rows.values()):
+            await asyncio.sleep(LOOK_EVERY)
 
     async def all_ended(self) -> None:
         """Wait until every run that is shown has ended, those that were begun by others included."""
@@ -73,7 +99,7 @@ class View:
 
     def close(self) -> None:
         """Follow no more."""
-        for each in self._following:
+        for each in (*self._following, *self._endless):
             each.cancel()
 
     async def _follow(self, handle: RunHandle[Any], row: Row) -> None:
@@ -81,7 +107,7 @@ class View:
             self._take(row, event)
         run = await handle.status()
         row.state, row.took = str(run.state), time.monotonic() - row.began
-        self.counts[row.state] += 1
+        self._count(row, row.state)
         if run.state is RunState.COMPLETED and row.task == tasks.make_thumbnails.name:
             for run_id in await handle.result():
                 self.follow(self._app.handle(await self._app.read_run(run_id)), tasks.thumbnail.name)
@@ -99,26 +125,31 @@ class View:
                 row.progress = dict(event.data)
             case EventKind.LOG:
                 level = event.data["level"]
-                self.counts["warnings"] += level == "warning"
+                if level == "warning":
+                    self._count(row, "warnings")
                 self._say(row, f"{'! ' if level != 'info' else ''}{event.data['message']}")
             case EventKind.RETRY_SCHEDULED:
                 row.state = "waiting"
-                self.counts["retries"] += 1
+                self._count(row, "retries")
                 self._say(row, f"tried again soon: {why}")
             case EventKind.LOST:
                 row.state = "waiting"
-                self.counts["crashes"] += 1
+                self._count(row, "crashes")
                 self._say(row, f"its process died ({why}), it comes back")
             case EventKind.CANCEL_REQUESTED:
                 self._say(row, "asked to stop")
             case EventKind.FAILED:
                 self._say(row, why)
 
+    def _count(self, row: Row, what: str) -> None:
+        if row.is_asked_for:
+            self.counts[what] += 1
+
     def _say(self, row: Row, text: str) -> None:
         shown = text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE - 1]}…"
         line = f"{time.strftime('%H:%M:%S')}  {row.id[-8:]}  {row.task:<16}  {shown}"
         self.lines.append(line)
-        if not self._is_live:
+        if not self.is_live:
             print(line, flush=True)
 
     def __rich__(self) -> Any:
@@ -189,17 +220,25 @@ def paint_pictures(folder: Path) -> None:
 def summary(view: View, seconds: float) -> str:
     """Return what happened, in a few lines."""
     by_task: dict[str, Counter[str]] = {}
-    for row in view.rows.values():
+    asked_for = [row for row in view.rows.values() if row.is_asked_for]
+    for row in asked_for:
         by_task.setdefault(row.task, Counter())[row.state] += 1
     counts = view.counts
     lines = [f"{name:<18} {', '.join(f'{n} {state}' for state, n in sorted(states.items()))}" for name, states in by_task.items()]
     totals = f"{counts['completed']} completed, {counts['failed']} failed, {counts['cancelled']} cancelled"
     troubles = f"{counts['retries']} retries, {_crashes(counts['crashes'])} survived, {counts['warnings']} warnings"
+    fired, started = _times(view, tasks.add_up.name), _times(view, tasks.watch_pictures.name)
     lines += [
-        f"{len(view.rows)} runs in {seconds:.1f} s: {totals}; {troubles}",
+        f"by its schedule, {tasks.add_up.name} ran {fired}; {tasks.watch_pictures.name} was started {started}",
+        f"{len(asked_for)} runs in {seconds:.1f} s: {totals}; {troubles}",
         f"look closer: cd {os.path.relpath(tasks.HERE)} && {_command()} runs",
     ]
     return "\n".join(["", "Summary", *(f"  {line}" for line in lines)])
+
+
+def _times(view: View, task: str) -> str:
+    n = sum(row.task == task for row in view.rows.values())
+    return "once" if n == 1 else f"{n} times"
 
 
 def _crashes(n: int) -> str:
@@ -219,19 +258,30 @@ async def demo(*, is_live: bool) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     tasks.WORKSHOP.mkdir(parents=True, exist_ok=True)
     app = Mainspring(f"sqlite:///{tasks.WORKSHOP / 'mainspring.db'}", discover=["tasks"])
-    began = time.monotonic()
-    async with FlakyServer() as server, app, app.worker(name="demo"):
+    (tasks.WORKSHOP / "luck").unlink(missing_ok=True)
+    async with FlakyServer() as server, app:
         view = View(app, is_live=is_live)
-        working = asyncio.create_task(for_ever(app, view, server) if is_live else one_round(app, view, server))
-        stopping = asyncio.create_task(stop.wait())
-        with live(view) if is_live else contextlib.nullcontext():
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        for each in (working, stopping):
-            each.cancel()
-        if working.done() and not working.cancelled():
-            working.result()
-        print(summary(view, time.monotonic() - began), flush=True)
-        view.close()
+        await view.look_back()
+        await app.schedules.enable(tasks.add_up.name)
+        async with app.runner(name="demo"):
+            await show(app, view, server, stop)
+        await app.schedules.disable(tasks.add_up.name)  # what passes until the next demo is nobody's fault
+
+
+async def show(app: Mainspring, view: View, server: FlakyServer, stop: asyncio.Event) -> None:
+    """Work and show it, until the round is over or somebody has seen enough."""
+    began = time.monotonic()
+    working = asyncio.create_task(for_ever(app, view, server) if view.is_live else one_round(app, view, server))
+    others, stopping = asyncio.create_task(view.follow_others()), asyncio.create_task(stop.wait())
+    with live(view) if view.is_live else contextlib.nullcontext():
+        await asyncio.wait({working, others, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for each in (working, others, stopping):
+        each.cancel()
+    for each in (working, others):
+        if each.done() and not each.cancelled():
+            each.result()
+    print(summary(view, time.monotonic() - began), flush=True)
+    view.close()
 
 
 async def one_round(app: Mainspring, view: View, server: FlakyServer) -> None:
@@ -239,6 +289,8 @@ async def one_round(app: Mainspring, view: View, server: FlakyServer) -> None:
     async with asyncio.timeout(LONGEST):
         await enqueue_round(app, view, server)
         await view.all_ended()
+        await view.seen(tasks.add_up.name, "completed")
+        await view.seen(tasks.watch_pictures.name, "running")
 
 
 async def for_ever(app: Mainspring, view: View, server: FlakyServer) -> None:

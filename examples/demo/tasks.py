@@ -5,6 +5,8 @@ They know nothing about the demo around them. Try them by hand, in this director
     mainspring tasks
     mainspring run import_customers
     mainspring run find_primes --below 200000
+    mainspring schedules
+    mainspring services
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from typing import Annotated
 from png import read_png, shrink, write_png
 from pydantic import Field
 
-from mainspring import Context, Fail, Retry, Skip, task
+from mainspring import Context, Fail, Retry, Skip, every, service, task
 
 HERE = Path(__file__).parent
 WORKSHOP = Path(os.environ.get("DEMO_FOLDER", HERE / ".demo"))  # everything that the demo writes; git ignores it
@@ -85,6 +87,41 @@ def _what_is_wrong(row: dict[str, str], seen: set[str]) -> str | None:
         return "turnover is negative" if float(row["turnover"]) < 0 else None
     except ValueError:
         return f"turnover {row['turnover']!r} is no number"
+
+
+@dataclass
+class Turnover:
+    customers: int
+    euros: float
+
+
+@task(category="data", icon="calculator", schedule=every("2s"))
+def add_up(ctx: Context, database: Path = WORKSHOP / "shop.db") -> Turnover:
+    """Add up what all customers have bought: a schedule asks for it every two seconds, never while the last one goes on."""
+    with closing(sqlite3.connect(database)) as shop:
+        try:
+            customers, cents = shop.execute("select count(*), sum(cents) from customers").fetchone()
+        except sqlite3.OperationalError:  # nobody has made the table
+            customers, cents = 0, 0
+    if not customers:
+        raise Skip("no customers yet")
+    ctx.log(f"{customers} customers, {cents / 100:,.2f} euros")
+    return Turnover(customers, cents / 100)
+
+
+@service(category="pictures", icon="eye", backoff="1s")
+async def watch_pictures(ctx: Context) -> None:
+    """Say when there are new pictures. Its first start has bad luck, and is followed by another."""
+    luck = WORKSHOP / "luck"
+    if not luck.exists():
+        luck.touch()
+        raise ConnectionError("the camera does not answer")
+    seen = -1
+    while await ctx.sleep(0.5):
+        pictures = len(list((WORKSHOP / "pictures").glob("*.png")))
+        if pictures != seen:
+            ctx.log(f"{pictures} pictures")
+            seen = pictures
 
 
 @task(title="Make thumbnails", category="pictures", icon="image")

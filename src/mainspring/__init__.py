@@ -13,16 +13,19 @@ from mainspring.core.capability import Capability
 from mainspring.core.command import Command, CommandFailed, CommandResult, EnvVar, command
 from mainspring.core.context import Context, current_run, log, progress
 from mainspring.core.dedupe import Dedupe
+from mainspring.core.dependency import Dependency
 from mainspring.core.depends import Depends
-from mainspring.core.errors import Fail, MainspringError, RetryLater, Skip, Snooze
+from mainspring.core.errors import Fail, MainspringError, RetryLater, Skip, Snooze, WaitFor
 from mainspring.core.event import Event, EventKind
 from mainspring.core.file import Artifact, File, FileLimit
 from mainspring.core.handle import RunHandle
 from mainspring.core.limit import Limit, Rate
+from mainspring.core.overlap import Overlap
 from mainspring.core.param import Param
 from mainspring.core.policy import Isolation, Priority, Retry
 from mainspring.core.retention import Retention
 from mainspring.core.secret import Secret
+from mainspring.core.service import Service, service
 from mainspring.core.state import RunState
 from mainspring.core.task import Task, task
 from mainspring.core.version import VERSION
@@ -30,6 +33,7 @@ from mainspring.core.version import VERSION
 if TYPE_CHECKING:
     from mainspring.app import Blocking, Mainspring
     from mainspring.core.run import Attempt, Run
+    from mainspring.core.schedule import Misfire, Schedule, at, cron, every, manual, when
     from mainspring.core.status import TaskStatus
 
 __version__ = VERSION
@@ -44,6 +48,7 @@ __all__ = [
     "CommandResult",
     "Context",
     "Dedupe",
+    "Dependency",
     "Depends",
     "EnvVar",
     "Event",
@@ -55,6 +60,8 @@ __all__ = [
     "Limit",
     "Mainspring",
     "MainspringError",
+    "Misfire",
+    "Overlap",
     "Param",
     "Priority",
     "Rate",
@@ -64,18 +71,27 @@ __all__ = [
     "Run",
     "RunHandle",
     "RunState",
+    "Schedule",
     "Secret",
+    "Service",
     "Skip",
     "Snooze",
     "Task",
     "TaskStatus",
+    "WaitFor",
     "__version__",
+    "at",
     "command",
+    "cron",
     "current_run",
     "errors",
+    "every",
     "log",
+    "manual",
     "progress",
+    "service",
     "task",
+    "when",
 ]
 
 
@@ -85,6 +101,7 @@ _LATER = {
     "Mainspring": "mainspring.app",
     "Run": "mainspring.core.run",
     "TaskStatus": "mainspring.core.status",
+    **dict.fromkeys(("Misfire", "Schedule", "at", "cron", "every", "manual", "when"), "mainspring.core.schedule"),
 }
 
 

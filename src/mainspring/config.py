@@ -19,11 +19,13 @@ from mainspring.core.environment import Environment
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.payload import HARD_CAP
 from mainspring.core.policy import Isolation
+from mainspring.core.pulse import check_budget
 from mainspring.core.retention import Keeping
 from mainspring.core.secret import SecretRules, parse_secrets
 from mainspring.core.size import describe_size, parse_size
 
 DEFAULT_URL = "sqlite:///mainspring.db"
+SHORTEST_SECRET = 16  # characters
 OURS_BUT_NOT_SETTINGS = ("MAINSPRING_TEST_", "MAINSPRING_BENCH_", "MAINSPRING_FAULT", "MAINSPRING_APP")
 
 
@@ -56,10 +58,13 @@ class Settings:
     spill: bool = False
     tracing: bool = False
     metrics: str | None = None
+    health: str | None = None
     runner_enabled: bool = True
     runner_environment: Environment = Environment.DEVELOPMENT
     overlap_prevention: bool = True
     pulse_interval: timedelta = timedelta(minutes=1)
+    pulse_budget: timedelta = timedelta(seconds=10)
+    pulse_secret: str | None = field(default=None, repr=False)
     side_tasks_enabled: bool = True
     secrets: SecretRules = field(default_factory=SecretRules)
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -100,6 +105,7 @@ class Setting:
     variables: tuple[str, ...]
     parse: Callable[[str, str], Any]
     about: str
+    is_secret: bool = False  # its value is shown nowhere
 
 
 def _text(value: str, name: str) -> str:
@@ -194,6 +200,23 @@ def _interval(value: str, name: str) -> timedelta:
     return found
 
 
+def _budget(value: str, name: str) -> timedelta:
+    try:
+        return check_budget(parse_duration(value, name))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{name}: {error}") from None
+
+
+def _secret(value: str, name: str) -> str:
+    """Read shared secrets. What is refused is not repeated: it may be in a log next."""
+    if any(len(each.strip()) < SHORTEST_SECRET for each in value.split(",")):
+        raise ConfigurationError(
+            f"{name}: at least {SHORTEST_SECRET} characters are needed, for each where there are several (separated by commas, while they "
+            "are being exchanged); make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+    return value
+
+
 SETTINGS = (
     Setting("url", ("MAINSPRING_URL",), _text, "the store"),
     Setting("max_concurrent", ("TASK_MAX_CONCURRENT",), _count, "bodies at once: def children, and async slots where it is set"),
@@ -220,6 +243,7 @@ SETTINGS = (
     Setting("manifest", ("MAINSPRING_MANIFEST",), _text, "a file of 'mainspring index': its tasks can be enqueued without their code"),
     Setting("tracing", ("MAINSPRING_TRACING",), _bool, "attempts get OpenTelemetry spans, in the trace of their enqueue"),
     Setting("metrics", ("MAINSPRING_METRICS",), _text, "where a worker answers scrapes of Prometheus, as 9464 or 0.0.0.0:9464"),
+    Setting("health", ("MAINSPRING_HEALTH",), _text, "where a node answers /livez, /readyz, /healthz and /metrics, as 0.0.0.0:8080"),
     Setting("auto_migrate", ("MAINSPRING_AUTO_MIGRATE",), _bool, "bring the schema up to date at start (SQLite: yes, PostgreSQL: no)"),
     Setting("files", ("MAINSPRING_FILES",), _text, "where files lie: a directory, s3://, gs:// or az://; beside an SQLite file by default"),
     Setting("max_payload", ("MAINSPRING_MAX_PAYLOAD",), _payload, "the largest parameters and results that are kept in the database"),
@@ -227,6 +251,8 @@ SETTINGS = (
     Setting("runner_environment", ("TASK_RUNNER_ENVIRONMENT",), _environment, "development, production or serverless"),
     Setting("overlap_prevention", ("TASK_OVERLAP_PREVENTION",), _bool, "whether the overlap policies of tasks hold; false lets all start"),
     Setting("pulse_interval", ("PULSE_INTERVAL",), _interval, "the scheduler's longest sleep, and how often a pulse is expected"),
+    Setting("pulse_budget", ("MAINSPRING_PULSE_BUDGET",), _budget, "how long a pulse may take where the caller does not say"),
+    Setting("pulse_secret", ("MAINSPRING_PULSE_SECRET",), _secret, "what callers of the pulse endpoint have to know", is_secret=True),
     Setting("side_tasks_enabled", ("SIDE_TASKS_ENABLED",), _bool, "whether services start; never in a serverless environment"),
     Setting("spill", ("MAINSPRING_SPILL",), _bool, "put larger ones, up to 64 MiB, among the files instead of refusing them"),
 )
@@ -262,6 +288,13 @@ def read_settings(
     if isinstance(values.get("secrets"), Mapping):
         values["secrets"] = parse_secrets(values["secrets"], "argument")
     settings = replace(Settings(), **values, sources=sources)
+    if settings.runner_environment is Environment.SERVERLESS and (settings.default_timeout or timedelta.max) > settings.pulse_budget:
+        warnings.append(
+            f"a task that does not say gets a timeout of {describe(settings.default_timeout)}, which no pulse of "
+            f"{describe(settings.pulse_budget)} has time for: lower TASK_DEFAULT_TIMEOUT here, or raise MAINSPRING_PULSE_BUDGET"
+            if settings.default_timeout is not None
+            else "tasks have no timeout unless they say so, and a pulse takes five minutes for granted then: set TASK_DEFAULT_TIMEOUT here"
+        )
     if settings.lease < settings.beat * 3:
         raise ConfigurationError(
             f"MAINSPRING_LEASE={settings.lease} is too short for MAINSPRING_BEAT={settings.beat}: at least three beats are needed"
@@ -349,7 +382,8 @@ def explain(settings: Settings) -> list[tuple[str, str, str, str]]:
         setting = _BY_FIELD.get(each.name)
         if setting is not None:
             value = getattr(settings, each.name)
-            told.append((setting.variables[0], _shown(value), settings.sources.get(each.name, "default"), setting.about))
+            shown = "***" if setting.is_secret and value is not None else _shown(value)
+            told.append((setting.variables[0], shown, settings.sources.get(each.name, "default"), setting.about))
     return told
 
 

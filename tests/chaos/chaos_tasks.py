@@ -49,6 +49,13 @@ async def touch_by_twos(n: int = 0) -> int:
     return n
 
 
+@task(overlap="queue:1000", retry=Retry(retries=3, delay="50ms"))
+async def touch_in_turn(n: int = 0) -> int:
+    """Do next to nothing, one after the other."""
+    write_down("touched", n=n)
+    return n
+
+
 @task
 async def hold(gate: str, n: int = 0) -> int:
     """Wait until a gate is open."""

@@ -8,12 +8,24 @@ from typing import Literal, get_args
 import pytest
 
 from mainspring.core.node import NodeState
-from tests.chaos.chaos_tasks import hog, hold, hold_gil, hold_once, kill_node, kill_node_once, segfault, talk, touch, touch_by_twos
+from tests.chaos.chaos_tasks import (
+    hog,
+    hold,
+    hold_gil,
+    hold_once,
+    kill_node,
+    kill_node_once,
+    segfault,
+    talk,
+    touch,
+    touch_by_twos,
+    touch_in_turn,
+)
 from tests.chaos.stage import KINDS, SHORT_LEASE, Stage, WorkerProcess
 
 ENGINE_POINTS = (
     "before_claim", "after_claim_commit:2", "before_finish:2", "after_finish_commit:2", "before_append", "after_append_commit",
-    "before_beat", "after_beat_commit", "after_promote_commit", "after_admit_commit",
+    "before_beat", "after_beat_commit", "after_promote_commit", "after_admit_commit", "after_gate_commit",
 )  # fmt: skip
 CHILD_POINTS = ("child_before_call:5", "child_after_call:5", "child_before_send:2")
 
@@ -30,6 +42,7 @@ async def killed_one_after_the_other(stage: Stage, points: tuple[str, ...], runs
         worker = stage.start(f"w{number}", "-c", "5", fault=f"{name}=kill:{count or 1}")
         await stage.enqueue_many(touch.options(delay="1ms"), [{"n": n} for n in range(5)])  # something to promote, claim and finish
         handles += await stage.enqueue_many(touch_by_twos, [{"n": n} for n in range(3)])  # a limit has to let them go
+        handles += await stage.enqueue_many(touch_in_turn, [{"n": n} for n in range(3)])  # and a gatekeeper these
         talking = await stage.enqueue(talk, gate="open")
         handles.append(talking)
         assert await worker.gone() == -9, worker.said
@@ -44,7 +57,7 @@ async def killed_one_after_the_other(stage: Stage, points: tuple[str, ...], runs
 @pytest.mark.failure(1)
 @POSTGRES
 async def test_a_worker_killed_at_a_named_point_loses_nothing(stage: Stage) -> None:
-    await killed_one_after_the_other(stage, ("after_claim_commit:2", "before_finish:2", "after_admit_commit"), 40)
+    await killed_one_after_the_other(stage, ("after_claim_commit:2", "before_finish:2", "after_admit_commit", "after_gate_commit"), 40)
 
 
 @pytest.mark.chaos

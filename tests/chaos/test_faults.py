@@ -47,6 +47,8 @@ def test_every_point_of_a_worker_is_hurt_by_some_test() -> None:
     killed = {point.partition(":")[0] for point in (*ENGINE_POINTS, *CHILD_POINTS)}
     elsewhere = {
         "after_reap", "after_rescue_commit",  # rescuers that die
+        "before_fire", "after_fire_commit", "after_ask",  # schedulers that die: tests/simulation/slots.py, tests/engine/test_scheduler.py
+        "after_replace_commit",  # gatekeepers that die: tests/store/test_gate_races.py
         "before_enqueue", "after_enqueue_commit", "after_enqueue_within",  # enqueuers that die
         "child_before_hook", "child_after_hook",  # tests/engine/test_rollback.py
         "child_before_complete", "child_after_complete",  # tests/transactions/test_complete.py, whose bodies kill themselves there

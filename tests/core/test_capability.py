@@ -67,6 +67,7 @@ def test_what_is_no_requirement_is_a_problem_of_the_definition(text: str, told: 
     assert problem.where.startswith(f"{__file__}:")
 
 
+@pytest.mark.scenario("S0-30")
 def test_versions_are_compared_by_number() -> None:
     in_order = ["0.9", "1.0rc1", "1", "1.0.1", "1.2", "1.9.9", "1.10", "2.0b1", "2"]
     assert all(version_key(lower) < version_key(higher) for lower, higher in pairwise(in_order))

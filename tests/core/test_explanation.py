@@ -1,5 +1,6 @@
 """Explanations: every reason why a run may wait or have stopped, from plain facts."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,6 +43,11 @@ def tried(outcome: AttemptOutcome, reason: str | None = None, error: dict[str, s
     return Attempt("r", 2, outcome, reason, "n1", EARLIER, EARLIER, LATER, error)
 
 
+def unfired(reason: str, about: dict[str, Any] | None = None, **fields: Any) -> Facts:
+    """Return what is known of a slot of the schedule nightly that was not carried out."""
+    return Facts(run(RunState.SKIPPED, reason=reason, slot_at=EARLIER, schedule_id=7, **fields), NOW, schedule="nightly", about=about or {})
+
+
 WAITING = run(run_at=LATER, attempt=2, retries=2)
 READY: dict[str, Any] = {"is_ready": True, "nodes": [node()]}
 CASES: list[tuple[Why, Facts, str]] = [
@@ -71,6 +77,12 @@ CASES: list[tuple[Why, Facts, str]] = [
     (Why.PAUSED, Facts(run(), NOW, is_ready=True, nodes=[node()], pause=Pause(EARLIER, "ada", "flood")),
      "The queue default has been paused by ada since 2031-03-04 08:06:07Z: flood."),
     (Why.PAUSED, Facts(run(), NOW, is_ready=True, pause=Pause(EARLIER, None, None)), "paused since 2031-03-04 08:06:07Z."),
+    (Why.MAINTENANCE, Facts(run(), NOW, is_ready=True, nodes=[node()], maintenance=Pause(EARLIER, "ada", "new disks")),
+     "The fleet has been in maintenance by ada since 2031-03-04 08:06:07Z: new disks."),
+    (Why.MAINTENANCE, Facts(run(run_at=EARLIER), NOW, nodes=[node()], maintenance=Pause(EARLIER, None, None)), "in maintenance since"),
+    (Why.NODES_PAUSED, Facts(run(), NOW, is_ready=True, nodes=[replace(node("web-1"), vitals={"is_paused": True})]),
+     "1 worker could take it, and each is paused (name-web-1)"),
+    (Why.NEXT, Facts(run(), NOW, is_ready=True, nodes=[replace(node("web-1"), vitals={"is_paused": True}), node("web-2")]), "It is next"),
     (Why.NO_WORKERS, Facts(run(), NOW, is_ready=True), "start one with `mainspring worker`"),
     (Why.NO_WORKERS, Facts(run(), NOW, is_ready=True, nodes=[node(state=NodeState.DRAINING), node("n2", NodeState.DEAD)]), "No worker"),
     (Why.QUEUE_UNSERVED, Facts(run(), NOW, is_ready=True, nodes=[node(queues=("mail",))]),
@@ -109,6 +121,39 @@ CASES: list[tuple[Why, Facts, str]] = [
      "cancelled by ada at 2031-03-04 09:06:07Z."),
     (Why.CANCELLED, Facts(run(RunState.CANCELLED, reason="wrong day"), NOW), "cancelled at 2031-03-04 09:06:07Z: wrong day."),
     (Why.SKIPPED, Facts(run(RunState.SKIPPED, reason="nothing new"), NOW), "skipped it at 2031-03-04 09:06:07Z: nothing new."),
+    (Why.SKIPPED, Facts(run(RunState.SKIPPED, reason="missed", attempt=1, slot_at=EARLIER), NOW), "The task skipped it at"),
+    (Why.ASKED, Facts(run(run_at=EARLIER), NOW, nodes=[node()], is_gated=True), "asked in a moment whether it may go"),
+    (Why.NO_WORKERS, Facts(run(run_at=EARLIER), NOW, is_gated=True), "No worker is alive"),
+    (Why.OVERLAPS, Facts(run(RunState.BLOCKED, reason="overlap", blocked_by="r0"), NOW, culprit=run(RunState.RUNNING, id="r0")),
+     "until run r0 of the same task has ended (running)"),
+    (Why.OVERLAPS, Facts(run(RunState.BLOCKED, reason="overlap", blocked_by="r0"), NOW), "until run r0"),
+    (Why.AWAITS, Facts(run(RunState.BLOCKED, reason="dependency", blocked_on="load"), NOW), "for load to succeed: no run of it has yet"),
+    (Why.AWAITS_RUN,
+     Facts(run(RunState.BLOCKED, reason="dependency", blocked_on="load", blocked_by="r0"), NOW, culprit=run(RunState.BLOCKED, id="r0")),
+     "for load: its run r0 has not ended (blocked)"),
+    (Why.AWAITS_SUCCESS,
+     Facts(run(RunState.BLOCKED, reason="dependency", blocked_on="load", blocked_by="r0"), NOW,
+           culprit=run(RunState.FAILED, id="r0", error=ERROR)),
+     "its latest run r0 ended as failed (ValueError: broken pipe)"),
+    (Why.AWAITS_FRESH,
+     Facts(run(RunState.BLOCKED, reason="dependency", blocked_on="load", blocked_by="r0"), NOW, culprit=run(RunState.COMPLETED, id="r0")),
+     "its last success, run r0, was at 2031-03-04 09:06:07Z"),
+    (Why.OVERLAPPED, Facts(run(RunState.SKIPPED, reason="previous_instance_running", blocked_by="r0"), NOW), "run r0 of the same task had"),
+    (Why.QUEUE_FULL, Facts(run(RunState.SKIPPED, reason="overlap_queue_full", blocked_by="r0"), NOW), "waiting for r0 as the task's"),
+    (Why.SUPERSEDED, Facts(run(RunState.SKIPPED, reason="replaced", blocked_by="r0"), NOW), "run r0 is newer and took its place"),
+    (Why.REPLACED, Facts(run(RunState.CANCELLED, reason="requested", cancelled_by="overlap"), NOW), "a newer run of the task took"),
+    (Why.SLOT_MISSED, unfired("missed"), "The slot 2031-03-04 08:06:07Z of nightly has no run: no scheduler was there in time"),
+    (Why.SLOT_MISSED, unfired("missed", {"slots": 12, "from": "2031-03-01T00:00:00Z", "until": "x"}),
+     "The record stands for 12 slots, from 2031-03-01T00:00:00Z on."),
+    (Why.SLOT_DROPPED, unfired("dropped"), "one too many, or too late, for its misfire policy."),
+    (Why.SLOT_PAUSED, unfired("paused"), "the schedule was paused."),
+    (Why.SLOT_LEFT_OUT, unfired("skipped_by_operator"), "an operator asked for exactly this one to be left out."),
+    (Why.SLOT_IN_MAINTENANCE, unfired("maintenance"), "the fleet was in maintenance."),
+    (Why.SLOT_DISABLED, unfired("task_disabled"), "the task t was disabled."),
+    (Why.SLOT_REFUSED, unfired("refused", {"why": "no such parameter"}), "none could be made (no such parameter)."),
+    (Why.SLOT_TAKEN, unfired("duplicate"), "of nightly had its run already."),
+    (Why.OVERLAPPED, unfired("previous_instance_running", blocked_by="r0"),
+     "skipped at 2031-03-04 09:06:07Z, for the slot 2031-03-04 08:06:07Z of the schedule nightly: run r0 of the same task had not ended."),
 ]  # fmt: skip
 
 

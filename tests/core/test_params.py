@@ -191,6 +191,15 @@ def test_defaults_are_typed_and_the_same_by_every_door() -> None:
 
 
 @pytest.mark.scenario("S3-12", part="python")
+def test_paths_are_defaults_by_every_door() -> None:
+    @task
+    def body(one: Path = Path("/a"), many: list[Path] = [Path("b")], more: dict[str, Path] | None = {"c": Path("c")}) -> None: ...  # noqa: B006
+
+    params = body.params
+    assert params.dump_json_text("{}") == params.dump((), {}) == '{"one":"/a","many":["b"],"more":{"c":"c"}}'
+    assert params.load("{}") == {"one": Path("/a"), "many": [Path("b")], "more": {"c": Path("c")}}
+
+
 def test_defaults_stand_in_the_schema() -> None:
     properties = backup.params.schema()["properties"]
     shown = {name: each["default"] for name, each in properties.items() if "default" in each}

@@ -67,7 +67,7 @@ def test_a_role_that_only_enqueues_needs_what_the_guide_says(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as owner:
         owner.execute(f"create role {role}".encode())
         owner.execute(f"grant usage on schema mainspring to {role}".encode())
-        owner.execute(f"grant select on mainspring.definitions, mainspring.task_switches to {role}".encode())
+        owner.execute(f"grant select on mainspring.definitions, mainspring.task_switches, mainspring.task_overlaps to {role}".encode())
         owner.execute(f"grant select, insert on mainspring.hot_runs to {role}".encode())
     with psycopg.connect(url) as connection:
         connection.execute(f"set role {role}".encode())

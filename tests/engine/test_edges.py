@@ -79,8 +79,8 @@ async def test_a_claim_that_is_under_way_when_the_node_stops_is_given_back_unbur
     run = await node.app.enqueue(quick)
     claim, is_claimed, may_answer = node.worker._store.runs.claim, asyncio.Event(), asyncio.Event()
 
-    async def slow(*args: Any) -> list[ClaimedRun]:
-        runs = await claim(*args)
+    async def slow(*args: Any, **more: Any) -> list[ClaimedRun]:
+        runs = await claim(*args, **more)
         is_claimed.set()
         await may_answer.wait()
         return runs

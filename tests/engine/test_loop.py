@@ -96,14 +96,14 @@ async def test_failures_are_counted_waited_out_and_told(fleet: Fleet, caplog: py
     driven = Driven(loop)
     driven.driver.on_error = lambda loop, error: told.append(str(error))
     await fleet.advance(2)
-    assert driven.driver.pulse.failures >= 3
-    assert driven.driver.pulse.error == "StoreUnavailable: gone"
-    assert driven.driver.pulse.age(fleet.loop.time()) == 2.0
+    assert driven.driver.health.failures >= 3
+    assert driven.driver.health.error == "StoreUnavailable: gone"
+    assert driven.driver.health.age(fleet.loop.time()) == 2.0
     await fleet.advance(40)
     waits = [after - before for before, after in pairwise(loop.ticked_at)][:9]
     assert all(before <= after * 1.3 for before, after in pairwise(waits))
     assert max(waits) <= LONGEST_BACKOFF * (1 + JITTER)
-    health = driven.driver.pulse
+    health = driven.driver.health
     assert (health.failures, health.error or "") == (0, "")
     assert told == ["gone"] * 9
     assert [record.message for record in caplog.records] == [

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import inspect
+import pkgutil
 import random
 from typing import Any
 
 import pytest
 
+import mainspring.engine
 from mainspring import Context, Mainspring, Retry, Skip, Task, task
 from mainspring.core.errors import RunCancelled, StoreUnavailable
 from mainspring.core.node import NodeState
+from mainspring.core.role import Role
 from mainspring.core.run import ClaimedRun
-from mainspring.engine.runner import CLAIM_AGE, SAFETY
+from mainspring.engine.runner import CLAIM_AGE, SAFETY, Runner
 from tests.fleet import Fleet
 
 ended: list[str] = []
@@ -52,18 +57,69 @@ async def stubborn() -> str:
     return "never"
 
 
-LOOPS = {"worker", "heartbeat", "rescuer", "promoter", "limiter", "pruner", "switches", "pools"}
+KEEPING = {"heartbeat", "rescuer", "promoter", "limiter", "gatekeeper", "pruner", "switches", "sweeper"}
+LOOPS = {
+    Role.ALL: KEEPING | {"worker", "pools", "scheduler", "supervisor"},
+    Role.WORKER: KEEPING | {"worker", "pools"},
+    Role.SCHEDULER: KEEPING | {"worker", "pools", "scheduler", "supervisor"},
+    Role.LOCAL: KEEPING | {"worker", "pools"},
+    Role.SERVE: {"heartbeat"},
+}
+
+
+def _loops_of_the_engine() -> set[str]:
+    """Return the names of all loops that the engine has, whether anybody starts them or not."""
+    found = set()
+    for module in pkgutil.iter_modules(mainspring.engine.__path__):
+        if module.name == "child":  # imports what only a child has
+            continue
+        for value in vars(importlib.import_module(f"mainspring.engine.{module.name}")).values():
+            if (
+                inspect.isclass(value)
+                and isinstance(getattr(value, "name", None), str)
+                and inspect.iscoroutinefunction(getattr(value, "tick", None))
+            ):
+                found.add(str(getattr(value, "name", "")))
+    return found
+
+
+@pytest.mark.scenario("K4", part="no loop that nothing starts")
+def test_every_loop_that_there_is_belongs_to_the_default_node() -> None:
+    # The bus is driven by whoever opens the store, the meter where metrics are asked for.
+    assert _loops_of_the_engine() - {"bus", "meter"} == LOOPS[Role.ALL]
+    assert LOOPS[Role.ALL] - {"worker", "pools", "scheduler", "supervisor"} == set(SAFETY)
+
+
+@pytest.mark.scenario("X5", part="no start without a safety loop")
+@pytest.mark.parametrize("name", [*SAFETY, "scheduler", "supervisor"])
+async def test_a_node_does_not_start_where_one_of_its_loops_cannot(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    app, _ = fleet.app("app", [quick])
+    await fleet.database.open()
+    other = await fleet.node("other", [quick])
+    loop = type(_loop_of(other.runner, name))
+
+    async def fail(self: Any, *args: Any) -> float:
+        raise StoreUnavailable(f"{name} cannot")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(loop, "declare" if name in ("scheduler", "supervisor") else "tick", fail)
+        with pytest.raises(StoreUnavailable, match=name):
+            await app.start_runner()
+    assert app.health() is None
+    await app.start_runner()
+    assert app.health() is not None
+    await app.close()
 
 
 @pytest.mark.scenario("X5", "K4")
-async def test_the_default_entry_point_starts_every_loop(fleet: Fleet) -> None:
+@pytest.mark.parametrize("role", LOOPS)
+async def test_the_entry_point_starts_every_loop_of_its_role(fleet: Fleet, role: Role) -> None:
     app, _ = fleet.app("app", [quick])
     await fleet.database.open()
-    async with app.worker() as runner:
+    async with app.runner(role=role) as runner:
         await fleet.advance(15)
-        pulses = {pulse.name: pulse for pulse in runner.health().pulses}
-        assert pulses.keys() == LOOPS
-        assert set(SAFETY) <= LOOPS
+        pulses = {pulse.name: pulse for pulse in runner.health().loops}
+        assert pulses.keys() == LOOPS[role]
         assert all(pulse.rounds >= 1 for pulse in pulses.values())
         assert all(pulse.age(fleet.loop.time()) <= 15 for pulse in pulses.values())
         assert pulses["heartbeat"].rounds >= 4
@@ -91,6 +147,63 @@ async def test_health_names_a_loop_that_fails_or_is_gone(fleet: Fleet) -> None:
             running.cancel()
     await fleet.loop.settle()
     assert "the loop rescuer does not run" in node.runner.health().problems
+    assert not node.runner.health().is_alive
+
+
+def _loop_of(runner: Runner, name: str) -> Any:
+    return next(loop for loop in runner.loops() if loop.name == name)
+
+
+@pytest.mark.scenario("P7")
+async def test_a_loop_that_crashes_is_driven_on_and_one_that_cannot_ends_liveness(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = await fleet.node("a", [quick], drives=True)
+    await fleet.advance(5)
+    loop, rounds = _loop_of(node.runner, "scheduler"), []
+    tick = type(loop).tick
+
+    async def crash(self: Any) -> float:
+        rounds.append(fleet.loop.time())
+        if len(rounds) == 2:
+            raise asyncio.CancelledError  # what it waited for was cancelled
+        if len(rounds) <= 3 or rounds[-1] > 100:
+            raise ValueError("a bug")
+        return float(await tick(self))
+
+    monkeypatch.setattr(type(loop), "tick", crash)
+    await fleet.advance(30)
+    pulse = next(pulse for pulse in node.runner.health().loops if pulse.name == "scheduler")
+    assert len(rounds) >= 4  # it crashed three times, in three ways to end, and goes on
+    assert (pulse.failures, pulse.error) == (0, None)
+    assert node.runner.health().is_alive
+
+    await fleet.advance(100)  # from now on each round crashes
+    assert any(problem.startswith("scheduler: ValueError: a bug") for problem in node.runner.health().problems)
+    await fleet.advance(60 + 5)
+    health = node.runner.health()
+    assert not health.is_alive
+    assert "the loop scheduler does not turn" in health.problems
+
+
+@pytest.mark.scenario("P7")
+async def test_a_round_that_never_ends_ends_liveness_and_an_outage_does_not(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = await fleet.node("a", [quick], drives=True)
+    await fleet.advance(5)
+    node.line.is_cut = True
+    await fleet.advance(300)
+    assert node.runner.health().problems
+    assert node.runner.health().is_alive  # starting it again would mend nothing
+    node.line.is_cut = False
+    await fleet.advance(70)
+    assert not node.runner.health().problems
+
+    async def hang(self: Any) -> float:
+        await asyncio.Event().wait()
+        return 0.0
+
+    monkeypatch.setattr(type(_loop_of(node.runner, "scheduler")), "tick", hang)
+    await fleet.advance(200)
+    assert "the loop scheduler does not turn" in node.runner.health().problems
+    assert not node.runner.health().is_alive
 
 
 @pytest.mark.scenario("X5")

@@ -117,7 +117,7 @@ async def test_what_nobody_can_do_is_counted_and_warned_of_after_a_while_until_s
         view = await diagnose(client, NothingRequest(), caller)
         return [each.values for each in view.findings if each.code == "no-capable-node"]
 
-    (stuck,) = (await show_stats(client, StatsRequest(since="24h"), caller)).stuck
+    (stuck,) = (await show_stats(client, StatsRequest(since="24h", task=None, by=None), caller)).stuck
     assert (stuck.task, stuck.runs) == ("report", 1)
     assert await warned() == []
     await fleet.advance(STUCK_AFTER.total_seconds() + 1)
@@ -131,4 +131,4 @@ async def test_what_nobody_can_do_is_counted_and_warned_of_after_a_while_until_s
     other = await fleet.node("b", [report])
     await other.tick("promoter", "worker")
     assert await fleet.states([run]) == ["completed"]
-    assert (await show_stats(client, StatsRequest(since="24h"), caller)).stuck == []
+    assert (await show_stats(client, StatsRequest(since="24h", task=None, by=None), caller)).stuck == []

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from mainspring import Context, Fail, File, FileLimit, Mainspring, Param, Retry, Skip, Task, task
+from mainspring import Context, Fail, File, FileLimit, Mainspring, Param, Retry, Skip, Task, at, task
 
 
 class Colour(Enum):
@@ -77,7 +77,7 @@ async def backs_off() -> None:
     raise ConnectionError("come back in an hour")
 
 
-@task
+@task(schedule=at("2100-01-01T03:00:00Z", name="tidy"))
 async def skips() -> None:
     raise Skip("nothing to do")
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
 from mainspring import Mainspring
+from mainspring.core.event import EventKind
+from mainspring.core.ids import IdMaker, make_claim_id
+from mainspring.core.run import Completed
+from mainspring.core.service import Instances, StopReason, decide_service
 from mainspring.operations.catalog import CATALOG
+from mainspring.store.runs import Entry, Settlement
+from mainspring.store.services import Answer, Declared
 from tests.faces.conftest import Cli
 
 # How each operation is asked for on the command line; {done} is a completed run, {waiting} one that waits, {error} an error.
@@ -19,10 +27,12 @@ CASES = {
     "tasks.show": ["tasks", "show", "add"],
     "tasks.enable": ["tasks", "enable", "add", "--reason", "because"],
     "tasks.disable": ["tasks", "disable", "add", "--reason", "because"],
+    "tasks.overlap": ["tasks", "overlap", "add", "queue:2", "--reason", "because"],
     "tasks.types": ["types", "add"],
     "tasks.manifest": ["index"],
     "tasks.check": ["tasks", "check", "add", "--params", '{{"a": 1}}'],
     "runs.enqueue": ["enqueue", "--reason", "because", "add", "--a", "1"],
+    "runs.count": ["runs", "count", "--state", "lost", "--since", "1h"],
     "runs.list": ["runs", "list", "--limit", "1"],
     "runs.show": ["runs", "show", "{done}"],
     "runs.cancel": ["runs", "cancel", "{waiting}", "--reason", "because"],
@@ -42,14 +52,55 @@ CASES = {
     "errors.show": ["errors", "show", "{error}"],
     "errors.resolve": ["errors", "resolve", "{error}", "--reason", "because"],
     "audit.list": ["audit", "list"],
+    "notices.list": ["notices", "list"],
     "nodes.list": ["nodes", "list", "--all"],
-    "stats.show": ["stats", "show", "--since", "1h"],
+    "runner.status": ["runner", "status"],
+    "runner.stop": ["runner", "stop", "n1", "--reason", "because"],
+    "runner.pause": ["runner", "pause", "--all", "--reason", "because"],
+    "runner.resume": ["runner", "resume", "n1", "--reason", "because"],
+    "runner.quiet": ["runner", "quiet", "n1", "--reason", "because"],
+    "health.show": ["health"],
+    "maintenance.show": ["maintenance", "show"],
+    "maintenance.on": ["maintenance", "on", "--reason", "because"],
+    "maintenance.off": ["maintenance", "off", "--reason", "because"],
+    "stats.show": ["stats", "show", "--since", "1h", "--by", "hour"],
+    "schedules.list": ["schedules", "list"],
+    "schedules.show": ["schedules", "show", "tidy"],
+    "schedules.next": ["schedules", "next", "tidy"],
+    "schedules.preview": ["schedules", "preview", "0 3 * * *"],
+    "schedules.history": ["schedules", "history", "{scheduled}"],
+    "schedules.pause": ["schedules", "pause", "tidy", "--reason", "because"],
+    "schedules.resume": ["schedules", "resume", "{paused}", "--reason", "because"],
+    "schedules.skip": ["schedules", "skip", "tidy", "--reason", "because"],
+    "schedules.run": ["schedules", "run", "tidy", "--reason", "because"],
+    "schedules.backfill": ["schedules", "backfill", "tidy", "1d", "--reason", "because"],
+    "schedules.edit": ["schedules", "edit", "tidy", "0 3 * * *", "--reason", "because"],
+    "schedules.reset": ["schedules", "reset", "tidy", "--reason", "because"],
+    "schedules.enable": ["schedules", "enable", "tidy", "--reason", "because"],
+    "schedules.disable": ["schedules", "disable", "tidy", "--reason", "because"],
+    "schedules.create": ["schedules", "create", "nightly", "counts", "0 3 * * *", "--reason", "because"],
+    "schedules.delete": ["schedules", "delete", "{made}", "--yes", "--reason", "because"],
     "queues.list": ["queues", "list"],
     "queues.pause": ["queues", "pause", "default", "--reason", "because"],
     "queues.resume": ["queues", "resume", "default", "--reason", "because"],
     "limits.list": ["limits", "list"],
     "limits.set": ["limits", "set", "queue:default", "--concurrency", "3", "--reason", "because"],
     "limits.clear": ["limits", "clear", "queue:default", "--reason", "because"],
+    "services.list": ["services", "list"],
+    "services.show": ["services", "show", "mailer"],
+    "services.start": ["services", "start", "mailer", "--reason", "because"],
+    "services.stop": ["services", "stop", "mailer", "--reason", "because"],
+    "services.restart": ["services", "restart", "mailer", "--reason", "because"],
+    "services.enable": ["services", "enable", "mailer", "--reason", "because"],
+    "services.disable": ["services", "disable", "mailer", "--reason", "because"],
+    "services.forget": ["services", "forget", "mailer", "--reason", "because"],
+    "services.history": ["services", "history", "mailer"],
+    "services.logs": ["services", "logs", "mailer"],
+    "services.samples": ["services", "samples", "mailer"],
+    "system.has": ["has", "schedules"],
+    "pulse.execute": ["pulse", "execute", "--budget", "8m", "--only", "wipe", "--force", "wipe", "--reason", "because"],
+    "pulse.status": ["pulse", "status"],
+    "pulse.history": ["pulse", "history"],
     "system.doctor": ["doctor"],
     "system.schema": ["migrate", "--status"],
     "system.migrate": ["migrate"],
@@ -68,11 +119,48 @@ def audit_rows(url: str) -> list[dict[str, Any]]:
     return asyncio.run(read())
 
 
+async def have_served(url: str) -> None:
+    """Leave behind what a service does: a start with a line in its log and an answer of its probe, which is over."""
+    async with Mainspring(url) as app:
+        store, node = await app.store(), make_claim_id()
+        await store.nodes.register(node, name="n1", host="here", pid=1, lease=timedelta(minutes=1), facts={})
+        await store.services.declare([Declared("mailer", "", Instances.ONE, True, {"title": "Mailer"})])
+        (seen,) = await store.services.look("n1")
+        begun = await store.services.start(seen.standing, IdMaker().make(time.time_ns() // 1_000_000), make_claim_id(), node)
+        assert begun is not None
+        run = begun[0]
+        await store.services.sample([Answer("mailer", "", run.id, 0.0, True, 1.0)])
+        said = Entry(0.0, EventKind.LOG, {"level": "info", "stream": "log", "message": "here"})
+        decision = decide_service(Completed(), StopReason.SHUTDOWN)
+        assert await store.runs.settle([Settlement(run.id, run.claim_id, decision, 1.0, [said])])
+
+
+async def have_lived(url: str) -> None:
+    """Leave a node behind that lives."""
+    async with Mainspring(url) as app:
+        nodes = (await app.store()).nodes
+        await nodes.register(make_claim_id(), name="n1", host="here", pid=1, lease=timedelta(minutes=1), facts={"role": "all"})
+
+
 def run_ids(cli: Cli, words: list[str]) -> dict[str, str]:
     """Make the runs that the words of a case name, and others that are there anyway."""
     ids = {"done": cli.run_object("add", "--a", "1")["id"], "waiting": cli.ok("enqueue", "sleeps").strip()}
+    if words[0] == "runner":
+        asyncio.run(have_lived(cli.url))
+    if words[0] == "services":
+        asyncio.run(have_served(cli.url))
     if "fails" in words or words[0] == "errors":
         ids["error"] = cli.run_object("fails")["error"]["fingerprint"]
+    if words[:2] == ["pulse", "history"]:
+        cli.ok("pulse", "execute", "--budget", "1s")
+    if "{scheduled}" in words:
+        ids["scheduled"] = cli.object("schedules", "run", "tidy")["name"]
+    if "{paused}" in words:
+        ids["paused"] = cli.object("schedules", "pause", "tidy")["name"]
+    if words[0] == "notices":
+        cli.ok("schedules", "pause", "tidy")
+    if "{made}" in words:
+        ids["made"] = cli.object("schedules", "create", "nightly", "counts", "0 3 * * *")["name"]
     return ids | ({"left": cli.run_object("leaves")["id"]} if "{left}" in words else {})
 
 

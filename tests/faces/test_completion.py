@@ -33,7 +33,7 @@ def complete(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compl
 
 
 def test_commands_and_their_options(complete: Complete) -> None:
-    assert complete("ru") == ["run", "runs"]
+    assert complete("ru") == ["run", "runner", "runs"]
     assert {"list", "show", "retry", "pin", "export", "explain"} <= set(complete("runs", ""))
     assert complete("runs", "retr") == ["retry"]
     assert complete("runs", "list", "--sta") == ["--state"]
@@ -70,6 +70,10 @@ def test_runs_queues_and_errors_come_from_the_store(complete: Complete, cli: Cli
     cli.ok("queues", "pause", "slow")
     assert complete("queues", "resume", "") == ["mail", "slow"]
     assert complete("worker", "--queues", "mail,s") == ["mail,slow"]
+    cli.ok("schedules", "create", "nightly", "counts", "@daily")
+    assert complete("schedules", "pause", "nig") == complete("runs", "list", "--schedule", "n") == ["nightly"]
+    assert complete("schedules", "create", "nig") == []
+    assert complete("schedules", "create", "x", "coun") == ["counts"]
     (error,) = cli.objects("errors")
     assert complete("errors", "show", "") == [error["fingerprint"]]
     assert complete("runs", "retry", "--error", error["fingerprint"][:3]) == [error["fingerprint"]]

@@ -158,6 +158,29 @@ def test_an_operator_disables_and_enables(cli: Cli) -> None:
     assert cli.object("runs", "show", waiting)["reason"] != "disabled"
 
 
+@pytest.mark.scenario("K4", part="tasks overlap")
+@pytest.mark.scenario("C2", part="cli")
+def test_an_operator_says_what_becomes_of_overlaps_and_takes_it_back(cli: Cli) -> None:
+    answer = cli.object("tasks", "overlap", "add", "queue:2", "--reason", "they pile up")
+    assert (answer["policy"], answer["was"], answer["by_default"], answer["has_changed"], answer["has_drifted"]) == (
+        "queue:2", None, None, True, True,
+    )  # fmt: skip
+    run_id = cli.ok("enqueue", "add", "--a", "1").strip()
+    assert cli.object("runs", "show", run_id)["state"] == "pending"
+    shown = cli.object("tasks", "show", "add")
+    assert (shown["overlap"], shown["overlap_by_default"]) == ("queue:2", None)
+    told = cli.ok("tasks", "show", "add")
+    assert "queue:2" in told and "overlap in code" in told
+    said = cli.ok("tasks", "overlap", "add", "queue:2")
+    assert "as before" in said and "mainspring tasks overlap add code" in said
+    assert cli.object("tasks", "overlap", "add", "code")["policy"] is None
+    assert "meet the policy allow, as before" in cli.ok("tasks", "overlap", "add", "code")
+    refused = cli("tasks", "overlap", "add", "sometimes")
+    assert refused.exit_code == 2
+    assert "policy='sometimes' is no overlap policy: write skip, queue" in refused.stderr
+    assert cli("tasks", "overlap", "nobody", "skip").exit_code == 2
+
+
 def test_what_the_code_disables_can_be_switched_on(cli: Cli) -> None:
     assert cli("run", "old").exit_code == 2
     cli.ok("tasks", "enable", "old")
@@ -368,7 +391,7 @@ def test_doctor_tells_what_is_missing_and_what_is_there(project: Cli, tmp_path: 
     view = project.object("doctor")
     (finding,) = [each for each in view["findings"] if each["code"] == "task-unmet"]
     assert finding["values"]["task"] == "future"
-    assert {each["name"]: each["is_available"] for each in view["capabilities"]}.items() >= {"services": False, "backend": True}.items()
+    assert {each["name"]: each["is_available"] for each in view["capabilities"]}.items() >= {"services": True, "many_hosts": False}.items()
     assert "export by hand" in project.ok("doctor")
     result = project("run", "future")
     assert result.exit_code == 2

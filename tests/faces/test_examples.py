@@ -58,8 +58,12 @@ def test_the_demo_does_a_round_and_sums_up(tmp_path: Path) -> None:
         "tried again soon: ConnectionError: the server hung up",
         "it was killed by SIGSEGV",
         '{"rows":320,"imported":308,"refused":12}',
+        "ConnectionError: the camera does not answer",
+        "watch_pictures was started 2 times",
+        '{"customers":308,"euros":',
     ):
         assert line in told, told
+    assert re.search(r"by its schedule, add_up ran (once|\d+ times)", told), told
     small = sorted((tmp_path / "pictures" / "small").glob("*.png"))
     assert len(small) == 6
 

@@ -128,8 +128,6 @@ def test_defaults_by_name_and_objects_instead_of_mappings(shop: Path) -> None:
         ("task_definition = 3", "() -> None", "is no mapping and has no attributes"),
         ("task_definition = {}", "() -> None", "task_definition has no name"),
         ("task_definition = {'name': 'x', 'colour': 1}", "() -> None", "'colour' is unknown, known are category"),
-        ("task_definition = {'name': 'x', 'schedule': '* * * * *'}", "() -> None", "schedules are not part of this release"),
-        ("task_definition = {'name': 'x', 'dependencies': ['y']}", "() -> None", "dependencies are not part of this release"),
         ("task_definition = {'name': 'x', 'timeout': 30}", "() -> None", "would be 30 milliseconds: write 30000 or '30s'"),
         ("task_definition = {'name': 'x', 'retries': 1, 'retry': 2}", "() -> None", "retry and retries say the same"),
         ("task_definition = {'name': 'x', 'config_schema': int}", "(n: str) -> None", "write config: int"),
@@ -142,6 +140,27 @@ def test_a_mistake_is_told_with_file_and_line(shop: Path, definition: str, execu
     (said,) = problems(shop, f"\n{definition}\n" + (f"def execute{execute}: ...\n" if execute else ""))
     assert said.startswith(f"{shop / 'task.py'}:2 ")
     assert told in said
+
+
+@pytest.mark.parametrize("spelling", ["dependencies", "depends", "dependsOn"])
+def test_dependencies_are_named_as_they_are_in_such_files(shop: Path, spelling: str) -> None:
+    definition = f"task_definition = {{'name': 'x', '{spelling}': ['y'], 'overlap': 'queue:2'}}"
+    (shop / "task.py").write_text(f"{definition}\ndef execute() -> None: ...\n")
+    found = discover(["formshop"])
+    assert not found.problems
+    assert [each.task for each in found.tasks[0].spec.depends_on] == ["y"]
+    assert str(found.tasks[0].spec.overlap) == "queue:2"
+
+
+def test_a_schedule_is_a_cron_text_as_in_such_files(shop: Path) -> None:
+    task = one(shop, "task_definition = {'name': 'x', 'schedule': '0 3 * * *'}\ndef execute() -> None: ...\n")
+    assert [(each.name, each.expression) for each in task.spec.schedules] == [("x", "0 3 * * *")]
+
+
+def test_a_schedule_that_makes_no_sense_is_told(shop: Path) -> None:
+    task = one(shop, "task_definition = {'name': 'x', 'schedule': '0 25 * * *'}\ndef execute() -> None: ...\n")
+    (problem,) = task.problems()
+    assert "hour" in problem.what and "25" in problem.what
 
 
 def test_all_mistakes_come_at_once_also_those_of_other_tasks(shop: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mainspring.core.errors import DefinitionError, Problem, UnknownTask
+from mainspring.core.service import service
 from mainspring.core.task import Task, task
 from mainspring.registry import Registry, RegistryBuilder
 
@@ -127,3 +128,56 @@ def test_a_registry_is_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
         registry.by_name = {}  # type: ignore[misc]
     assert repr(registry) == "<registry of 1 tasks>"
+
+
+# -- dependencies
+
+
+def needing(name: str, *tasks: Any) -> Task[..., Any]:
+    def body() -> None: ...
+
+    return task(name=name, depends_on=tasks)(body)
+
+
+def told(*tasks: Task[..., Any], remote: tuple[Task[..., Any], ...] = ()) -> list[Problem]:
+    with pytest.raises(DefinitionError) as caught:
+        Registry.build(tasks, remote=remote)
+    return list(caught.value.problems)
+
+
+@pytest.mark.scenario("D6", part="registry")
+def test_a_cycle_stops_the_start_and_prints_itself() -> None:
+    a, b, c = needing("a", "b"), needing("b", "c"), needing("c", "a")
+    (problem,) = told(needing("outside", "a"), a, b, c)
+    assert problem.what.endswith("a -> b -> c -> a")
+    assert str(a.spec.source) in problem.where
+
+
+def test_a_task_that_needs_itself_is_a_cycle() -> None:
+    (problem,) = told(needing("a", "a"))
+    assert "a -> a" in problem.what
+
+
+def test_a_cycle_through_tasks_of_a_manifest_is_one_too() -> None:
+    (problem,) = told(needing("a", "b"), remote=(needing("b", "a"),))
+    assert "a -> b -> a" in problem.what
+
+
+def test_a_task_that_needs_an_unknown_one_is_told_the_close_names() -> None:
+    (problem,) = told(needing("a", "bakcup"), backup)
+    assert "no task named 'bakcup', did you mean 'backup'?" in problem.what
+    assert str(problem.where).endswith(" a")
+
+
+def test_a_service_cannot_be_needed() -> None:
+    @service
+    async def listen() -> None: ...
+
+    (problem,) = told(needing("a", "listen"), listen)
+    assert "is a service, which does not end" in problem.what
+
+
+def test_dependencies_that_hold_leave_no_word() -> None:
+    late = needing("late", backup, "early")
+    registry = Registry.build([late, backup, needing("early", backup)])
+    assert [each.task for each in registry.get("late").spec.depends_on] == ["backup", "early"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mainspring import Mainspring, task
+from mainspring import task
 from mainspring.core import active
 from mainspring.core.capability import Facts
 from mainspring.core.errors import DefinitionError, UnknownTask
@@ -30,6 +30,7 @@ def needing(name: str, *requires: str) -> Task[..., Any]:
     return body
 
 
+@pytest.mark.scenario("S0-32")
 def test_what_fails_is_left_out_and_told_apart_from_what_is_unknown() -> None:
     registry = Registry.build([needing("old"), needing("fits", "engine>=1.0"), needing("new", "engine>=1.2", "module:numpy")], facts=FACTS)
     assert [each.name for each in registry] == ["fits", "old"]
@@ -51,6 +52,7 @@ def test_a_task_whose_requirement_fails_keeps_its_name() -> None:
         Registry.build([needing("same", "engine>=99"), needing("same")], facts=FACTS)
 
 
+@pytest.mark.scenario("S0-32", part="app")
 def test_an_app_compares_with_what_it_is(caplog: pytest.LogCaptureFixture) -> None:
     tasks = [needing("here", "backend=sqlite", "schema>=1", "engine>=0.0.1"), needing("there", "backend=postgres else export by hand")]
     with Kit(tasks=tasks) as kit:
@@ -61,17 +63,3 @@ def test_an_app_compares_with_what_it_is(caplog: pytest.LogCaptureFixture) -> No
         with pytest.raises(UnknownTask, match="export by hand"):
             kit.enqueue(tasks[1])
         assert kit.nodes[-1].runner.presence.facts["tasks"] == ["here"]
-
-
-def test_the_capability_query_answers_from_code_schema_and_backend() -> None:
-    found = Mainspring("sqlite://").capabilities()
-    assert (found["backend"].value, found["engine"].is_available, int(found["schema"].value) >= 7) == ("sqlite", True, True)
-    assert not found["many_hosts"].is_available
-    assert "PostgreSQL" in found["many_hosts"].why
-    assert Mainspring("postgresql://nobody@nowhere/x").capabilities()["many_hosts"].is_available
-
-
-def test_services_are_not_there_yet_and_it_says_why() -> None:
-    app = Mainspring("sqlite://")
-    assert app.supports_services is False
-    assert "no services yet" in app.capabilities()["services"].why

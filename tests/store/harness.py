@@ -176,6 +176,7 @@ _OPTIONS = "select array_agg(reloptions::text order by relname) from pg_class wh
 _EMPTIED = [
     "hot_runs", "history", "attempts", "events", "nodes", "queues", "limits", "task_switches", "stats", "dedupe", "dedupe_requests",
     "files", "artifacts", "run_search", "kept", "definitions", "retention", "errors", "error_marks",
+    "services", "service_samples", "task_overlaps", "pulses", "schedules", "notices", "modes",
 ]  # fmt: skip
 # The audit trail refuses to be deleted from.
 _WIPE = ";".join(f"delete from mainspring.{table}" for table in _EMPTIED) + "; truncate mainspring.audit"

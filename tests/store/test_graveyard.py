@@ -17,6 +17,7 @@ import pytest
 from psycopg import sql
 
 from mainspring.core.ids import make_claim_id
+from mainspring.core.overlap import SKIP
 from mainspring.core.policy import PoolKind, Priority
 from mainspring.store.postgres import _SETTINGS, PostgresDatabase
 from mainspring.store.runs import Lane
@@ -153,6 +154,24 @@ async def test_a_look_for_due_runs_starts_past_those_that_were(stage: Stage, kin
         assert await pages(stage, "runs_promote", since="-infinity", n=500) > 100
         assert await pages(stage, "runs_promote", since=since.isoformat(), n=500) < FEW
         assert await stage.runs.promote(500, since) == {Lane("default", "", PoolKind.ASYNC, Priority.MEDIUM)}
+
+
+@pytest.mark.parametrize("is_analyzed", [False, True], ids=["never analyzed", "analyzed"])
+async def test_a_look_at_the_gates_starts_past_those_that_have_passed(stage: Stage, kind: Kind, is_analyzed: bool) -> None:
+    come = COME.replace("state, task)", "state, task, gate, overlap_key)").replace("2, 'gone'", "2, 'gone', 1, 'gone/' || n")
+    async with held_snapshot(stage):
+        with psycopg.connect(_url(stage), autocommit=True) as connection:
+            connection.execute(sql.SQL(come).format(start=sql.Literal(stage.clock.now), n=sql.Literal(BURIED)))
+            connection.execute("update mainspring.hot_runs set state = 3, ready_at = run_at, gate = 0 where task = 'gone'")
+            connection.execute(GO)
+            if is_analyzed:
+                connection.execute(ANALYZE)
+        await stage.clock.advance(60)
+        look = await stage.store.gates.look(is_full=False)
+        await stage.add_new(2, overlap=SKIP, overlap_key="t/", is_asked=True)
+        assert await pages(stage, "gates_look", is_full=False, since="-infinity", n=500) > 100
+        assert await pages(stage, "gates_look", is_full=False, since=look.since, n=500) < FEW
+        assert (await stage.store.gates.look(is_full=False, since=look.since)).keys == ("t/",)
 
 
 async def test_the_dead_are_looked_through_and_the_living_are_not(stage: Stage, kind: Kind, analyzed: Moment) -> None:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from mainspring.core.ids import make_claim_id
-from mainspring.core.node import NodeState
+from mainspring.core.node import NodeCommand, NodeState
 from mainspring.store.postgres import PostgresDatabase
 from mainspring.store.store import Store
 from tests import postgres
@@ -206,3 +206,50 @@ async def test_a_restart_of_the_server_kills_nobody(tmp_path: Path) -> None:
     finally:
         await store.close()
         await asyncio.to_thread(cluster.close)
+
+
+@pytest.mark.scenario("U5", part="store")
+async def test_what_operators_want_is_told_with_the_beat_until_they_want_something_else(stage: Stage) -> None:
+    one, other = await stage.node("one"), await stage.node("other")
+    nodes = stage.nodes
+
+    async def told(node_id: str) -> NodeCommand | None:
+        beat = await nodes.beat(node_id, lease=MINUTE, running=0)
+        assert beat is not None
+        return beat.command
+
+    assert await told(one) is None
+    assert await nodes.command([one], NodeCommand.PAUSE, actor="ada", reason="look") == [one]
+    assert (await told(one), await told(one), await told(other)) == (NodeCommand.PAUSE, NodeCommand.PAUSE, None)
+    (found,) = [each for each in await nodes.list() if each.id == one]
+    assert (found.command, found.commanded_by, found.command_reason) == (NodeCommand.PAUSE, "ada", "look")
+    assert found.commanded_at == stage.clock.now
+    assert sorted(await nodes.command([one, other], NodeCommand.RUN)) == sorted([one, other])
+    assert await told(one) is NodeCommand.RUN
+
+
+async def test_who_is_told_to_leave_is_not_called_back(stage: Stage) -> None:
+    node = await stage.node()
+    assert await stage.nodes.command([node], NodeCommand.QUIET) == [node]
+    assert await stage.nodes.command([node], NodeCommand.RUN) == []
+    assert await stage.nodes.command([node], NodeCommand.PAUSE) == []
+    assert await stage.nodes.command([node], NodeCommand.STOP) == [node]
+    assert await stage.nodes.command([node], NodeCommand.QUIET) == []
+    await stage.nodes.stop(node)
+    assert await stage.nodes.command([node], NodeCommand.STOP) == []
+
+
+async def test_a_beat_brings_how_the_node_is_and_whether_the_fleet_rests(stage: Stage) -> None:
+    node = await stage.node()
+    beat = await stage.nodes.beat(node, lease=MINUTE, running=0, vitals={"is_ready": True, "loops": {"worker": 0.5}})
+    assert beat is not None
+    assert not beat.is_maintained
+    (found,) = await stage.nodes.list()
+    assert found.vitals == {"is_ready": True, "loops": {"worker": 0.5}}
+    await stage.store.modes.put("maintenance", {"is_on": True})
+    beat = await stage.nodes.beat(node, lease=MINUTE, running=0)
+    assert beat is not None
+    assert beat.is_maintained
+    (found,) = await stage.nodes.list()
+    assert found.vitals == {"is_ready": True, "loops": {"worker": 0.5}}
+    await stage.store.modes.clear("maintenance")

@@ -11,10 +11,10 @@ import urllib.request
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mainspring import Mainspring, Skip, task
+from mainspring import Context, Mainspring, Skip, every, service, task
 from mainspring.core.errors import ConfigurationError, RunError
 from mainspring.telemetry.address import parse_address
-from mainspring.telemetry.metrics import NodeMetrics, Waiting
+from mainspring.telemetry.metrics import NodeMetrics, ServiceLook, Waiting
 from tests.aio import run
 
 
@@ -71,6 +71,65 @@ def test_lanes_that_are_empty_now_vanish_from_the_scrape() -> None:
     assert samples(metrics.text())["mainspring_ready_seconds", labels] == 4.5
     metrics.look([], {}, {})
     assert not [name for name, _ in samples(metrics.text()) if name in ("mainspring_ready_seconds", "mainspring_nodes")]
+
+
+@task(schedule=every("1s"))
+async def tick() -> None: ...
+
+
+@service(restart="always", backoff="1s")
+async def watch(ctx: Context) -> None:
+    while await ctx.sleep("1h"):
+        pass
+
+
+@service(enabled=False)
+async def never(ctx: Context) -> None: ...
+
+
+@pytest.mark.scenario("S3-58", part="schedules, services and pulses")
+def test_a_scrape_shows_schedules_services_loops_and_pulses() -> None:
+    async def scenario() -> None:
+        app = Mainspring("sqlite://", tasks=[tick, watch, never], isolation="inline", metrics="127.0.0.1:0")
+        async with app:
+            await app.pulse(budget="5s")
+            async with app.runner(name="one") as runner:
+                assert runner.meter is not None and runner.metrics is not None and runner.scheduler is not None
+                store = await app.store()
+                while not (runner.scheduler.counts["fired"] and any(row.is_running for row in await store.services.list())):
+                    await asyncio.sleep(0)
+                await runner.meter.tick()
+                fired = runner.scheduler.counts["fired"]
+                found = samples(runner.metrics.text())
+                await runner.meter.tick()
+                again = samples(runner.metrics.text())
+        assert found["mainspring_schedule_slots_total", (("outcome", "fired"),)] == fired
+        assert again["mainspring_schedule_slots_total", (("outcome", "fired"),)] <= fired + 2  # the same slots are not counted twice
+        assert 0 <= found["mainspring_schedule_lag_seconds", ()] < 30
+        up = {dict(labels)["service"]: value for (name, labels), value in found.items() if name == "mainspring_service_up"}
+        assert up == {"watch": 1.0, "never": 0.0}
+        assert found["mainspring_service_restarts", (("node", ""), ("service", "watch"))] == 0.0
+        loops = {dict(labels)["loop"] for name, labels in found if name == "mainspring_loop_age_seconds"}
+        assert loops >= {"worker", "scheduler", "supervisor", "heartbeat", "rescuer", "sweeper", "gatekeeper"}
+        assert 0 <= found["mainspring_pulse_age_seconds", ()] < 60
+        assert found["mainspring_pulse_failed_in_a_row", ()] == 0.0
+
+    run(scenario())
+
+
+def test_counts_of_slots_only_grow_and_services_that_are_gone_vanish() -> None:
+    metrics = NodeMetrics()
+    metrics.look_at_schedules(0.5, {"fired": 3, "missed": 1})
+    metrics.look_at_schedules(0.25, {"fired": 5, "missed": 1})
+    metrics.look_at_services([ServiceLook("mail", "one", True, 2)])
+    found = samples(metrics.text())
+    assert found["mainspring_schedule_slots_total", (("outcome", "fired"),)] == 5.0
+    assert found["mainspring_schedule_slots_total", (("outcome", "missed"),)] == 1.0
+    assert found["mainspring_schedule_lag_seconds", ()] == 0.25
+    assert found["mainspring_service_restarts", (("node", "one"), ("service", "mail"))] == 2.0
+    assert not [name for name, _ in found if name.startswith("mainspring_pulse")]  # nobody pulses here
+    metrics.look_at_services([])
+    assert not [name for name, _ in samples(metrics.text()) if name == "mainspring_service_up"]
 
 
 @pytest.mark.scenario("K4", part="metrics")

@@ -105,3 +105,40 @@ def test_attempts_have_no_spans_where_the_setting_does_not_ask_for_them(tmp_path
     spans, told = spans_of(tmp_path, "process", "untraced")
     assert {span["name"].split()[0] for span in spans} == {"checkout", "enqueue"}
     assert told["ids"] == {"run_id": told["asked"], "task": "tell_ids", "attempt": 1}
+
+
+SCHEDULED = """
+import asyncio, sys
+from mainspring import Mainspring, every, task
+from tests.telemetry import hooks
+
+hooks.set_up()
+
+@task(schedule=every("1s", name="pulse"))
+async def beat() -> str:
+    return "done"
+
+async def main():
+    async with Mainspring(f"sqlite:///{sys.argv[1]}", tasks=[beat], isolation="inline", tracing=True) as app, app.runner() as runner:
+        while not (await app.task_status("beat")).last or str((await app.task_status("beat")).last.state) != "completed":
+            await asyncio.sleep(0.01)
+        run = (await app.task_status("beat")).last
+        print(run.id, run.schedule_id, run.slot_at.isoformat())
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.scenario("S3-58", part="schedules")
+def test_the_span_of_a_scheduled_attempt_tells_its_schedule_and_slot(tmp_path: Path) -> None:
+    spans = tmp_path / "spans.jsonl"
+    done = subprocess.run(
+        [sys.executable, "-c", SCHEDULED, str(tmp_path / "jobs.db")],
+        cwd=ROOT, env={"SPANS": str(spans), "PATH": "", "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    run_id, schedule_id, slot_at = done.stdout.split()
+    found = [json.loads(line) for line in spans.read_text().splitlines()]
+    (span,) = [each for each in found if each["attributes"].get("messaging.message.id") == run_id]
+    told = {name: span["attributes"][f"mainspring.{name}"] for name in ("origin", "schedule_id", "slot_at")}
+    assert told == {"origin": "schedule", "schedule_id": int(schedule_id), "slot_at": slot_at}

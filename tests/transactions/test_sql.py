@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from mainspring import Dedupe, Limit, Mainspring, Retry, task
+from mainspring import Dedupe, Dependency, Limit, Mainspring, Overlap, Retry, task
 from mainspring.core.ids import made_at
 from tests.aio import run, until
 from tests.transactions.callers import Place
@@ -40,7 +40,19 @@ async def picky() -> None: ...
 async def closed() -> None: ...
 
 
-TASKS: list[Any] = [plain, limited, keyed, picky, closed]
+@task(overlap="queue:3", limit=Limit("shop:{shop}", concurrency=1))
+async def queued(shop: str = "") -> None: ...
+
+
+@task(overlap=Overlap("replace", key="repo:{repo}"), depends_on=[Dependency("plain", within="1h")])
+async def mirrored(repo: str) -> None: ...
+
+
+@task(depends_on="plain")
+async def later() -> None: ...
+
+
+TASKS: list[Any] = [plain, limited, keyed, picky, closed, queued, mirrored, later]
 
 
 @pytest.fixture
@@ -57,7 +69,8 @@ def sql(place: Place) -> Iterator[psycopg.Connection]:
 
 
 COLUMNS = """queue, tenant, pool, priority, state, timeout_ms, max_retries, max_rescues, params_version, is_repeatable, key, label,
-             limit_queue, limit_task, limit_key, waits_for, reason, deadline_at - created_at, run_at - created_at, ready_at - created_at"""
+             limit_queue, limit_task, limit_key, waits_for, reason, deadline_at - created_at, run_at - created_at, ready_at - created_at,
+             gate, overlap, overlap_most, overlap_key, depends"""
 
 
 def row(connection: psycopg.Connection, run_id: object) -> tuple[Any, ...]:
@@ -76,6 +89,10 @@ def row(connection: psycopg.Connection, run_id: object) -> tuple[Any, ...]:
          (limited.options(queue="other", priority="critical"), {"n": 5})),
         ("mainspring.enqueue('keyed', '{\"shop\": \"A\", \"n\": null}', tenant => 't')", (keyed.options(tenant="t"), {"shop": "A"})),
         ("mainspring.enqueue('keyed', '{\"shop\": \"A\", \"n\": 2}', key => 'mine')", (keyed.options(key="mine"), {"shop": "A", "n": 2})),
+        ("mainspring.enqueue('queued', '{\"shop\": \"A\"}', tenant => 'a/b')", (queued.options(tenant="a/b"), {"shop": "A"})),
+        ("mainspring.enqueue('queued', '{\"shop\": \"A\"}', delay => '1 hour')", (queued.options(delay="1h"), {"shop": "A"})),
+        ("mainspring.enqueue('mirrored', '{\"repo\": \"x\"}', tenant => 't')", (mirrored.options(tenant="t"), {"repo": "x"})),
+        ("mainspring.enqueue('later')", (later, {})),
     ],
 )  # fmt: skip
 def test_a_run_of_sql_is_the_run_that_python_makes(place: Place, sql: psycopg.Connection, call: str, python: tuple[Any, Any]) -> None:
@@ -177,10 +194,17 @@ def test_an_operators_switch_is_over_the_code(place: Place, sql: psycopg.Connect
     sql.rollback()
 
 
+def test_an_operators_overlap_policy_is_asked_in_sql_too(place: Place, sql: psycopg.Connection) -> None:
+    sql.execute("insert into mainspring.task_overlaps values ('plain', 1, null, now())")
+    [run_id] = sql.execute("select mainspring.enqueue('plain')").fetchone() or (None,)
+    assert row(sql, run_id)[-5:] == (1, None, None, "plain/", None)
+    sql.rollback()
+
+
 def test_a_start_writes_only_what_has_changed(place: Place, sql: psycopg.Connection) -> None:
     question = b"select task, registered_at from mainspring.definitions order by task"
     before = sql.execute(question).fetchall()
-    assert [name for name, _ in before] == ["closed", "keyed", "limited", "picky", "plain"]
+    assert [name for name, _ in before] == ["closed", "keyed", "later", "limited", "mirrored", "picky", "plain", "queued"]
     sql.execute("update mainspring.definitions set pool = 1 where task = 'plain'")
     sql.commit()
 

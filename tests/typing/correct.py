@@ -18,6 +18,7 @@ from mainspring import (
     RunHandle,
     TaskStatus,
     command,
+    service,
     task,
 )
 
@@ -182,3 +183,20 @@ async def with_more_than_a_body(app: Mainspring, ctx: Context) -> None:
     assert_type(await app.enqueue(here.options(delay="1m"), deep=True), RunHandle[CommandResult])
     assert_type(listing("x"), Command)
     assert_type(here(ctx, True), Command)
+
+
+@service
+async def watch(ctx: Context) -> None: ...
+
+
+@service(instances="per-node", restart="on-failure", probe_every="1m")
+def sweep() -> int:
+    return 1
+
+
+async def services(app: Mainspring, ctx: Context) -> None:
+    assert_type(await watch(ctx), None)
+    assert_type(sweep(), int)
+    assert_type(await app.services.stop("watch", reason="moving"), int)
+    assert_type(await ctx.sleep("5s"), bool)
+    assert_type(ctx.fence, int | None)

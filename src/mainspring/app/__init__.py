@@ -3,7 +3,10 @@
     mainspring    the public class: the verbs, and their face for callers without an event loop
     blocking      that face: a thread with a loop of its own, where the app's twin is open
     app           the verbs: enqueue, run, wait, look, switch, work
+    pulsing       pulses: a node for the length of a budget, and the record of it
     retrying      finished runs, done again
+    schedules     what the schedules of an app will do, have done, and are to do
+    services      what its services do, and are to do
     enqueuer      a call becomes a checked run with plain values, and a row
     files         the files of an app
     opening       the store, the bus and the switches, held open for one event loop

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from copy import copy
 from datetime import timedelta
+from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
@@ -14,12 +15,17 @@ from mainspring.app.definitions import Definitions
 from mainspring.app.enqueuer import Enqueuer, connection_of
 from mainspring.app.files import Files
 from mainspring.app.opening import Opened, Opening
+from mainspring.app.pulsing import Pulsing, isolation_of_pulse, threads_of_pulse
 from mainspring.app.retrying import Retrying
+from mainspring.app.schedules import Schedules
+from mainspring.app.services import Services
 from mainspring.core import active
-from mainspring.core.errors import Conflict
+from mainspring.core.errors import ConfigurationError, Conflict
 from mainspring.core.handle import RunHandle
 from mainspring.core.ids import IdMaker, make_claim_id
+from mainspring.core.overlap import Overlap, parse_overlap
 from mainspring.core.policy import Retry
+from mainspring.core.role import Role
 from mainspring.core.run import Attempt, Reason, Retried, Run
 from mainspring.core.state import RunState
 from mainspring.core.status import TaskStatus
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
     from mainspring.core.event import Event
     from mainspring.core.explanation import Explanation
     from mainspring.core.file import Artifact, File
+    from mainspring.core.pulse import Budget, PulseHealth, PulseReport
     from mainspring.engine.means import Means
     from mainspring.engine.runner import Health, Runner
     from mainspring.registry.registry import Registry
@@ -41,6 +48,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_LET_GO_BY_NODES = (Reason.LIMIT, Reason.OVERLAP, Reason.DEPENDENCY)
+BRIEF = (Role.LOCAL, Role.PULSE)  # nodes that do not live long enough to be scraped
 WAIT_FOR_DUE = 0.1  # seconds between looks at a run that is to be carried out here but is not ready yet
 
 
@@ -61,6 +70,9 @@ class App:
         self._enqueuer = Enqueuer(self, self.settings, self._definitions, opening, self._ids)
         self._retrying = Retrying(self._definitions, opening, self._enqueuer)
         self.files = Files(opening)
+        self._pulsing = Pulsing(self._definitions, opening, self._enqueuer, self._make_runner)
+        self.services = Services(opening, self._definitions)
+        self.schedules = Schedules(opening, self._definitions, self._enqueuer)
 
     def _make_twin(self) -> Self:
         """Return this app once more, closed, with the same tasks and switches: to be opened in another event loop."""
@@ -84,16 +96,34 @@ class App:
         """Every task of the app; the packages are imported on first use. Raises `DefinitionError` with all problems at once."""
         return self._definitions.registry
 
-    def capabilities(self) -> Mapping[str, Capability]:
-        """Return what this engine can do here, by name, from code, schema and backend; what is missing says why."""
-        from mainspring.engine.abilities import capabilities
+    def capabilities(self, applied: int | None = None) -> Mapping[str, Capability]:
+        """Return what this engine can do here, by name, from code, schema, backend and environment; what is missing says why.
 
-        return capabilities(self._definitions.facts())
+        ``applied`` is the schema of a store that was looked at without being opened.
+        """
+        from mainspring.engine.abilities import Place, capabilities
+
+        settings = self.settings
+        place = Place(
+            settings.runner_environment, settings.services_problem, settings.runner_enabled, settings.overlap_prevention,
+            settings.pulse_secret is not None,
+        )  # fmt: skip
+        return capabilities(self._definitions.facts(), place, applied)
+
+    def capability(self, name: str, applied: int | None = None) -> Capability:
+        """Return what can be said of one capability, and why it is missing: ``services``, ``schedules``, ``engine>=1.2`` …"""
+        from mainspring.engine.abilities import capability
+
+        return capability(name, self._definitions.facts(), self.capabilities(applied))
+
+    def has(self, name: str) -> bool:
+        """Tell whether something can be done here, as ``app.has("services")``; `capability` says why not."""
+        return self.capability(name).is_available
 
     @property
     def supports_services(self) -> bool:
         """Whether side tasks can run here; ``capabilities()["services"].why`` says why not."""
-        return self.capabilities()["services"].is_available
+        return self.has("services")
 
     def task_named(self, name: str) -> Task[..., Any]:
         """Return a task; raises `UnknownTask` with the names that come close."""
@@ -208,12 +238,15 @@ class App:
                 if run.is_final:
                     return run
                 watch.seq = run.seq
-                if run.state is RunState.BLOCKED and run.reason == Reason.LIMIT and run.task in self._definitions.live:
+                if held.runner is not None and not held.runner.role.executes:  # the fleet's workers see to it
+                    await watch.changed.wait()
+                    continue
+                if run.state is RunState.BLOCKED and run.reason in _LET_GO_BY_NODES and run.task in self._definitions.live:
                     await self._own_runner(held)  # without a worker about, nobody else would let it go
                     await _at_most(WAIT_FOR_DUE, watch.changed)
                     continue
                 if run.state is RunState.PENDING and run.task in self._definitions.live and not await self.carry_out(run_id):
-                    await asyncio.sleep(WAIT_FOR_DUE)  # a retry is due in a while, or a worker is just taking it
+                    await _at_most(WAIT_FOR_DUE, watch.changed)  # a retry is due in a while, a gate is asked, or a worker is just taking it
                     continue
                 await watch.changed.wait()
         finally:
@@ -223,6 +256,8 @@ class App:
         """Take a ready run into this process's own node; answers False where another was faster or it is not due."""
         held = await self._opening.opened()
         runner = await self._own_runner(held)
+        if runner.presence.is_quiet or not runner.role.executes:
+            return False
         run = await held.store.runs.take(run_id, runner.presence.id, make_claim_id(), timedelta(seconds=30))
         if run is None:
             return False
@@ -230,8 +265,8 @@ class App:
         return True
 
     async def _own_runner(self, held: Opened) -> Runner:
-        if held.runner is None:
-            held.runner = self._make_runner(held, claims=False)
+        if held.runner is None or held.runner.stopped.is_set():
+            held.runner = self._make_runner(held, role=Role.LOCAL)
             await held.runner.start()
         return held.runner
 
@@ -324,15 +359,35 @@ class App:
         """Enable or disable a task at run time, for every node and enqueuer; what the code says is only the default.
 
         While it is disabled nothing of it is enqueued or started; what waits is held (blocked, reason ``disabled``), what runs goes on.
-        Answers how many waiting runs were held or let go. Raises `UnknownTask`.
+        Answers how many waiting runs were held or let go. Raises `UnknownTask`, and `Conflict` for a service.
         """
         task = self.task_named(name)
+        if task.is_service:
+            verb = "enable" if is_enabled else "disable"
+            raise Conflict(f"{name!r} is a service: app.services.{verb}(…) switches it, or 'mainspring services {verb} {name}'")
         held = await self._opening.opened()
         moved, lanes = await held.board.throw(task.spec, is_enabled, actor=actor, reason=reason)
         await held.bus.switched()
         for lane in sorted(lanes):
             held.bus.hint(lane)
         return moved
+
+    async def set_overlap(
+        self, name: str, overlap: Overlap | str | None, *, actor: str | None = None, reason: str | None = None
+    ) -> None:  # fmt: skip
+        """Set at run time what becomes of a task's runs that would overlap, for every node and enqueuer; None lets the code say again.
+
+        Runs that wait already are asked by the new policy at once, and runs of the task that were never asked count from then on. A key
+        template stays the code's. Raises `UnknownTask`, `ConfigurationError`.
+        """
+        spec = self.task_named(name).spec
+        chosen = None if overlap is None else parse_overlap(overlap)
+        if chosen is not None and chosen.key is not None:
+            raise ConfigurationError(f"overlap={overlap!r} has a key: at run time the policy alone can be set, the key stays the code's")
+        held = await self._opening.opened()
+        await held.board.choose(spec.name, chosen, actor=actor, reason=reason)
+        await held.bus.switched()
+        held.bus.gated(is_for_all=True)
 
     async def switches(self) -> Switches:
         """Return what operators have enabled and disabled, as the store has it now. A file that does not exist has no switches."""
@@ -346,21 +401,40 @@ class App:
 
     @asynccontextmanager
     async def worker(self, *, queues: Sequence[str] = (), name: str | None = None) -> AsyncIterator[Runner]:
-        """Work in this process: a node that claims, until the block ends (then it drains)."""
+        """Work in this process: a node that carries out runs, until the block ends (then it drains). It fires no schedules."""
         runner = await self.start_worker(queues=queues, name=name)
         try:
             yield runner
         finally:
-            await runner.stop(self.settings.drain.total_seconds())
-            if self._opening.now is not None and self._opening.now.runner is runner:
-                self._opening.now.runner = None
+            await self._stop_runner(runner)
+
+    @asynccontextmanager
+    async def runner(self, *, role: Role = Role.ALL, queues: Sequence[str] = (), name: str | None = None) -> AsyncIterator[Runner]:
+        """Be a whole node in this process until the block ends (then it drains): runs, schedules, services, safety loops."""
+        runner = await self.start_runner(role=role, queues=queues, name=name)
+        try:
+            yield runner
+        finally:
+            await self._stop_runner(runner)
+
+    async def _stop_runner(self, runner: Runner) -> None:
+        await runner.stop(self.settings.drain.total_seconds())
+        if self._opening.now is not None and self._opening.now.runner is runner:
+            self._opening.now.runner = None
 
     async def start_worker(self, *, queues: Sequence[str] = (), name: str | None = None) -> Runner:
-        """Start a node that claims in this process; stop it with ``runner.stop(drain)``."""
+        """Start a node that carries out runs in this process; stop it with ``runner.stop(drain)``."""
+        return await self.start_runner(role=Role.WORKER, queues=queues, name=name)
+
+    async def start_runner(self, *, role: Role = Role.ALL, queues: Sequence[str] = (), name: str | None = None) -> Runner:
+        """Start a node in this process; its role says what it does. Stop it with ``runner.stop(drain)``.
+
+        Raises `Conflict` where this app has a node already, and what a safety loop raises that cannot start.
+        """
         held = await self._opening.opened()
-        if held.runner is not None:
+        if held.runner is not None and not held.runner.stopped.is_set():
             raise Conflict("this app works already: one node for each app and process")
-        held.runner = self._make_runner(held, claims=True, queues=tuple(queues), name=name)
+        held.runner = self._make_runner(held, role=role, queues=tuple(queues), name=name)
         try:
             await held.runner.start()
         except BaseException:
@@ -371,31 +445,61 @@ class App:
             held.is_listening = True
         return held.runner
 
-    def _make_runner(self, held: Opened, *, claims: bool, queues: tuple[str, ...] = (), name: str | None = None) -> Runner:
+    async def pulse(
+        self, *, budget: timedelta | str | None = None, dry_run: bool = False, only: Sequence[str] = (), force: Sequence[str] = (),
+        source: str = "api", actor: str | None = None, request: str | None = None,
+    ) -> PulseReport:  # fmt: skip
+        """Do what a runner does, once, and answer within ``budget`` (``MAINSPRING_PULSE_BUDGET`` where it is not given).
+
+        Due slots fire, and due runs are carried out whose timeout ends within the budget; what is left, and why, is in the report. ``only``
+        names tasks that nothing else is done for; ``force`` enqueues one run of each task that it names, whatever its schedule says.
+        ``dry_run`` writes nothing, and lists what is due. Several at once are harmless. ``request`` marks a request that counts once.
+
+        Raises `UnknownTask` for a name that is unknown, `InvalidParams` for a forced task that needs parameters, `Conflict` in a process
+        that works already or for a ``request`` that has been taken before, and `StoreUnavailable`.
+        """
+        return await self._pulsing.pulse(
+            budget=budget, dry_run=dry_run, only=tuple(only), force=tuple(force), source=source, actor=actor, request=request
+        )
+
+    async def pulse_health(self) -> PulseHealth:
+        """Say how pulses are doing, over the latest hundred."""
+        return await self._pulsing.health()
+
+    def _make_runner(
+        self, held: Opened, *, role: Role, queues: tuple[str, ...] = (), name: str | None = None, budget: Budget | None = None
+    ) -> Runner:
         from mainspring.engine.options import NodeOptions
         from mainspring.engine.pools import Limits
         from mainspring.engine.runner import Runner
         from mainspring.store.foreign import home_of
 
         settings = self.settings
+        lease, grace = settings.lease.total_seconds(), settings.grace.total_seconds()
+        if budget is not None:
+            lease, grace = budget.lease(budget.began_at), min(grace, budget.grace)
         options = NodeOptions(
-            name=name, queues=queues, isolation=settings.isolation, def_children=settings.def_children, async_slots=settings.slots,
+            name=name, queues=queues, isolation=settings.isolation if budget is None else isolation_of_pulse(settings),
+            def_children=settings.def_children if budget is None else threads_of_pulse(settings), async_slots=settings.slots,
             limits=Limits(
-                slots=settings.slots, grace=settings.grace.total_seconds(), memory=settings.memory_limit, runs=settings.max_runs_per_child,
+                slots=settings.slots, grace=grace, memory=settings.memory_limit, runs=settings.max_runs_per_child,
                 log_level=settings.log_level, buffer=settings.buffer_size, home=home_of(held.store.database),
                 means=self._means().as_json(),
             ),
-            lease=settings.lease.total_seconds(), beat=settings.beat.total_seconds(), grace=settings.grace.total_seconds(),
+            lease=lease, beat=settings.beat.total_seconds(), grace=grace,
             retention=settings.keeping, default_retry=Retry(retries=settings.default_retries),
-            default_timeout=settings.default_timeout, claims=claims,
+            default_timeout=settings.default_timeout, role=role, environment=settings.runner_environment.value,
+            services_problem=settings.services_problem, pulse_interval=settings.pulse_interval.total_seconds(),
+            drain=settings.drain.total_seconds(),
             on_child_start=self._on_child_start, before_import=self._before_import, traces=settings.tracing,
-            metrics=None if settings.metrics is None or not claims else parse_address(settings.metrics),
+            measures=settings.health is not None and role not in BRIEF and find_spec("prometheus_client") is not None,
+            metrics=None if settings.metrics is None or role in BRIEF else parse_address(settings.metrics),
             expensive=settings.expensive_concurrent,
         )  # fmt: skip
         database = held.store.database
         return Runner(
             held.store, self._definitions.live, held.bus, spawn=self._enqueuer.spawn, options=options,
-            beside=getattr(database, "path", None), board=held.board,
+            beside=getattr(database, "path", None), board=held.board, make_run=self._enqueuer.scheduled,
         )  # fmt: skip
 
     def _means(self) -> Means:
@@ -407,6 +511,15 @@ class App:
     async def limits_changed(self, key: str) -> None:
         """Let every node look at once at a limit that was set or cleared; without, they see it within a second."""
         (await self._opening.opened()).bus.limited((key,), is_for_all=True)
+
+    async def nodes_told(self) -> None:
+        """Let every node look at once at what operators want of it; without, it sees that with its next beat."""
+        await (await self._opening.opened()).bus.commanded()
+
+    def metrics_text(self) -> str | None:
+        """Return the metrics of this process's node in the format that Prometheus reads, or None where nothing is measured."""
+        held = self._opening.now
+        return held.runner.metrics.text() if held is not None and held.runner is not None and held.runner.metrics is not None else None
 
     def health(self) -> Health | None:
         """Say how this process's node is doing, or None where it has none."""

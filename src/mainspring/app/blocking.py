@@ -6,7 +6,8 @@ import asyncio
 import contextvars
 import os
 import threading
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from mainspring.app.app import App
@@ -22,6 +23,7 @@ from mainspring.telemetry.tracing import submitting
 
 if TYPE_CHECKING:
     from mainspring.core.file import Artifact, File, FileLimit
+    from mainspring.core.pulse import PulseReport
     from mainspring.store.file_store import Source
 
 P = ParamSpec("P")
@@ -144,6 +146,17 @@ class Blocking:
     def cancel(self, run_id: str, *, reason: str | None = None) -> str:
         """Ask a run to stop; see `Mainspring.cancel`."""
         return self._do(self._other().cancel(run_id, reason=reason))
+
+    def pulse(
+        self, *, budget: timedelta | str | None = None, dry_run: bool = False, only: Sequence[str] = (), force: Sequence[str] = (),
+        source: str = "api",
+    ) -> PulseReport:  # fmt: skip
+        """Do what a runner does, once and within a budget; see `Mainspring.pulse`."""
+        return self._do(self._other().pulse(budget=budget, dry_run=dry_run, only=only, force=force, source=source))
+
+    def do(self, work: Callable[[App], Awaitable[R]]) -> R:
+        """Do asynchronous work on this face's thread, with the app that is open there; for faces without an event loop."""
+        return self._do(work(self._other()))
 
     def close(self) -> None:
         """End the thread. The next call starts another."""

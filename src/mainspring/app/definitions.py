@@ -42,7 +42,7 @@ class Definitions:
 
     def known(self, task: Task[..., Any]) -> Task[..., Any]:
         """Take a task that is handed in directly: one that discovery has not found becomes part of the app."""
-        known = self.registry.by_name.get(task.name)
+        known = self.registry.by_name.get(task.name) or self.registry.services.get(task.name)
         if known is task:
             return task
         if known is not None and (known.is_here or not task.is_here):
@@ -77,7 +77,7 @@ class Definitions:
             if said not in self._warnings:
                 self._warnings.append(said)
                 carry.log.warning("%s", said)
-        self.live.update((task.name, task) for task in local)
+        self.live.update((task.name, task) for task in (*local, *registry.services.values()))
         for name, why in registry.unmet.items():
             logging.getLogger("mainspring").warning("the task %r is not registered here: %s", name, "; ".join(why))
         return registry

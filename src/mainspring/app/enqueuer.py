@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mainspring.app.definitions import Definitions
@@ -14,11 +15,14 @@ from mainspring.app.opening import Opened, Opening
 from mainspring.core import active
 from mainspring.core.context import current_run
 from mainspring.core.dedupe import DedupePolicy, How
+from mainspring.core.dependency import dump_dependencies
 from mainspring.core.errors import AlreadyEnqueued, MainspringError, StoreUnavailable
 from mainspring.core.handle import Follower, RunHandle
 from mainspring.core.ids import IdMaker
 from mainspring.core.limit import own_key, queue_key
+from mainspring.core.overlap import SKIP, overlap_key
 from mainspring.core.run import Added, Beside, ClaimedRun, NewRun
+from mainspring.core.service import not_enqueued
 from mainspring.core.state import RunState
 from mainspring.core.task import EXPENSIVE_QUEUE, Bound, CallOptions, Task
 from mainspring.engine import carry
@@ -28,6 +32,7 @@ from mainspring.telemetry.tracing import marked, submitting
 
 if TYPE_CHECKING:
     from mainspring.config import Settings
+    from mainspring.core.schedule_record import ScheduleRecord
     from mainspring.engine.pools import EnqueueReply, EnqueueRequest
     from mainspring.store.caller import Caller
     from mainspring.store.runs import Lane
@@ -64,12 +69,13 @@ class Enqueuer:
             return [self.handle(each, definition) for each in added]
         first, definition = self.prepare(task, (), given[0])
         held = await self.opened_for(definition)
+        first = self.gated(first)
         make_id, now = self.ids.make, time.time_ns() // 1_000_000
         runs: Sequence[NewRun] = ()
         is_plain = first.is_plain and definition.hooks.validate is None and definition.params.marks.is_plain
         texts = [definition.params.dump((), each) for each in given[1:]] if is_plain else []
         if not is_plain or max(map(len, texts), default=0) > self.settings.surely_small:
-            runs = [await self.checked(self.prepare(task, (), each)[0], definition) for each in given]
+            runs = [await self.checked(self.gated(self.prepare(task, (), each)[0]), definition) for each in given]
             with submitting(runs) as runs:
                 try:
                     added = [_owned(run, each) for run, each in zip(runs, await held.store.runs.add_many(runs), strict=True)]
@@ -83,7 +89,7 @@ class Enqueuer:
                     added = [Added(id_, True) for id_, _ in rows]
                 except StoreUnavailable:
                     added = await self.add_many_again(held, [replace(first, id=id_, params=params) for id_, params in rows])
-        self._hint(held, first)
+        self.hint(held, first)
         if first.limit_key is not None and first.limit_task is None and first.limit_queue is None and first.delay is None:
             held.bus.limited({run.limit_key for run in runs if run.limit_key is not None})
         return [self.handle(each, definition) for each in added]
@@ -121,11 +127,12 @@ class Enqueuer:
 
     def prepare(
         self, task: Task[..., Any] | Bound[..., Any], args: Sequence[object], kwargs: Mapping[str, object], *, origin: str = "api",
-        actor: str | None = None, retry_of: str | None = None, params: str | None = None,
+        actor: str | None = None, retry_of: str | None = None, params: str | None = None, is_scheduled: bool = False,
     ) -> tuple[NewRun, Task[..., Any]]:  # fmt: skip
         """Check parameters and resolve every policy to a plain value; nothing is written.
 
-        ``params`` is checked JSON text instead of arguments.
+        ``params`` is checked JSON text instead of arguments. ``is_scheduled``: a schedule asks for it, so that it skips what would overlap
+        unless the task says otherwise. What operators have set about overlaps may not be known yet: see `gated`.
         """
         options = _NOTHING
         if isinstance(task, Bound):
@@ -133,6 +140,8 @@ class Enqueuer:
         else:
             plain = task
         definition = self._definitions.known(plain)
+        if definition.is_service:
+            raise not_enqueued(definition.name)
         spec, model = definition.spec, definition.params
         retry = options.retry or spec.retry
         tenant, settings = options.tenant or "", self.settings
@@ -145,8 +154,11 @@ class Enqueuer:
             beside = replace(beside or Beside(), is_large=True)
         carry.warn_of_raw_secrets(definition, text)
         dedupe = None if options.key is not None else options.dedupe or spec.dedupe
-        limit = spec.limit
-        plain_values = json.loads(text) if dedupe is not None or limit is not None else {}
+        limit, overlap = spec.limit, spec.overlap_policy
+        if overlap is None and is_scheduled and spec.overlap is None:
+            overlap = SKIP
+        own = None if overlap is None else overlap.key
+        plain_values = json.loads(text) if dedupe is not None or limit is not None or own is not None else {}
         run = NewRun(
             id=self.ids.make(time.time_ns() // 1_000_000),
             task=spec.name,
@@ -174,8 +186,33 @@ class Enqueuer:
             dedupe=DedupePolicy.EXISTING if dedupe is None else dedupe.policy,
             window=None if dedupe is None else dedupe.window,
             beside=beside,
+            overlap=overlap,
+            overlap_key=None if overlap is None else overlap_key(spec.name, tenant, None if own is None else own.fill(plain_values)),
+            depends=dump_dependencies(spec.depends_on) if spec.depends_on else None,
         )
-        return run, definition
+        return (run if overlap is None and not self._opening.switches.overlaps else self.gated(run)), definition
+
+    def scheduled(self, record: ScheduleRecord, slot: datetime | None) -> NewRun:
+        """Return the run of a schedule's slot, or of none; nothing is written. Raises `UnknownTask`, `InvalidParams`.
+
+        It has no dedupe key: its slot is its key.
+        """
+        task = self._definitions.registry.get(record.task)
+        params = task.params.dump_json_text(record.effective.params_json)
+        target = task if not record.tenant else task.options(tenant=record.tenant)
+        run, _ = self.prepare(target, (), {}, origin="schedule", params=params, is_scheduled=True)
+        return run if run.key is None else replace(run, key=None, dedupe=DedupePolicy.EXISTING, window=None)
+
+    def gated(self, run: NewRun) -> NewRun:
+        """Say whether a run is to be asked about those that it would overlap, by what is known now of operators' choices.
+
+        Where the code has a policy it always is, for what operators chose meanwhile the gatekeeper knows better. A run that need not be
+        asked keeps its key all the same: who is asked later is to see it.
+        """
+        chosen, code = self._opening.switches.overlaps.get(run.task), run.overlap
+        is_asked = self.settings.overlap_prevention and ((chosen is not None and chosen.is_gate) or (code is not None and code.is_gate))
+        key = overlap_key(run.task, run.tenant) if is_asked and run.overlap_key is None else run.overlap_key
+        return run if (is_asked, key) == (run.is_asked, run.overlap_key) else replace(run, is_asked=is_asked, overlap_key=key)
 
     def prepare_within(
         self, task: Task[..., Any] | Bound[..., Any], args: Sequence[object], kwargs: Mapping[str, object]
@@ -213,6 +250,8 @@ class Enqueuer:
         """Ask ``validate`` and the switches about a run, and add it; raises `InvalidParams`, `TaskDisabled`, `AlreadyEnqueued`."""
         run = await self.checked(run, task)
         held = await self.opened_for(task)
+        if run.overlap is not None or self._opening.switches.overlaps:
+            run = self.gated(run)
         with submitting([run]) as [run]:
             return await self._add_marked(held, run)
 
@@ -230,7 +269,7 @@ class Enqueuer:
         if added.is_new and hint is not None and lane is not None:
             held.bus.on_hint(lane)  # other processes know already
         elif added.is_new or added.how in _CHANGED:
-            self._hint(held, run)
+            self.hint(held, run)
         return accepted(run, added)
 
     async def add_many_again(self, held: Opened, runs: Sequence[NewRun]) -> list[Added]:
@@ -238,9 +277,12 @@ class Enqueuer:
         again = await insist(lambda: held.store.runs.add_many_again(runs), is_over=held.stop.is_set)
         return [_owned(run, added) for added, run in zip(again, runs, strict=True)]
 
-    def _hint(self, held: Opened, run: NewRun) -> None:
+    def hint(self, held: Opened, run: NewRun) -> None:
+        """Let those loops look whose turn it is with a run that was added."""
         if (lane := lane_of(run)) is not None:
             held.bus.hint(lane)
+        elif run.gate:
+            held.bus.gated()
         elif run.delay is None and run.run_at is None and (key := run.limit_queue or run.limit_task or run.limit_key) is not None:
             held.bus.limited((key,))
         elif held.runner is not None:
@@ -256,10 +298,11 @@ class Enqueuer:
         if active.child_pipe() is not None:
             return await self.add_in_child(runs, task, caller)
         held = await self.opened_for(task)
+        runs = [self.gated(run) for run in runs]
         with submitting(runs) as runs:
             added = await held.store.foreign.add(caller, runs, held.store.foreign.learn)
         FAULT("after_enqueue_within")
-        hint_behind(caller, held.loop, held.bus, lane_of(runs[0]))
+        hint_behind(caller, held.loop, held.bus, lane_of(runs[0]), is_gated=runs[0].gate > 0)
         return added
 
     async def add_in_child(self, runs: Sequence[NewRun], task: Task[..., Any], caller: Caller) -> list[Added]:
@@ -303,9 +346,9 @@ def connection_of(task: Task[..., Any] | Bound[..., Any]) -> object | None:
 
 
 def lane_of(run: NewRun) -> Lane | None:
-    """Return the lane that a run makes longer now, or None where it waits for a time or a limit."""
+    """Return the lane that a run makes longer now, or None where it waits for a time, a limit or an answer."""
     from mainspring.store.runs import Lane
 
-    if run.delay is not None or run.run_at is not None or run.is_limited or run.dedupe is DedupePolicy.DEBOUNCE:
+    if run.delay is not None or run.run_at is not None or run.is_limited or run.dedupe is DedupePolicy.DEBOUNCE or run.gate:
         return None
     return Lane(run.queue, run.tenant, int(run.pool), int(run.priority))

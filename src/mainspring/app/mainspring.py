@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mainspring.app.app import App
 from mainspring.app.blocking import Blocking
@@ -13,6 +13,9 @@ from mainspring.config import read_settings
 from mainspring.core import active
 from mainspring.core.policy import Isolation
 from mainspring.core.task import Task
+
+if TYPE_CHECKING:
+    from mainspring.engine.alerts import OnAlert
 
 
 class Mainspring(App):
@@ -25,6 +28,8 @@ class Mainspring(App):
     bodies run unless their task says otherwise.
     ``on_child_start`` names functions (``module:function``) that every executor child calls first, ``before_import``
     those that are called before tasks are imported for them (as ``django:setup``).
+    ``on_alert`` is a function, or a coroutine function, that is called with each `Notice` of severity alert that this process writes: a
+    schedule without code, a service that does not come up, a run that was lost for good.
 
     It opens itself when first used; ``async with app`` closes it as well.
     """
@@ -32,15 +37,17 @@ class Mainspring(App):
     def __init__(
         self, url: str | None = None, *, discover: Sequence[str] = (), tasks: Iterable[Task[..., Any]] = (),
         isolation: Isolation | str | None = None, on_child_start: Sequence[str] = (), before_import: Sequence[str] = (),
-        database: Clocked | None = None,
+        on_alert: OnAlert | None = None, database: Clocked | None = None,
         **settings: Any,
     ) -> None:  # fmt: skip
         chosen = None if isolation is None else Isolation(isolation)
         read, warnings = read_settings(url=url, isolation=chosen, **settings)
         dialect = None if database is None else database.dialect
         definitions = Definitions(read, warnings, discover=discover, tasks=tuple(tasks), dialect=dialect)
+        opening = Opening(read, definitions, database)
+        opening.on_alert = on_alert
         super().__init__(
-            read, warnings, definitions, Opening(read, definitions, database),
+            read, warnings, definitions, opening,
             on_child_start=tuple(on_child_start), before_import=tuple(before_import),
         )  # fmt: skip
         self.blocking = Blocking(self)

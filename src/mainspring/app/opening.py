@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,13 @@ from mainspring.core.switch import Switches
 
 if TYPE_CHECKING:
     from mainspring.config import Settings
+    from mainspring.engine.alerts import Alerts, OnAlert
     from mainspring.engine.bus import Bus
     from mainspring.engine.runner import Runner
     from mainspring.engine.switcher import SwitchBoard
     from mainspring.store.store import Store
 
+ALERT_SECONDS = 5.0  # that calls of `on_alert` get when the app closes
 Clocked = Any  # a database made by a test, with a clock of its own
 
 
@@ -40,7 +42,9 @@ class Opened:
     bus_task: asyncio.Task[None]
     stop: asyncio.Event
     is_listening: bool = False
+    alerts: Alerts | None = None
     runner: Runner | None = None
+    pulsing: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a pulse beats: one at a time for each process
 
 
 class Opening:
@@ -54,6 +58,7 @@ class Opening:
         self.settings, self._definitions, self._database = settings, definitions, database
         self.now: Opened | None = None
         self.switches = Switches()
+        self.on_alert: OnAlert | None = None
         self._lock: asyncio.Lock | None = None
         self._scratch: Path | None = None  # where the files of a store in memory lie
 
@@ -97,6 +102,7 @@ class Opening:
         return self.now
 
     async def _open_fresh(self, loop: asyncio.AbstractEventLoop) -> Opened:
+        from mainspring.engine.alerts import Alerts
         from mainspring.engine.bus import Bus
         from mainspring.engine.loop import Driver
         from mainspring.engine.means import blobs_for
@@ -116,12 +122,15 @@ class Opening:
         except BaseException:
             await store.close()
             raise
+        alerts = None if self.on_alert is None else Alerts(self.on_alert)
+        if alerts is not None:
+            store.notices.on_alert = alerts
         board = SwitchBoard(store, self.switches, clock=loop.time)
         bus = Bus(store)
         driver = Driver(bus)
         bus.wake = driver.wake.set
         stop = asyncio.Event()
-        return Opened(loop, os.getpid(), store, bus, board, loop.create_task(driver.run(stop), name="mainspring-bus"), stop)
+        return Opened(loop, os.getpid(), store, bus, board, loop.create_task(driver.run(stop), name="mainspring-bus"), stop, alerts=alerts)
 
     async def close(self) -> None:
         """Stop this process's own node, if it has one, and let the store go. Runs in hand are given back."""
@@ -133,6 +142,8 @@ class Opening:
         held.stop.set()
         held.bus_task.cancel()
         await asyncio.gather(held.bus_task, return_exceptions=True)
+        if held.alerts is not None:
+            await held.alerts.settled(ALERT_SECONDS)
         await held.bus.close()
         await held.board.close()
         await held.store.close()

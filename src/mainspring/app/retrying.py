@@ -50,7 +50,7 @@ class Retrying:
                 params = params if edit is None else json.dumps({**json.loads(params or run.params), **edit})
                 new, definition = self._prepare_again(run, params, actor)
                 await self._enqueuer.opened_for(definition)
-                prepared.append((id_, await self._enqueuer.checked(new, definition)))
+                prepared.append((id_, self._enqueuer.gated(await self._enqueuer.checked(new, definition))))
             except (MainspringError, ValueError) as error:
                 problems[id_] = str(error)
         new_runs = [new for _, new in prepared]
@@ -60,6 +60,8 @@ class Retrying:
             added = await self._enqueuer.add_many_again(held, new_runs)
         for lane in sorted({lane for new in new_runs if (lane := lane_of(new)) is not None}):
             held.bus.hint(lane)
+        if any(new.gate for new in new_runs):
+            held.bus.gated()
         made = {id_: each for (id_, _), each in zip(prepared, added, strict=True)}
         return [
             Retried(id_, made[id_].id, made[id_].is_new) if id_ in made else Retried(id_, None, False, problems.get(id_)) for id_ in ids

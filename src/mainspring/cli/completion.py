@@ -27,9 +27,18 @@ from mainspring.i18n import t
 
 VARIABLE = "_MAINSPRING_COMPLETE"
 FRESH = 600.0  # seconds for which the tasks of an app are remembered while none of their files changes: a new file is found then
-_KINDS = {"id": "run", "task": "task", "queue": "queue", "queues": "queue", "fingerprint": "error", "error": "error", "values": "params"}
-_NAMES = {"tasks": "task", "run": "task", "enqueue": "task", "queues": "queue"}
-_STORED = {"run": "runs", "queue": "queues", "error": "errors"}
+_KINDS = {
+    "id": "run",
+    "task": "task",
+    "queue": "queue",
+    "queues": "queue",
+    "fingerprint": "error",
+    "error": "error",
+    "values": "params",
+    "schedule": "schedule",
+}
+_NAMES = {"tasks": "task", "run": "task", "enqueue": "task", "queues": "queue", "schedules": "schedule"}
+_STORED = {"run": "runs", "queue": "queues", "error": "errors", "schedule": "schedules"}
 
 _POWERSHELL = """\
 Register-ArgumentCompleter -Native -CommandName %(prog_name)s -ScriptBlock {
@@ -212,7 +221,8 @@ def _draw_tree(root: click.Command) -> dict[str, Any]:
         options, arguments = [], []
         for each in made.get_params(context):
             name = (each.name or "").rstrip("_")
-            kind = _NAMES.get(path[0]) if name == "name" and path else _KINDS.get(name)
+            is_new = path[-1:] == ("create",)  # a name that nobody has yet
+            kind = (None if is_new else _NAMES.get(path[0])) if name == "name" and path else _KINDS.get(name)
             choices = list(each.type.choices) if isinstance(each.type, click.Choice) else []
             slot = {"field": name, "kind": kind, "choices": choices}
             if isinstance(each, click.Option):

@@ -18,16 +18,18 @@ from mainspring.operations.catalog import CATALOG
 Show = Callable[[Any], "int | None"]
 
 
-def command_for(name: str, show: Show) -> click.Command:
-    """Return the command of an operation; ``show`` prints its view for people and may answer an exit code."""
+def command_for(name: str, show: Show, *, code: Callable[[Any], int] | None = None) -> click.Command:
+    """Return the command of an operation; ``show`` prints its view for people and may answer an exit code, ``code`` does also for JSON."""
     operation = CATALOG[name]
 
     def call(session: Session, **given: Any) -> int | None:
         view = session.answer(name, **{key: value for key, value in given.items() if value not in (None, ())})
-        if not session.is_json:
-            return show(view)
-        print_view(view)
-        return None
+        shown = None
+        if session.is_json:
+            print_view(view)
+        else:
+            shown = show(view)
+        return shown if code is None else code(view)
 
     made = command(name=operation.verb, help=operation.summary)(call)
     made.params[:0] = [_parameter(field, info) for field, info in operation.request.model_fields.items()]

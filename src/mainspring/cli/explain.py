@@ -27,6 +27,12 @@ def sentence(view: Any) -> str:
     allowed = [t(f"explain.{each}", n=view.values[each]) for each in ("concurrency", "rate") if view.values.get(each) is not None]
     told["allowed"] = ", ".join(allowed) or t("explain.unlimited")
     told["since_at"] = t("explain.since", at=told["at"]) if view.values.get("at") is not None else ""
+    if (slots := view.values.get("slots")) is not None and slots > 1:
+        told["several"] = t("explain.several", n=slots, since=view.values.get("since") or "-")
+    else:
+        told["several"] = ""
+    slot, schedule = told.get("slot"), view.values.get("schedule")
+    told["whose"] = t("explain.whose", schedule=schedule, slot=slot) if schedule and view.values.get("slot") else ""
     return clean_line(t(f"explain.{view.code}", **told))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -14,7 +15,7 @@ from mainspring.cli.export import export_runs
 from mainspring.cli.groups import noun_group
 from mainspring.cli.limits import pace
 from mainspring.cli.parameters import describe, parameters_of
-from mainspring.cli.present import lasted, moment, pretty, print_facts, print_table
+from mainspring.cli.present import lasted, moment, pretty, print_facts, print_table, spent
 from mainspring.cli.retry import retry
 from mainspring.cli.upkeep import delete, pin, unpin
 from mainspring.core.ids import short
@@ -64,6 +65,9 @@ def show_task(view: Any) -> None:
         ("pool", view.pool),
         ("concurrency", None if view.concurrency is None else str(view.concurrency)),
         ("rate", view.rate),
+        ("overlap", view.overlap),
+        ("overlap in code", (view.overlap_by_default or "allow") if view.overlap != view.overlap_by_default else None),
+        ("depends on", ", ".join(view.depends_on) or None),
         ("requires", ", ".join(view.requires) or None),
         ("variant of", view.variant_of),
         ("surfaces", ", ".join(view.surfaces) or "-"),
@@ -89,6 +93,12 @@ def _show_switched(view: Any) -> None:
         click.echo(t("task.let-go" if view.is_enabled else "task.held", n=view.moved))
     if view.has_drifted:
         click.echo(t("task.drifted", default="on" if not view.is_enabled else "off"))
+
+
+def _show_overlap(view: Any) -> None:
+    click.echo(t("task.overlap" if view.has_changed else "task.overlap-already", name=view.name, policy=view.policy or "allow"))
+    if view.has_drifted:
+        click.echo(t("task.overlap-drifted", name=view.name, default=view.by_default or "allow"))
 
 
 def print_parameters(view: Any) -> None:
@@ -118,13 +128,24 @@ tasks = noun_group(
     command_for("tasks.check", _show_checked),
     command_for("tasks.enable", _show_switched),
     command_for("tasks.disable", _show_switched),
+    command_for("tasks.overlap", _show_overlap),
 )
 
 
 # -- runs --------------------------------------------------------------------------------------------------------------
 
 
-def _show_runs(view: Any) -> None:
+_SELDOM: Mapping[str, Callable[[Any], object]] = {
+    "schedule": lambda run: run.schedule,
+    "slot": lambda run: run.slot_at,
+    "in the way": lambda run: run.blocked_by or run.blocked_on,
+    "node": lambda run: run.node_id,
+}
+
+
+def show_runs(view: Any) -> None:
+    """Print runs as a table."""
+    seldom = {name: look for name, look in _SELDOM.items() if any(look(each) is not None for each in view.items)}
     rows = [
         [
             each.id,
@@ -136,11 +157,18 @@ def _show_runs(view: Any) -> None:
             lasted(each.started_at, each.finished_at),
             events.progress_words(each.progress) if each.finished_at is None else None,
             each.label,
+            *(look(each) for look in seldom.values()),
         ]
         for each in view.items
     ]
-    columns = ["id", "task", "state", "reason", "attempt", "created", "took", "progress", "label"]
-    print_table(columns, rows, empty=t("run.none"), spare=("label", "attempt", "reason"))
+    columns = ["id", "task", "state", "reason", "attempt", "created", "took", "progress", "label", *seldom]
+    print_table(columns, rows, empty=t("run.none"), spare=("node", "label", "attempt", "slot", "in the way", "schedule", "reason"))
+    if view.total is not None:
+        click.echo(t("run.total", n=view.total), err=True)
+
+
+def _show_count(view: Any) -> None:
+    click.echo(str(view.total))
 
 
 def show_run(view: Any) -> None:
@@ -153,10 +181,14 @@ def show_run(view: Any) -> None:
         ("state", str(view.state)),
         ("reason", view.reason),
         ("waits for", _waits(view.waits_for)),
+        ("in the way", view.blocked_by),
+        ("depends on", view.blocked_on),
         ("queue", f"{view.queue}, {view.priority}"),
         ("attempt", f"{view.attempt} ({view.retries} of {view.max_retries} retries used)"),
         ("created", view.created_at),
         ("by", " via ".join(filter(None, [view.actor, view.origin]))),
+        ("schedule", view.schedule),
+        ("slot", view.slot_at),
         ("due", view.run_at if not view.is_final and view.run_at != view.created_at else None),
         ("started", view.started_at),
         ("finished", view.finished_at),
@@ -223,7 +255,8 @@ def _show_stopped(view: Any) -> None:
 runs = noun_group(
     "runs",
     "list",
-    command_for("runs.list", _show_runs),
+    command_for("runs.list", show_runs),
+    command_for("runs.count", _show_count),
     command_for("runs.show", show_run),
     command_for("runs.cancel", _show_stopped),
     retry,
@@ -280,6 +313,7 @@ def _show_nodes(view: Any) -> None:
         [
             short(each.id),
             each.name,
+            each.role,
             each.host,
             str(each.pid),
             each.state,
@@ -291,25 +325,32 @@ def _show_nodes(view: Any) -> None:
         ]
         for each in view.items
     ]
-    columns = ["id", "name", "host", "pid", "state", "running", "last beat", "queues", "tasks", "version"]
+    columns = ["id", "name", "role", "host", "pid", "state", "running", "last beat", "queues", "tasks", "version"]
     print_table(columns, rows, empty=t("finding.no-nodes"), spare=("version", "tasks", "name"))
 
 
 nodes = noun_group("nodes", "list", command_for("nodes.list", _show_nodes))
 
 
+_ENDS = ("completed", "failed", "timeout", "cancelled", "skipped")
+
+
+def _ends(each: Any) -> list[object]:
+    ran, waited = each.ran, each.waited
+    spreads = [None] * 5 if ran is None else [ran.p50_ms, ran.p95_ms, ran.p99_ms, waited.p50_ms, waited.p95_ms]
+    rate = None if each.success_rate is None else f"{each.success_rate:.1%}"
+    return [*(str(getattr(each, name)) for name in _ENDS), rate, *(None if ms is None else spent(ms) for ms in spreads)]
+
+
 def _show_stats(view: Any) -> None:
-    columns = ["task", "completed", "failed", "timeout", "cancelled", "skipped", "mean run ms", "mean wait ms"]
-    rows = [
-        [
-            each.task,
-            *(str(n) for n in (each.completed, each.failed, each.timeout, each.cancelled, each.skipped)),
-            each.mean_ran_ms,
-            each.mean_waited_ms,
-        ]
-        for each in view.tasks
-    ]
-    print_table(columns, rows, empty=t("run.none"))
+    columns = [*_ENDS, "success", "p50", "p95", "p99", "waited p50", "waited p95"]
+    spare = ("waited p50", "p50", "skipped", "cancelled")
+    print_table(["task", *columns], [[each.task, *_ends(each)] for each in view.tasks], empty=t("run.none"), spare=spare)
+    if view.measured_since > view.since:
+        click.echo(t("stats.measured", at=moment(view.measured_since)), err=True)
+    if view.trend:
+        click.echo()
+        print_table(["since", *columns], [[each.at, *_ends(each)] for each in view.trend], spare=spare)
     if view.queues:
         click.echo()
         print_table(*_queue_rows(view.queues))

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -156,6 +156,11 @@ def moment(at: datetime) -> str:
 def lasted(start: datetime | None, end: datetime | None) -> str | None:
     """Return how long something took, or None where it has not begun or ended."""
     return None if start is None or end is None else describe(max(end - start, end - end))
+
+
+def spent(milliseconds: float) -> str:
+    """Return a duration that may be less than a millisecond."""
+    return f"{milliseconds:.1f}ms" if milliseconds < 10 else describe(timedelta(milliseconds=milliseconds))
 
 
 def pretty(value: Any) -> str:

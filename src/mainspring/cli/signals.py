@@ -13,9 +13,13 @@ _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
 class Signals:
-    """While it is open, the signals that ask a process to end do not end it."""
+    """While it is open, the signals that ask a process to end do not end it.
 
-    def __init__(self) -> None:
+    ``is_last``: nor do they afterwards, because the process is about to end by itself and is to say how.
+    """
+
+    def __init__(self, *, is_last: bool = False) -> None:
+        self._is_last = is_last
         self._loop = asyncio.get_running_loop()
         self._came: asyncio.Queue[str] = asyncio.Queue()
         self._before: dict[signal.Signals, Any] = {}
@@ -28,7 +32,7 @@ class Signals:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for each, before in self._before.items():
-            signal.signal(each, before)
+            signal.signal(each, signal.SIG_IGN if self._is_last else before)
 
     async def next(self) -> str:
         """Wait for the next signal and return its name."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mainspring.cli.exits import UNAVAILABLE, USAGE
+from mainspring.cli.exits import FAILED, UNAVAILABLE, USAGE
 from mainspring.cli.session import Session, command
 from mainspring.i18n import t
 
@@ -24,6 +24,22 @@ def doctor(session: Session) -> int:
         _print(view)
     kinds = {finding.kind for finding in view.findings if finding.level == "problem"}
     return UNAVAILABLE if "unavailable" in kinds else USAGE if kinds else 0
+
+
+@command(name="has", help=t("cli.command.has"))
+@click.argument("name")
+def has(session: Session, name: str) -> int:
+    """Say whether something can be done here, and why not; the exit code is the answer."""
+    view = session.answer("system.has", name=name)
+    if session.is_json:
+        from mainspring.cli.present import print_json
+
+        print_json(view)
+    elif view.is_available:
+        click.echo(t("has.yes", name=view.name) if not view.value else t("has.value", name=view.name, value=view.value))
+    else:
+        click.echo(t("has.no", name=view.name, why=view.why))
+    return 0 if view.is_available else FAILED
 
 
 def _print(view: Any) -> None:

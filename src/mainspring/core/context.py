@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar, Token
 from typing import Any, Protocol, runtime_checkable
 
+from mainspring.core.duration import Duration, parse_duration
 from mainspring.core.errors import Conflict
 from mainspring.core.file import File
 
@@ -33,6 +34,17 @@ class Completer(Protocol):
         """Write the completion in the transaction of a connection."""
 
 
+@runtime_checkable
+class Teller(Protocol):
+    """A sink that hears more of a body than words: that of a body that runs."""
+
+    def tell(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Take a fact for the engine."""
+
+    def rest(self, context: Context, seconds: float) -> Awaitable[bool]:
+        """Wait, or return what waits."""
+
+
 class Context:
     """A body's view of its own run.
 
@@ -40,7 +52,21 @@ class Context:
     can serve them as an idempotency key.
     """
 
-    __slots__ = ("_ends", "_failure", "_sink", "_stopping", "attempt", "claim_id", "queue", "run_id", "task", "tenant")
+    __slots__ = (
+        "_ends",
+        "_failure",
+        "_is_ready",
+        "_served",
+        "_sink",
+        "_stopping",
+        "_wakers",
+        "attempt",
+        "claim_id",
+        "queue",
+        "run_id",
+        "task",
+        "tenant",
+    )
 
     def __init__(self, *, run_id: str, task: str, attempt: int, claim_id: str, queue: str, tenant: str, sink: Sink) -> None:
         self.run_id, self.task, self.attempt, self.claim_id = run_id, task, attempt, claim_id
@@ -81,6 +107,47 @@ class Context:
     def stop(self) -> None:
         """Ask the body to stop; used by the engine."""
         self._stopping = True
+        for wake in getattr(self, "_wakers", ()):  # rarely there, as the two above: not set for each body
+            wake()
+
+    def sleep(self, duration: Duration) -> Awaitable[bool]:
+        """Wait for a while (timedelta, seconds, ``"30s"``), or until the run is asked to stop; answers whether it goes on.
+
+        ``while await ctx.sleep(5): …`` is a service's loop. Await it in an ``async def`` body; in a ``def`` body it has waited when it
+        returns, and ``ctx.stopping`` says the rest.
+        """
+        if not isinstance(self._sink, Teller):
+            raise Conflict("ctx.sleep works in a body that runs")
+        return self._sink.rest(self, parse_duration(duration, "ctx.sleep").total_seconds())
+
+    def on_stop(self, wake: Callable[[], None] | None, *, no_more: Callable[[], None] | None = None) -> None:
+        """Have something called when the body is asked to stop, or no more; used by the engine."""
+        kept = [each for each in getattr(self, "_wakers", ()) if each is not no_more]
+        self._wakers = kept if wake is None else [*kept, wake]
+
+    @property
+    def fence(self) -> int | None:
+        """In a service: the number of this start, which grows with every start of the service in the fleet; None elsewhere.
+
+        Hand it to systems that the service writes to: they refuse a writer with a lower one, which has been replaced and does not know yet.
+        """
+        return getattr(self, "_served", None)
+
+    def serve(self, fence: int) -> None:
+        """Say that the body is a service's, and with which number; used by the engine."""
+        self._served = fence
+
+    def ready(self) -> None:
+        """Say that a service can do its work now. It counts from the first time; in other bodies it says nothing."""
+        if not self.is_ready and self.fence is not None:
+            self._is_ready = True
+            if isinstance(self._sink, Teller):
+                self._sink.tell("ready", {})
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the body has said that it is ready."""
+        return getattr(self, "_is_ready", False)
 
     def log(self, message: object, /, *, level: str = "info", **fields: object) -> None:
         """Write one line to the run's log, verbatim.

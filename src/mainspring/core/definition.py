@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from mainspring.core.dependency import dump_dependencies
+from mainspring.core.overlap import Overlap
 from mainspring.core.policy import Isolation, PoolKind
 from mainspring.core.task import TaskSpec
 from mainspring.core.template import Template
@@ -29,6 +31,8 @@ class Definition:
     limit_key: Template | None
     dedupe_key: Template | None
     dedupe_policy: str | None
+    overlap: Overlap | None = None
+    depends: str | None = None
 
 
 def definition_of(spec: TaskSpec, *, isolation: Isolation, timeout: timedelta | None, retries: int) -> Definition:
@@ -49,4 +53,6 @@ def definition_of(spec: TaskSpec, *, isolation: Isolation, timeout: timedelta | 
         limit_key=None if spec.limit is None else spec.limit.key,
         dedupe_key=None if spec.dedupe is None else spec.dedupe.key,
         dedupe_policy=None if spec.dedupe is None else spec.dedupe.policy,
+        overlap=spec.overlap_policy,
+        depends=dump_dependencies(spec.depends_on),
     )

@@ -13,6 +13,9 @@
     ├── NotFound
     │   ├── UnknownTask
     │   ├── UnknownRun
+    │   ├── UnknownSchedule
+    │   ├── UnknownService     no code here and no node has ever told of it
+    │   ├── UnknownNode        no living node has that name or id
     │   ├── UnknownError       no group of errors has that fingerprint
     │   └── UnknownFile        was never put, was swept, or went with its run
     ├── Conflict               what is asked for is not possible in this state (disabled, already finished)
@@ -38,6 +41,7 @@
     ├── Fail                   terminal: no retry
     ├── RetryLater(after)      try again after a while; counts as a retry
     ├── Snooze(until)          try again later; counts as nothing
+    ├── WaitFor(task)          wait for the next success of another task; counts as nothing
     └── Skip(why)              there was nothing to do
 
     UserWarning
@@ -127,6 +131,18 @@ class UnknownTask(NotFound):
 
 class UnknownRun(NotFound):
     code = "unknown-run"
+
+
+class UnknownService(NotFound):
+    code = "unknown-service"
+
+
+class UnknownSchedule(NotFound):
+    code = "unknown-schedule"
+
+
+class UnknownNode(NotFound):
+    code = "unknown-node"
 
 
 class UnknownError(NotFound):
@@ -269,6 +285,18 @@ class Snooze(TaskVerb):
     def __init__(self, until: datetime | timedelta | float | str) -> None:
         super().__init__("snoozed")
         self.until = until
+
+
+class WaitFor(TaskVerb):
+    """Put the run back until a run of another ``task`` (or of the task of that name) has succeeded, for the same tenant.
+
+    Any success after this attempt began is enough, so none is missed. Counts as nothing. A deadline bounds the wait.
+    """
+
+    def __init__(self, task: object) -> None:
+        name = getattr(getattr(task, "spec", None), "name", task)
+        super().__init__(f"waits for {name}")
+        self.task = name
 
 
 class Skip(TaskVerb):

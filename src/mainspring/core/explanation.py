@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from mainspring.core.firing import SlotReason
 from mainspring.core.limit import Maximum
 from mainspring.core.node import Node, NodeState
+from mainspring.core.overlap import REPLACER
 from mainspring.core.run import Attempt, AttemptOutcome, Reason, Run
 from mainspring.core.state import RunState
 from mainspring.core.switch import Switch
@@ -25,8 +27,16 @@ class Why(StrEnum):
     DUE = "due"  # at
     LIMITED = "limited"  # key, concurrency, rate, running, position, is_more
     WAITS = "waits"  # reason
+    OVERLAPS = "overlaps"  # run, state: it waits for that run to end
+    AWAITS = "awaits"  # task: it waits for a success of a task that has not run
+    AWAITS_RUN = "awaits-run"  # task, run, state: it waits for that run
+    AWAITS_SUCCESS = "awaits-success"  # task, run, state, type, message: the task's latest run was no success
+    AWAITS_FRESH = "awaits-fresh"  # task, run, at: the task's latest success does not count, it is too long ago
+    ASKED = "asked"  # at: it is due, and a gatekeeper is to let it go
     DISABLED = "disabled"  # task, by, at, reason
     PAUSED = "paused"  # queue, by, at, reason
+    MAINTENANCE = "maintenance"  # by, at, reason: the whole fleet rests
+    NODES_PAUSED = "nodes-paused"  # workers, names: all that work are paused
     NO_WORKERS = "no-workers"
     QUEUE_UNSERVED = "queue-unserved"  # queue, workers
     NO_CAPABLE_NODE = "no-capable-node"  # task, workers
@@ -47,6 +57,18 @@ class Why(StrEnum):
     DEADLINE = "deadline"  # at, attempts
     CANCELLED = "cancelled"  # at, by, reason, attempts
     SKIPPED = "skipped"  # at, reason
+    SLOT_MISSED = "slot-missed"  # schedule, slot, slots, since: as all that follow, the record of a slot that has no run
+    SLOT_DROPPED = "slot-dropped"
+    SLOT_PAUSED = "slot-paused"
+    SLOT_LEFT_OUT = "slot-left-out"
+    SLOT_IN_MAINTENANCE = "slot-in-maintenance"
+    SLOT_DISABLED = "slot-disabled"  # task
+    SLOT_REFUSED = "slot-refused"  # message
+    SLOT_TAKEN = "slot-taken"
+    OVERLAPPED = "overlapped"  # at, run, schedule, slot: skipped, because that run had not ended
+    QUEUE_FULL = "queue-full"  # at, run, schedule, slot: skipped, because enough waited for that run
+    SUPERSEDED = "superseded"  # at, run, schedule, slot: skipped, because that one is newer
+    REPLACED = "replaced"  # at, attempts: cancelled, because a newer one came
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +82,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A queue that somebody has paused."""
+    """A queue that somebody has paused, or the whole fleet."""
 
     at: datetime
     by: str | None
@@ -93,9 +115,14 @@ class Facts:
     ahead: int = 0
     bound: int = 1000
     pause: Pause | None = None
+    maintenance: Pause | None = None  # that of the fleet
     is_off: bool = False
     switch: Switch | None = None
     hold: Hold | None = None
+    culprit: Run | None = None  # the run in the way, where it is known still
+    is_gated: bool = False  # somebody has to be asked whether it may go
+    schedule: str | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)  # what the record of a slot without a run tells beside its reason
 
 
 def explain(facts: Facts) -> Explanation:
@@ -111,7 +138,7 @@ def explain(facts: Facts) -> Explanation:
         case RunState.PENDING:
             code, values = _for_a_worker(facts) if facts.is_ready else _for_a_time(facts)
         case _:
-            code, values = _ended(run)
+            code, values = _skipped(facts) if run.state is RunState.SKIPPED else _ended(run)
     return Explanation(run.id, code, values)
 
 
@@ -121,6 +148,10 @@ _Answer = tuple[Why, dict[str, Any]]
 def _for_a_time(facts: Facts) -> _Answer:
     run, last = facts.run, facts.last
     at = run.run_at or run.created_at
+    if at <= facts.now and facts.maintenance is not None:
+        return _in_maintenance(facts.maintenance)
+    if at <= facts.now and facts.is_gated and any(_works(node) for node in facts.nodes):
+        return Why.ASKED, {"at": at}
     if at <= facts.now:
         return (Why.DUE, {"at": at}) if any(_works(node) for node in facts.nodes) else (Why.NO_WORKERS, {})
     if last is None:
@@ -145,7 +176,35 @@ def _blocked(facts: Facts) -> _Answer:
         return Why.LIMITED, {"key": hold.key, **told, **place}
     if run.reason == Reason.NO_CAPABLE_NODE:
         return _without_a_node(facts) or (Why.DUE, {"at": facts.now})  # one has come, and will find it in a moment
+    if run.reason == Reason.OVERLAP:
+        return Why.OVERLAPS, {"run": run.blocked_by, "state": _state_of(facts.culprit)}
+    if run.reason == Reason.DEPENDENCY:
+        return _awaits(facts)
     return Why.WAITS, {"reason": run.reason}
+
+
+def _awaits(facts: Facts) -> _Answer:
+    run, culprit = facts.run, facts.culprit
+    if culprit is None:
+        return Why.AWAITS, {"task": run.blocked_on}
+    if culprit.state is RunState.COMPLETED:
+        return Why.AWAITS_FRESH, {"task": run.blocked_on, "run": culprit.id, "at": culprit.finished_at}
+    told = {"task": run.blocked_on, "run": culprit.id, "state": str(culprit.state)}
+    return (Why.AWAITS_SUCCESS, told | _said(culprit.error)) if culprit.is_final else (Why.AWAITS_RUN, told)
+
+
+def _state_of(run: Run | None) -> str | None:
+    return None if run is None else str(run.state)
+
+
+_UNFIRED = {
+    SlotReason.MISSED: Why.SLOT_MISSED, SlotReason.DROPPED: Why.SLOT_DROPPED, SlotReason.PAUSED: Why.SLOT_PAUSED,
+    SlotReason.SKIPPED: Why.SLOT_LEFT_OUT, SlotReason.MAINTENANCE: Why.SLOT_IN_MAINTENANCE, SlotReason.DISABLED: Why.SLOT_DISABLED,
+    SlotReason.REFUSED: Why.SLOT_REFUSED, SlotReason.DUPLICATE: Why.SLOT_TAKEN,
+}  # fmt: skip
+_SKIPS = {
+    Reason.PREVIOUS_RUNNING: Why.OVERLAPPED, Reason.QUEUE_FULL: Why.QUEUE_FULL, Reason.REPLACED: Why.SUPERSEDED,
+}  # fmt: skip
 
 
 def _disabled(facts: Facts) -> _Answer:
@@ -156,8 +215,14 @@ def _disabled(facts: Facts) -> _Answer:
     return Why.DISABLED, told
 
 
+def _in_maintenance(maintenance: Pause) -> _Answer:
+    return Why.MAINTENANCE, {"by": maintenance.by, "at": maintenance.at, "reason": maintenance.reason}
+
+
 def _for_a_worker(facts: Facts) -> _Answer:
     run = facts.run
+    if facts.maintenance is not None:
+        return _in_maintenance(facts.maintenance)
     if facts.pause is not None:
         return Why.PAUSED, {"queue": run.queue, "by": facts.pause.by, "at": facts.pause.at, "reason": facts.pause.reason}
     if facts.is_off:
@@ -166,7 +231,11 @@ def _for_a_worker(facts: Facts) -> _Answer:
         return missing
     if facts.ahead > 0:
         return Why.BEHIND, {"queue": run.queue, "ahead": min(facts.ahead, facts.bound), "is_more": facts.ahead >= facts.bound}
-    able = [node for node in facts.nodes if _works(node) and _serves(node, run.queue) and run.task in node.facts.get("tasks", ())]
+    able = [
+        node
+        for node in facts.nodes
+        if _works(node) and not node.vitals.get("is_paused") and _serves(node, run.queue) and run.task in node.facts.get("tasks", ())
+    ]
     running = sum(node.running for node in able)
     return (Why.BUSY, {"workers": len(able), "running": running}) if running else (Why.NEXT, {"workers": len(able)})
 
@@ -181,6 +250,9 @@ def _without_a_node(facts: Facts) -> _Answer | None:
         return Why.QUEUE_UNSERVED, {"queue": run.queue, "workers": len(working)}
     if not any(run.task in node.facts.get("tasks", ()) for node in serving):
         return Why.NO_CAPABLE_NODE, {"task": run.task, "workers": len(serving)}
+    able = [node for node in serving if run.task in node.facts.get("tasks", ())]
+    if all(node.vitals.get("is_paused") for node in able):
+        return Why.NODES_PAUSED, {"workers": len(able), "names": ", ".join(sorted({node.name for node in able}))}
     return None
 
 
@@ -206,14 +278,27 @@ def _running(facts: Facts) -> _Answer:
     return Why.RUNNING, {"since": since, "attempt": run.attempt, "node": name}
 
 
+def _skipped(facts: Facts) -> _Answer:
+    """Say what kept a run from being one; what a body says about itself (it has an attempt) are its own words."""
+    run = facts.run
+    about: dict[str, Any] = {"schedule": facts.schedule, "slot": run.slot_at}
+    if run.attempt == 0 and run.slot_at is not None and run.reason in _UNFIRED:
+        said = facts.about
+        told = about | {"slots": said.get("slots", 1), "since": said.get("from"), "task": run.task, "message": said.get("why")}
+        return _UNFIRED[SlotReason(run.reason)], told
+    if run.attempt == 0 and run.reason in _SKIPS and run.blocked_by is not None:
+        return _SKIPS[Reason(run.reason)], about | {"at": run.finished_at, "run": run.blocked_by}
+    return Why.SKIPPED, {"at": run.finished_at, "reason": run.reason}
+
+
 def _ended(run: Run) -> _Answer:
     told: dict[str, Any] = {"at": run.finished_at, "attempts": run.attempt}
     said = _said(run.error)
     match run.state:
         case RunState.COMPLETED:
             return Why.COMPLETED, told
-        case RunState.SKIPPED:
-            return Why.SKIPPED, {"at": run.finished_at, "reason": run.reason}
+        case RunState.CANCELLED if run.cancelled_by == REPLACER:
+            return Why.REPLACED, told
         case RunState.CANCELLED:
             reason = None if run.reason == Reason.REQUESTED else run.reason
             return Why.CANCELLED, told | {"by": run.cancelled_by, "reason": reason}

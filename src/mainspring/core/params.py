@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Annotated, Any, Never, NoReturn, cast
 
 from pydantic import ConfigDict, Field, PydanticUserError, TypeAdapter, ValidationError
@@ -238,12 +239,21 @@ def _build(owner: str, fields: Mapping[str, tuple[Any, Any]], docs: Mapping[str,
 
 def _adapter_of(fields: Mapping[str, tuple[Any, Any]]) -> TypeAdapter[Any]:
     keys = {
-        name: hint if default is inspect.Parameter.empty else Annotated[hint, Field(default=default, validate_default=True)]
+        name: hint if default is inspect.Parameter.empty else Annotated[hint, Field(default=_with_texts(default), validate_default=True)]
         for name, (hint, default) in fields.items()
     }
     shape = cast("Any", TypedDict)("Params", keys)
     shape.__pydantic_config__ = _READING
     return TypeAdapter(shape)
+
+
+def _with_texts(default: Any) -> Any:
+    """Return a default with texts in place of paths: where a call arrives as JSON, pydantic refuses a path that is one already."""
+    if isinstance(default, PurePath):
+        return str(default)
+    if type(default) in (list, tuple, set, frozenset):
+        return type(default)(map(_with_texts, default))
+    return {key: _with_texts(value) for key, value in default.items()} if type(default) is dict else default
 
 
 def _problems_of(name: str, field: tuple[Any, Any]) -> list[Problem]:

@@ -59,6 +59,7 @@ class PoolKind(IntEnum):
     SOLO = 4  # an executor for one run only: what must not be repeated, and what may have brought others down
     QUARANTINE = 5  # the same, and one such run on a node at a time: what may have killed a node
     ROLLBACK = 6  # runs whose body is over for good and whose rollback is not: older nodes do not ask for this lane
+    SERVICE = 7  # an instance of a service, running from its first moment: nobody asks for this lane
 
     @classmethod
     def of(cls, isolation: Isolation, *, is_async: bool, is_repeatable: bool = True) -> PoolKind:

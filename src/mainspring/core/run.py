@@ -11,6 +11,7 @@ from typing import Any
 
 from mainspring.core.dedupe import DedupePolicy, How
 from mainspring.core.file import File
+from mainspring.core.overlap import Gate, Overlap
 from mainspring.core.policy import PoolKind, Priority, Retry
 from mainspring.core.state import RunState
 
@@ -34,6 +35,11 @@ class Reason(StrEnum):
     NOT_STARTED = "not_started"  # claimed, but never handed to a body
     DISABLED = "disabled"
     ROLLBACK = "rollback"  # the run waits for its rollback; of a try: it was the rollback
+    OVERLAP = "overlap"  # waits for the active runs of its overlap key
+    DEPENDENCY = "dependency"  # waits for a success of another task
+    PREVIOUS_RUNNING = "previous_instance_running"  # skipped: an earlier run of its overlap key had not ended
+    QUEUE_FULL = "overlap_queue_full"  # skipped: as many as the policy allows were waiting already
+    REPLACED = "replaced"  # skipped, or cancelled: a newer run of its overlap key took the place
     ROLLBACK_FAILED = "rollback failed"  # the run failed, and so did its rollback; both errors are kept
 
 
@@ -81,7 +87,9 @@ class Beside:
 class NewRun:
     """A run to be added: policies are resolved, parameters are checked JSON text.
 
-    ``delay`` is counted by the store's clock.
+    ``delay`` is counted by the store's clock. ``overlap`` is what the code says, ``is_asked`` whether a policy is to be asked (an
+    operator's may be another); ``overlap_key`` stands there either way, so that others see the run. ``depends`` is made by
+    `dump_dependencies`.
     """
 
     id: str
@@ -111,6 +119,19 @@ class NewRun:
     dedupe: DedupePolicy = DedupePolicy.EXISTING
     window: timedelta | None = None
     beside: Beside | None = None
+    schedule_id: int | None = None
+    slot_at: datetime | None = None
+    overlap: Overlap | None = None
+    overlap_key: str | None = None
+    is_asked: bool = False
+    depends: str | None = None
+
+    @property
+    def gate(self) -> Gate:
+        """What it has to be asked before it is ready."""
+        if self.is_asked:
+            return Gate.OVERLAP
+        return Gate.OPEN if self.depends is None else Gate.DEPENDENCY
 
     @property
     def is_limited(self) -> bool:
@@ -120,7 +141,10 @@ class NewRun:
     @property
     def is_plain(self) -> bool:
         """Tell whether nothing that is in the store already matters to it."""
-        return self.key is None and self.retry_of is None and not self.is_limited and self.beside is None
+        return (
+            self.key is None and self.retry_of is None and not self.is_limited and self.beside is None
+            and self.overlap_key is None and self.depends is None and self.schedule_id is None
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +271,10 @@ class Run:
     cancel_requested: bool
     cancelled_by: str | None
     seq: int
+    schedule_id: int | None = None
+    slot_at: datetime | None = None  # the slot of its schedule that it is for; None where somebody asked for it
+    blocked_by: str | None = None  # the run that is, or was, in its way
+    blocked_on: str | None = None  # the task whose success it waits for, or waited for
 
     @property
     def is_final(self) -> bool:
@@ -325,10 +353,11 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Snoozed:
-    """The body asked to be tried later; ``until`` wins over ``delay``."""
+    """The body asked to be tried later; ``until`` wins over ``delay``. With ``waits_for`` it waits for a success of that task instead."""
 
     delay: timedelta | None = None
     until: datetime | None = None
+    waits_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +418,7 @@ class Decision:
     owes_rollback: bool = False  # if the store ends the run by its deadline, the rollback comes first
     ending: Ending | None = None  # what is left to do is the rollback; the run then ends like this
     rolled_back: Conclusion | None = None
+    waits_for: str | None = None  # blocked: the task of which a success is waited for
 
 
 def decide(run: ClaimedRun, outcome: Outcome, retry: Retry) -> Decision:
@@ -407,6 +437,10 @@ def decide(run: ClaimedRun, outcome: Outcome, retry: Retry) -> Decision:
             return Decision(RunState.CANCELLED, AttemptOutcome.CANCELLED, Reason.REQUESTED, error=error)
         case Skipped(why):
             return Decision(RunState.SKIPPED, AttemptOutcome.SKIPPED, why)
+        case Snoozed(waits_for=str(task)):
+            return Decision(
+                RunState.BLOCKED, AttemptOutcome.SNOOZED, Reason.DEPENDENCY, suspicion=Suspicion.NONE, waits_for=task
+            )  # fmt: skip
         case Snoozed(delay, until):
             return Decision(RunState.PENDING, AttemptOutcome.SNOOZED, delay=delay, until=until, suspicion=Suspicion.NONE)
         case Released(reason, delay):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from mainspring.core.errors import TaskDisabled
+from mainspring.core.overlap import Overlap, OverlapChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +41,17 @@ class Definition(Protocol):
 class Switches:
     """All switches as they were last read. A value that loops and callers share: whoever reads the store updates it."""
 
-    __slots__ = ("_by_task", "is_known")
+    __slots__ = ("_by_task", "is_known", "overlaps")
 
     def __init__(self) -> None:
         self._by_task: dict[str, Switch] = {}
+        self.overlaps: Mapping[str, Overlap] = {}  # the overlap policies that operators have set, by task
         self.is_known = False  # whether the store was ever read: before, only the code is known
 
-    def update(self, switches: Iterable[Switch]) -> None:
+    def update(self, switches: Iterable[Switch], overlaps: Iterable[OverlapChoice] = ()) -> None:
         """Take what the store says now."""
         self._by_task = {each.task: each for each in switches}
+        self.overlaps = {each.task: each.overlap for each in overlaps}
         self.is_known = True
 
     def of(self, name: str) -> Switch | None:

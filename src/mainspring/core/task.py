@@ -18,14 +18,17 @@ from mainspring.core.capability import parse_requirement
 from mainspring.core.category import DEFAULT_CATEGORY, DEFAULT_ICON, ICON, LONGEST, category_of
 from mainspring.core.context import Context
 from mainspring.core.dedupe import Dedupe
+from mainspring.core.dependency import Dependency, parse_dependencies
 from mainspring.core.depends import Call, Plans, filled_in, plan_body, plan_hook
 from mainspring.core.docstring import parse_docstring
 from mainspring.core.duration import Duration, parse_duration
-from mainspring.core.errors import ConfigurationError, DefinitionError, Problem
+from mainspring.core.errors import ConfigurationError, DefinitionError, InvalidParams, Problem
 from mainspring.core.limit import MOST as MOST_AT_ONCE
 from mainspring.core.limit import Limit, Rate, parse_rate, task_key
+from mainspring.core.overlap import SKIP, Overlap, parse_overlap
 from mainspring.core.policy import MOST_RETRIES, Isolation, PoolKind, Priority, Retry, check_whole
 from mainspring.core.retention import Retention
+from mainspring.core.schedule import Schedule, as_schedules
 from mainspring.core.signature import takes_context
 from mainspring.core.words import humanise
 
@@ -121,6 +124,9 @@ class TaskSpec:
     hidden_from: frozenset[Surface] = frozenset()
     params_version: int = 1
     variant_of: str | None = None
+    schedules: tuple[Schedule, ...] = ()
+    overlap: Overlap | None = None
+    depends_on: tuple[Dependency, ...] = ()
 
     def isolation_in(self, app: Isolation) -> Isolation:
         """Return where bodies run in an app: as it says, unless the task says otherwise."""
@@ -134,6 +140,12 @@ class TaskSpec:
     def limit_task(self) -> str | None:
         """The limit key of the whole task, where its definition bounds it; None where it does not."""
         return None if self.concurrency is None and self.rate is None else task_key(self.name)
+
+    @property
+    def overlap_policy(self) -> Overlap | None:
+        """What the code says of runs that would overlap: with a schedule they are skipped. None where nothing keeps them apart."""
+        overlap = SKIP if self.overlap is None and self.schedules else self.overlap
+        return None if overlap is None or (overlap.key is None and not overlap.is_gate) else overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +210,9 @@ class TaskOptions(TypedDict, total=False):
     on_error: Callable[..., Any] | None
     params_version: int
     upgrade: Callable[..., Any] | None
+    overlap: Overlap | str | None
+    depends_on: Sequence[str | Dependency | Task[..., Any]] | str | Dependency | Task[..., Any]
+    schedule: Schedule | str | Sequence[Schedule | str] | None
     no_web: bool
     no_cli: bool
     no_mcp: bool
@@ -211,6 +226,7 @@ class Task(Generic[P, R_co]):
 
     __slots__ = ("__dict__", "_inspected", "_plans", "_problems", "filled", "fn", "given", "hooks", "spec")
     is_here: ClassVar[bool] = True  # False for one that only a manifest knows: it can be enqueued, and is carried out elsewhere
+    is_service: ClassVar[bool] = False  # True for one that is started and watched, never enqueued
     result_type: ClassVar[type | None] = None  # where it is not what the function returns
 
     def __init__(
@@ -263,7 +279,7 @@ class Task(Generic[P, R_co]):
         """Return another task around the same function, with other options; this one stays as it is.
 
         ``name`` is needed, and the title comes from it unless given. Everything else is this task's own until overridden, wholly: ``tags``
-        replaces the tags. Assign it in a module: the registry finds it there as any other.
+        replaces the tags. A schedule is not taken over. Assign it in a module: the registry finds it there as any other.
         """
         made = _define(self, overrides, _source_of_caller(self.spec.source))
         return cast("Self", made)
@@ -325,7 +341,8 @@ class Task(Generic[P, R_co]):
                 )
                 problems = [*problems, *self._plan(params)]
                 located = tuple(replace(each, where=f"{self.spec.source} {self.name}({each.where})") for each in problems)
-                self._inspected = (params, result, self._problems + located + tuple(self._unknown_in_keys(params)))
+                others = (*self._unknown_in_keys(params), *self._unfit_schedules(params))
+                self._inspected = (params, result, self._problems + located + others)
         return self._inspected
 
     def problems_told(self) -> tuple[Problem, ...]:
@@ -357,14 +374,26 @@ class Task(Generic[P, R_co]):
 
     def _unknown_in_keys(self, params: Params | None) -> Iterator[Problem]:
         """Yield a problem for each field of a key template that names no parameter."""
-        for option, said in (("dedupe", self.spec.dedupe), ("limit", self.spec.limit)):
-            if said is None or params is None:
+        for option, said in (("dedupe", self.spec.dedupe), ("limit", self.spec.limit), ("overlap", self.spec.overlap)):
+            if said is None or said.key is None or params is None:
                 continue
             for name in said.key.parameters:
                 if name not in params.names:
                     has = ", ".join(params.names) or "none"
                     what = f"{option}: the key {said.key.text!r} names the parameter {name!r}, the task has {has}"
                     yield Problem(f"{self.spec.source} {self.name}", what)
+
+    def _unfit_schedules(self, params: Params | None) -> Iterator[Problem]:
+        """Yield a problem for each schedule whose parameters are not enough to call the task."""
+        if params is None or self._problems:
+            return
+        for schedule in self.spec.schedules:
+            try:
+                params.dump_json_text(schedule.params_json)
+            except InvalidParams as error:
+                fields = "; ".join(str(each) for each in error.problems) or str(error)
+                remedy = "give params= to the schedule, or defaults to the task"
+                yield Problem(f"{self.spec.source} {self.name}", f"schedule {schedule.name}: it cannot call the task ({fields}): {remedy}")
 
 
 class AsyncTask(Task[P, R_co]):
@@ -438,6 +467,9 @@ def task(
     dedupe: Dedupe | str | None = None, retention: Retention | Duration | None = None, requires: Sequence[str] | str = (),
     validate: Callable[..., Any] | None = None, rollback: Callable[..., Any] | None = None,
     on_error: Callable[..., Any] | None = None, params_version: int = 1, upgrade: Callable[..., Any] | None = None,
+    overlap: Overlap | str | None = None,
+    depends_on: Sequence[str | Dependency | Task[..., Any]] | str | Dependency | Task[..., Any] = (),
+    schedule: Schedule | str | Sequence[Schedule | str] | None = None,
     no_web: bool = False, no_cli: bool = False, no_mcp: bool = False,
 ) -> TaskDecorator: ...  # fmt: skip
 
@@ -453,6 +485,9 @@ def task(
     dedupe: Dedupe | str | None = None, retention: Retention | Duration | None = None, requires: Sequence[str] | str = (),
     validate: Callable[..., Any] | None = None, rollback: Callable[..., Any] | None = None,
     on_error: Callable[..., Any] | None = None, params_version: int = 1, upgrade: Callable[..., Any] | None = None,
+    overlap: Overlap | str | None = None,
+    depends_on: Sequence[str | Dependency | Task[..., Any]] | str | Dependency | Task[..., Any] = (),
+    schedule: Schedule | str | Sequence[Schedule | str] | None = None,
     no_web: bool = False, no_cli: bool = False, no_mcp: bool = False,
 ) -> Any:  # fmt: skip
     """Make a function a durable task. Calling the task still calls the function; ``enqueue`` and ``app.run`` make runs.
@@ -467,8 +502,13 @@ def task(
     ``expensive`` tasks have a queue of their own, ``expensive``, unless they name one. ``concurrency`` and ``rate`` (``"10/s"``) bound the
     runs of this task in the whole fleet, ``limit`` those that share its key. ``dedupe`` is a key template over the parameters, or a
     `Dedupe` with a policy. ``retention``: how long finished runs are kept. ``requires`` (``"engine>=1.2"``): the task is not registered
-    where that does not hold. ``validate``, ``rollback``, ``on_error`` and ``upgrade`` are functions, see `Hooks`. ``no_web``,
-    ``no_cli`` and ``no_mcp`` keep the task off a door.
+    where that does not hold. ``overlap`` (``"skip"``, ``"queue:3"``, ``"replace"``, ``"allow:4"``, or an `Overlap` with a key) says what
+    becomes of a run that is due while an earlier one has not ended; ``depends_on`` names tasks whose last run has to have succeeded.
+    ``validate``, ``rollback``, ``on_error`` and ``upgrade`` are functions, see `Hooks`. ``no_web``, ``no_cli`` and ``no_mcp`` keep the task
+    off a door.
+
+    ``schedule`` says when the task is run by itself: a cron text (in UTC), ``cron``, ``every``, ``at``, ``when`` or ``manual``, or several
+    of them. A variant has none but its own.
 
     A bad definition does not raise here but when the registry is built, together with all
     others.
@@ -529,12 +569,15 @@ def task(
             limit=check(_as_limit, limit, otherwise=None),
             dedupe=check(_as_dedupe, dedupe, otherwise=None),
             retention=check(_as_retention, retention, otherwise=None),
+            overlap=None if overlap is None else check(parse_overlap, overlap, otherwise=None),
+            depends_on=check(parse_dependencies, depends_on, otherwise=()),
             requires=check(_as_requirements, requires, otherwise=()),
             hidden_from=frozenset(
                 surface for surface, no in zip(Surface, (no_web, no_cli, no_mcp), strict=True)
                 if check(_as_flag, no, f"no_{surface}", otherwise=False)
             ),
             params_version=params_version,
+            schedules=check(as_schedules, schedule, given, otherwise=()),
         )  # fmt: skip
         check(check_whole, params_version, 1, 30_000, "params_version", otherwise=None)
         functions = {"validate": validate, "rollback": rollback, "on_error": on_error, "upgrade": upgrade}
@@ -558,7 +601,7 @@ def _define(task_: Task[..., Any], overrides: Mapping[str, Any], source: Source)
         raise ConfigurationError(f"a variant of {task_.name!r} needs a name of its own: variant(name='{task_.name}_weekly', …)")
     if unknown := sorted(overrides.keys() - TaskOptions.__annotations__.keys()):
         raise ConfigurationError(f"variant({unknown[0]}=…) is no option of a task; known are {', '.join(TaskOptions.__annotations__)}")
-    decorate = cast("Any", task)(**{**task_.given, "title": None, **overrides})
+    decorate = cast("Any", task)(**{**task_.given, "title": None, "schedule": None, **overrides})
     made: Task[..., Any] = task_._alike(decorate(task_.fn, source))
     made.spec = replace(made.spec, variant_of=task_.name)
     return made

@@ -40,6 +40,7 @@ from mainspring.core.errors import (
     StoreError,
     TaskVerb,
     UndecodableParams,
+    WaitFor,
 )
 from mainspring.core.file import File
 from mainspring.core.payload import is_reference
@@ -56,13 +57,15 @@ from mainspring.core.run import (
     Snoozed,
     TimedOut,
 )
-from mainspring.core.task import Task
+from mainspring.core.service import Service
+from mainspring.core.task import NAME, Task
 from mainspring.engine.blame import error_record, said_by
 from mainspring.engine.commands import body_of
 from mainspring.engine.faults import FAULT
 from mainspring.engine.means import NO_MEANS, Means, masked
 from mainspring.engine.page import Why
 from mainspring.engine.provide import CallBeside, Caller, Provided, call_here, call_planned, drive
+from mainspring.engine.serving import body_of as service_body_of
 from mainspring.telemetry.tracing import attempting
 
 CHECKED = "checked"  # in a run's meta: the version of the parameters that ``validate`` has passed
@@ -150,11 +153,11 @@ def take_apart(task: Task[..., Any], means: Means = NO_MEANS) -> Body | Outcome:
     carries = params.marks.has_files or params.marks.has_secrets
     return Body(
         name=spec.name,
-        fn=body_of(task) if isinstance(task, CommandTask) else task.fn,
+        fn=body_of(task) if isinstance(task, CommandTask) else service_body_of(task) if isinstance(task, Service) else task.fn,
         load=params.load,
         dump=result.dump,
         is_async=spec.is_async,
-        takes_context=spec.takes_context,
+        takes_context=spec.takes_context or task.is_service,
         takes_params=bool(params.names),
         terminal=() if spec.retry is None else spec.retry.terminal,
         plans=task.plans,
@@ -283,6 +286,8 @@ async def _perform_all(body: Body, context: Context, packed: Packed, call: Calle
     """Run a body with everything around it, or one of its hooks: what the engine wants is in the envelope around the parameters."""
     params, extras = (packed, {}) if isinstance(packed, str) else packed
     provided = Provided(context, call)
+    if "service" in extras:
+        context.serve(extras["service"])
     try:
         if is_reference(params):
             params = await asyncio.to_thread(body.means.text_of, params) if body.is_async else body.means.text_of(params)
@@ -459,6 +464,10 @@ def _obey(verb: TaskVerb, body: Body, kind: ErrorKind) -> Outcome:
                     remedy = "give an aware datetime, for instance with tzinfo=UTC"
                     raise ConfigurationError(f"Snooze({until.isoformat()}) has no time zone: {remedy}")
                 return Snoozed(until=until)
+            case WaitFor(task=str(task)) if NAME.fullmatch(task):
+                return Snoozed(waits_for=task)
+            case WaitFor():
+                raise ConfigurationError(f"WaitFor({verb.task!r}) names no task: give a task, or the name of one")
             case Snooze(until=delay):
                 return Snoozed(delay=parse_duration(delay, "Snooze(until)"))
             case Fail() | _:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 
 from mainspring.core.errors import StillRunning, StoreError
 from mainspring.core.event import Event
@@ -18,6 +18,10 @@ from mainspring.store.store import Store
 SOON, LATER = 0.05, 0.5  # seconds between looks at watched runs: quick at first, calmer the longer nothing happens
 FASTEST_HINTS, CALM_HINTS = 0.01, 0.1  # seconds between hints: ten milliseconds, a tenth of a second while they keep coming
 SWITCHED = '["switches"]'  # the hint that a switch was thrown; to nodes of older versions it says that something changed
+SERVICES = '["services"]'  # likewise, that an operator wants something of a service
+SCHEDULED = '["schedules"]'  # likewise, that somebody has changed a schedule
+COMMANDED = '["nodes"]'  # the hint that an operator wants something of nodes, or of all
+GATED = ["gate", ""]  # such a row says that runs wait at a gate; to nodes of older versions that something changed
 LIMITED = "limit"  # such a row of a hint names a limit instead of a lane
 MOST_KEYS = 20  # limits in one hint, past which it says that something changed
 MOST_BYTES = 7900  # PostgreSQL's bound for a notification is 8000
@@ -46,6 +50,7 @@ class Bus:
         self._is_fresh = False
         self._hints: set[Lane] = set()
         self._keys: set[str] = set()
+        self._is_gated = False  # the next hint says: look at the gates
         self._is_poked = False  # the next hint says: look everywhere
         self._hint_timer: asyncio.TimerHandle | None = None
         self._hinted_at = float("-inf")
@@ -54,7 +59,20 @@ class Bus:
         self.wake: Callable[[], None] = lambda: None
         self.on_hint: Callable[[Lane | None], None] = lambda lane: None
         self.on_switched: Callable[[], None] = lambda: None
+        self.on_scheduled: Callable[[], None] = lambda: None
+        self.on_commanded: Callable[[], None] = lambda: None
+        self.on_services: Callable[[], None] = lambda: None
         self.on_limited: Callable[[Collection[str]], bool] = lambda keys: False  # answers whether this process sees to it
+        self.on_gated: Callable[[], bool] = lambda: False  # likewise
+
+    @property
+    def hooks(self) -> Mapping[str, Callable[..., object]]:
+        """Who hears of hints, to be given back after another node of this process has taken the place."""
+        return {name: hook for name, hook in vars(self).items() if name.startswith("on_")}
+
+    @hooks.setter
+    def hooks(self, hooks: Mapping[str, Callable[..., object]]) -> None:
+        vars(self).update(hooks)
 
     # -- watching
 
@@ -155,23 +173,50 @@ class Bus:
         if payload == SWITCHED:
             self.on_switched()
             return
+        if payload == SERVICES:
+            self.on_services()
+            return
+        if payload == SCHEDULED:
+            self.on_scheduled()
+            return
+        if payload == COMMANDED:
+            self.on_commanded()
+            return
         try:
             rows = json.loads(payload) if payload else []
             keys = [str(row[1]) for row in rows if len(row) == 2 and row[0] == LIMITED]
+            is_gated = GATED in rows
             lanes = [Lane(str(row[0]), str(row[1]), int(row[2]), int(row[3])) for row in rows if len(row) != 2]
         except (ValueError, TypeError, LookupError):
-            keys, lanes = [], []  # a hint of another version: something changed
+            keys, lanes, is_gated = [], [], False  # a hint of another version: something changed
         for lane in lanes:
             self.on_hint(lane)
         if keys:
             self.on_limited(keys)
-        if not lanes and not keys:
+        if is_gated:
+            self.on_gated()
+        if not lanes and not keys and not is_gated:
             self.on_hint(None)
 
     async def switched(self) -> None:
         """Say, here and to others, that an operator has enabled or disabled a task."""
         self.on_switched()
         await self._send(SWITCHED)
+
+    async def services_changed(self) -> None:
+        """Say, here and to others, that an operator wants something of a service."""
+        self.on_services()
+        await self._send(SERVICES)
+
+    async def scheduled(self) -> None:
+        """Say, here and to others, that a schedule was changed: who sleeps until the next slot is to look again."""
+        self.on_scheduled()
+        await self._send(SCHEDULED)
+
+    async def commanded(self) -> None:
+        """Say, here and to others, that an operator wants something of nodes."""
+        self.on_commanded()
+        await self._send(COMMANDED)
 
     def hint_to_ride(self, lane: Lane) -> str | None:
         """Return a hint that may travel right behind a commit, or None where another was sent just now: then `hint` gathers it."""
@@ -194,6 +239,12 @@ class Bus:
             self._keys.update(keys)
             self._send_in_a_while()
 
+    def gated(self, *, is_for_all: bool = False) -> None:
+        """Say that runs wait at a gate, or that something was done that may open one: some node is to look."""
+        if not self.on_gated() or is_for_all:
+            self._is_gated = True
+            self._send_in_a_while()
+
     def poke(self) -> None:
         """Say that runs may have come anywhere, also earlier than what was seen since: everybody looks from the beginning."""
         self.on_hint(None)
@@ -214,7 +265,9 @@ class Bus:
         lanes, self._hints = self._hints, set()
         is_poked, self._is_poked = self._is_poked, False
         keys, self._keys = sorted(self._keys), set()
-        payload = _payload([] if is_poked or len(keys) > MOST_KEYS else sorted(lanes)[:20], () if len(keys) > MOST_KEYS else keys)
+        is_gated, self._is_gated = self._is_gated, False
+        is_all = is_poked or len(keys) > MOST_KEYS  # an empty hint says that anything may have changed
+        payload = _payload([]) if is_all else _payload(sorted(lanes)[:20], keys, is_gated=is_gated)
         task = loop.create_task(self._send(payload))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
@@ -234,7 +287,7 @@ class Bus:
             await task
 
 
-def _payload(lanes: Sequence[Lane], keys: Iterable[str] = ()) -> str:
+def _payload(lanes: Sequence[Lane], keys: Iterable[str] = (), *, is_gated: bool = False) -> str:
     rows = [[lane.queue, lane.tenant, lane.pool, lane.priority] for lane in lanes]
-    text = json.dumps([*rows, *([LIMITED, key] for key in keys)])
+    text = json.dumps([*rows, *([LIMITED, key] for key in keys), *([GATED] if is_gated else [])])
     return text if len(text) < MOST_BYTES else "[]"

@@ -28,6 +28,7 @@ from mainspring.engine.blame import keep_ends, shorten
 from mainspring.engine.mask import Mask
 from mainspring.engine.pools import GRACE
 from mainspring.engine.records import Stream
+from mainspring.engine.resting import rest
 
 MOST_RECORDS = 1000  # of one run between two flushes (TASK_BUFFER_SIZE)
 MOST_CHARACTERS = 512 * 1024  # likewise: a thousand long lines would fill a frame and the database behind it
@@ -153,6 +154,19 @@ class Tape:
             rows = self._rows = [] if self._rows is None else self._rows
             rows.append(("artifact", self._tapes.clock(), "info", "log", "", {**file.as_json(), "role": int(role)}))
         self._touch()
+
+    def tell(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Take a fact for the engine, which no log keeps; it has room on a full tape, too."""
+        if self.is_over:
+            return
+        with self._tapes.lock:
+            rows = self._rows = [] if self._rows is None else self._rows
+            rows.append((kind, self._tapes.clock(), "info", "log", "", dict(data)))
+        self._touch()
+
+    def rest(self, context: Context, seconds: float) -> Awaitable[bool]:
+        """Wait for a body, or return what waits."""
+        return rest(context, seconds)
 
     def write(self, stream: Stream, text: str) -> bool:
         """Take a piece of output, line by line; answers False when the run is over and the text is not its own."""

@@ -24,9 +24,10 @@ from mainspring.core.task import Task
 from mainspring.engine.attempt import take_apart
 from mainspring.engine.faults import arm_from
 from mainspring.engine.frames import Wire
-from mainspring.engine.page import Page
+from mainspring.engine.page import LEASE, Page
 from mainspring.registry.module_form import has_form, task_of_module
 
+LEASE_LOOK = 0.2  # seconds between looks of a leased child at its lease
 BROKEN = 3  # the exit code of a child that could not be made ready
 
 
@@ -101,15 +102,33 @@ def serve(sock: socket.socket, page: Page, load: Callable[[], Mapping[str, Task[
     if told is None:
         return 0
     _, kind, options = told
+    if options["leased"]:
+        threading.Thread(target=_keep_lease, args=(page,), daemon=True, name="mainspring-lease").start()
     if kind == "async":
         from mainspring.engine.loop_host import serve_loop  # late: half of the children need no event loop
 
         serve_loop(wire, page, tasks, options)
+    elif kind == "ask":
+        from mainspring.engine.asking import serve_questions
+
+        serve_questions(wire, tasks)
     else:
         from mainspring.engine.def_host import serve_defs
 
         serve_defs(wire, page, tasks, options)
     return 0
+
+
+def _keep_lease(page: Page) -> None:
+    """End this process, and what it has started, when the engine does not extend its lease: it is stopped, and others may take over."""
+    cells = page.cells
+    while True:
+        until = cells[LEASE]
+        if until and time.monotonic_ns() >= until:
+            if hasattr(os, "killpg"):
+                os.killpg(os.getpgid(0), signal.SIGKILL)
+            os._exit(1)
+        time.sleep(LEASE_LOOK)
 
 
 def leave(code: int) -> None:

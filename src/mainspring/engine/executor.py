@@ -24,7 +24,7 @@ from mainspring.engine.attempt import timeout_error
 from mainspring.engine.blame import plain_error
 from mainspring.engine.frames import Message, encode, pack_run, unpack_call, unpack_outcome
 from mainspring.engine.nursery import Child
-from mainspring.engine.page import BEAT, BLAMED, REASONS, STARTED, STEP, STOP, VOID, WHY, Why
+from mainspring.engine.page import BEAT, BLAMED, LEASE, REASONS, STARTED, STEP, STOP, VOID, WHY, Why
 from mainspring.engine.pools import EnqueueReply, EnqueueRequest, Limits, Report, StopReason, give_back, not_begun
 from mainspring.engine.proc import count_oom_kills, how_it_ended, resident_bytes
 from mainspring.engine.records import Record, from_wire, to_wire
@@ -83,7 +83,7 @@ class Executor:
         self.kind, self._child, self._limits, self._report, self._owner = kind, child, limits, report, owner
         self._loop = asyncio.get_running_loop()
         self._cells = child.page.cells
-        self.grace = limits.grace
+        self.grace, self.is_leased = limits.grace, limits.is_leased
         self._runs: dict[int, ClaimedRun] = {}  # by serial number, in the order in which they begin
         self._began: dict[int, float] = {}  # when a run that has begun was first seen to have
         self._stops: dict[int, _Stop] = {}
@@ -98,7 +98,7 @@ class Executor:
         self.is_retiring = self.is_gone = self._is_lost = self._must_retire = False
         options = {
             "slots": limits.slots, "log_level": limits.log_level, "buffer": limits.buffer, "grace": limits.grace, "means": limits.means,
-            "home": limits.home,
+            "home": limits.home, "leased": limits.is_leased,
         }  # fmt: skip
         child.channel.send(["be", kind, options])
         child.channel.listen(self._hear, self._lose)
@@ -119,6 +119,11 @@ class Executor:
     def is_open(self) -> bool:
         """Whether it may be given runs."""
         return not (self.is_retiring or self._is_lost or self._doom is not None or self._voided_at is not None)
+
+    def extend(self, seconds: float) -> None:
+        """Let a leased child go on for so long from now."""
+        if not self.is_gone:
+            self._cells[LEASE] = time.monotonic_ns() + int(max(seconds, 0.0) * 1e9)
 
     def resize(self, slots: int) -> None:
         """Tell the child how many bodies it may run at once from now on."""
@@ -259,13 +264,18 @@ class Executor:
             stop.is_flagged = True
             self._cells[WHY], self._cells[STOP] = REASONS.index(stop.why), serial
             stop.steps.append("ctx.stopping was set")
-        elif not stop.is_termed and waited >= min(_POLITE, self.grace / 5):
+        elif not stop.is_termed and waited >= self._polite:
             stop.is_termed = self._must_retire = True  # what a body leaves when it is torn out, nobody knows
             stop.steps.append(f"SIGTERM after {waited:.1f} s")
             self._child.signal(signal.SIGTERM)
         elif waited >= self.grace:
             stop.steps.append(f"SIGKILL of the process group after {waited:.1f} s")
             self._condemn_overdue([serial], now)
+
+    @property
+    def _polite(self) -> float:
+        polite = self._limits.polite
+        return min(_POLITE, self.grace / 5) if polite is None else min(polite, self.grace)
 
     def _steps_of(self, stop: _Stop) -> list[Record]:
         """Return the record of what was done to stop a body; asking kindly is not worth a line."""

@@ -220,8 +220,8 @@ def pack_outcome(outcome: Outcome) -> str | list[Any] | None:
             return ["cancelled", None if error is None else dict(error)]
         case Skipped(why):
             return ["skipped", why]
-        case Snoozed(delay, until):
-            return ["snoozed", _seconds(delay), None if until is None else until.isoformat()]
+        case Snoozed(delay, until, waits_for):
+            return ["snoozed", _seconds(delay), None if until is None else until.isoformat(), waits_for]
         case Released(reason, delay):
             return ["released", reason, _seconds(delay)]
         case Lost(reason, error, is_alone, is_innocent):
@@ -246,8 +246,8 @@ def unpack_outcome(packed: str | list[Any] | None) -> Outcome:
             return CancelledByRequest(error)
         case ["skipped", why]:
             return Skipped(why)
-        case ["snoozed", delay, until]:
-            return Snoozed(_duration(delay), None if until is None else datetime.fromisoformat(until))
+        case ["snoozed", delay, until, waits_for]:
+            return Snoozed(_duration(delay), None if until is None else datetime.fromisoformat(until), waits_for)
         case ["released", reason, delay]:
             return Released(reason, _duration(delay))
         case ["lost", reason, error, is_alone, is_innocent]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
-from mainspring.core.node import NodeState
+from mainspring.core.node import NodeCommand, NodeState
 from mainspring.engine.faults import FAULT
 from mainspring.engine.loop import log
 from mainspring.engine.presence import BEAT, Presence
@@ -41,6 +41,8 @@ class Heartbeat:
         self.lock: FileLock | None = None
         self._fence: asyncio.TimerHandle | None = None
         self.on_renewed: Callable[[], None] = lambda: None
+        self.on_told: Callable[[NodeCommand | None, bool], None] = lambda command, is_maintained: None
+        self.vitals: Callable[[], Mapping[str, Any]] = dict
 
     async def register(self, pid: int) -> None:
         """Begin to live: take the lock file, then say so in the store."""
@@ -79,8 +81,9 @@ class Heartbeat:
         )  # behind a pooler the backend changes, and says nothing of us
         FAULT("before_beat")
         beat = await self._nodes.beat(
-            presence.id, lease=timedelta(seconds=presence.lease), running=presence.running, state=state, is_direct=is_direct
-        )
+            presence.id, lease=timedelta(seconds=presence.lease), running=presence.running, state=state, is_direct=is_direct,
+            vitals=self.vitals(),
+        )  # fmt: skip
         FAULT("after_beat_commit")
         if beat is None:
             log.warning("others have declared this node dead: it lets go of its runs and comes back under a new id")
@@ -94,6 +97,7 @@ class Heartbeat:
         self._renewed(asked_at)
         if was_stale:
             self.on_renewed()
+        self.on_told(beat.command, beat.is_maintained)
         if beat.cancels:
             self._held.cancel(beat.cancels)
         return self._every

@@ -21,6 +21,7 @@ BLAMED: Final = 3  # by the child: the run that its monitor found blocking the l
 STOP: Final = 4  # by the engine: the run that shall stop (children with one body)
 WHY: Final = 5  # by the engine: why it shall, an index into REASONS
 VOID: Final = 6  # by the engine: runs up to this number that have not begun are taken back (children with one body)
+LEASE: Final = 7  # by the engine: monotonic nanoseconds past which a leased child ends itself; 0 while it has no lease
 
 REASONS: Final[tuple[Why, ...]] = ("timeout", "requested", "shutdown")
 

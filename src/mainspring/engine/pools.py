@@ -19,7 +19,7 @@ from mainspring.engine.blame import plain_error
 from mainspring.engine.page import Why
 from mainspring.engine.records import Record
 
-PoolName = Literal["async", "def", "solo", "thread", "inline"]
+PoolName = Literal["async", "def", "solo", "thread", "inline", "service"]
 StopReason = Literal["requested", "shutdown"]
 
 GRACE = 5.0  # seconds between asking a body to stop and force
@@ -130,6 +130,8 @@ class Limits:
     soft_memory: int | None = None
     runs: int | None = None
     age: float | None = None
+    polite: float | None = None  # seconds between the flag and SIGTERM for a def body; None: a second, or a fifth of a short grace
+    is_leased: bool = False  # the child ends itself when the engine stops extending its lease
     log_level: str = "info"
     buffer: int = 1000
     home: Mapping[str, Any] = field(default_factory=dict)  # which database is ours, as `store.foreign` packs it
@@ -144,6 +146,8 @@ def is_importable(task: Task[..., object]) -> bool:
 
 def pool_for(task: Task[..., object], run: ClaimedRun, default: Isolation = Isolation.PROCESS) -> PoolName:
     """Return the pool of a run. What must not be repeated, and what is suspected of a crash, runs alone."""
+    if task.is_service:
+        return "service"
     isolation = default if task.spec.isolation is Isolation.PROCESS else task.spec.isolation
     if isolation is Isolation.INLINE or not is_importable(task):
         return "inline"

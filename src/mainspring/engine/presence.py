@@ -48,9 +48,15 @@ class Presence:
     facts: Mapping[str, Any] = field(default_factory=dict)
     renewed_at: float = float("-inf")
     beating_since: float = float("inf")
-    is_quiet: bool = False
-    is_draining: bool = False
+    is_draining: bool = False  # it is leaving, and does not come back
+    is_paused: bool = False  # an operator wants it to rest
+    is_maintained: bool = False  # the whole fleet rests
     running: int = 0
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing new is begun here; what is in hand goes on."""
+        return self.is_draining or self.is_paused or self.is_maintained
 
     def renewed(self, asked_at: float) -> None:
         """Note a successful renewal, by the time before it was asked for, which is earlier than the database's."""
@@ -60,13 +66,14 @@ class Presence:
 
     def may_start(self, now: float) -> bool:
         """Tell whether bodies may be started: the lease was renewed a short while ago, and nobody asked for quiet."""
-        return not self.is_quiet and self._is_fresh(now)
+        return not self.is_quiet and self.is_fresh(now)
 
     def may_rescue(self, now: float) -> bool:
         """Tell whether others may be judged by their leases: only after own renewals held for one, so that an outage is nobody's loss."""
-        return self._is_fresh(now) and now - self.beating_since >= self.lease
+        return self.is_fresh(now) and now - self.beating_since >= self.lease
 
-    def _is_fresh(self, now: float) -> bool:
+    def is_fresh(self, now: float) -> bool:
+        """Tell whether the lease was renewed a short while ago."""
         return now - self.renewed_at < min(START_WITHIN, self.lease * 2 / 3)
 
     def reborn(self) -> None:

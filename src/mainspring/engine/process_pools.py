@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from mainspring.core.run import ClaimedRun, Reason, Released
+from mainspring.core.service import Instances, Service
 from mainspring.core.task import Task
 from mainspring.engine.executor import TICK, Executor, Kind
 from mainspring.engine.nursery import Nursery
 from mainspring.engine.pools import Limits, PoolName, Report, StopReason, not_begun, take_out
+from mainspring.engine.proc import processor_seconds, resident_bytes
+from mainspring.engine.serving import LAST
 
 _SHORT = 5.0  # milliseconds: tasks whose bodies are shorter may queue in a def child, so that a frame carries several
 _AHEAD_MS = 20.0  # of expected work that may stand before a run in a def child while another is free
 _AHEAD_RUNS = 128
 _STUCK = 0.25  # seconds that a body may run before what queues behind it is taken back
 _HELPLESS = 3.0  # seconds without any child after which waiting runs are given back
+MOST_SERVICES = 10_000  # in one process: no bound that anybody meets
 _PAUSE = 1.0  # before a child is hired again when the last one ended by itself, at once and without work
 
 
@@ -400,6 +405,84 @@ class SoloPool(ProcessPool):
     def gone(self, executor: Executor) -> None:
         super().gone(executor)
         self._pump()
+
+
+class ServicePool(SoloPool):
+    """Instances of services: each in a child of its own, as long as it goes on. Nothing is claimed for it, so it has no slots.
+
+    ``lease_left`` answers for how many seconds this node may still run what the fleet has one of: the child of such an instance ends itself
+    when nobody extends that, so that it is over by the time at which others may begin, also where this process is stopped.
+    """
+
+    name: PoolName = "service"
+
+    def __init__(self, nursery: Nursery, report: Report, limits: Limits, tasks: Mapping[str, Task[..., Any]]) -> None:
+        super().__init__(nursery, report, limits, tasks, MOST_SERVICES)
+        self.lease_left: Callable[[], float] = lambda: math.inf
+
+    @property
+    def slots(self) -> int:
+        return 0
+
+    @property
+    def size(self) -> int:
+        return 0
+
+    @property
+    def free(self) -> int:
+        return 0
+
+    def resize(self, slots: int) -> None:
+        """Do nothing: services take no slots."""
+
+    def _is_worn(self, executor: Executor, now: float) -> bool:
+        return False  # it goes with its only body
+
+    def surplus(self) -> list[ClaimedRun]:
+        return []
+
+    def usage(self, run_id: str) -> tuple[int | None, float | None]:
+        """Return memory in bytes and processor seconds of the process that an instance runs in; None where that is not known."""
+        for executor in self._executors:
+            if executor.find(run_id) is not None:
+                return resident_bytes(executor.pid) or None, processor_seconds(executor.pid)
+        return None, None
+
+    def unstarted(self) -> list[ClaimedRun]:
+        """Take back what waits for a child. A node that only rests goes on with its services."""
+        taken = list(self._queue)
+        self._queue.clear()
+        return taken
+
+    async def stop(self, grace: float) -> None:
+        self._is_quiet = True
+        await super().stop(grace)
+
+    def tick(self, now: float) -> float:
+        left = self.lease_left()
+        for executor in self._executors:
+            if executor.is_leased and left < math.inf:
+                executor.extend(left)
+        return super().tick(now)
+
+    async def _take_one(self) -> None:
+        child = await self._nursery.take()
+        run = self._queue.popleft() if self._queue else None
+        task = self._tasks.get(run.task) if run is not None else None
+        kind: Kind = "async" if task is not None and task.spec.is_async else "def"
+        limits = self._limits
+        if isinstance(task, Service):
+            stop_within = task.policy.stop_within.total_seconds()
+            is_leased = task.policy.instances is Instances.ONE and self.lease_left() < math.inf
+            limits = replace(limits, grace=stop_within + LAST + TICK, polite=stop_within, is_leased=is_leased, runs=None, age=None, slots=1)
+        executor = Executor(child, kind, limits, self._report, self)
+        self._executors.append(executor)
+        if executor.is_leased:
+            executor.extend(self.lease_left())
+        if run is not None:
+            executor.submit(run)
+        else:
+            executor.retire()  # its run was cancelled meanwhile
 
 
 def _load_of(executor: Executor) -> int:

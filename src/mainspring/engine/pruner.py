@@ -8,6 +8,7 @@ from typing import Any
 
 from mainspring.core.retention import Keeping, Retention
 from mainspring.core.task import Task
+from mainspring.store.notices import PRUNED_TOGETHER
 from mainspring.store.retention import Pruned
 from mainspring.store.store import Store
 
@@ -23,6 +24,7 @@ class Pruner:
     """Keeps the store small and fast. Any node may; every step is idempotent."""
 
     name = "pruner"
+    patience = 600.0  # a vacuum of our own, or a partition that others hold, takes its time
 
     def __init__(self, store: Store, keeping: Keeping, tasks: Mapping[str, Task[..., Any]], node: str) -> None:
         self._store, self._keeping, self._tasks, self._node = store, keeping, tasks, node
@@ -36,6 +38,8 @@ class Pruner:
         if is_hourly:
             await self._store.upkeep.make_partitions()
             await self._store.errors.forget(ERRORS_KEPT)
+            while await self._store.notices.prune() == PRUNED_TOGETHER:
+                continue
         if self._pass is None and self._rounds % SWEEP_EVERY == 0:
             await self._tell()
             self._pass = self._store.retention.steps(await self._store.retention.policies(self._keeping))

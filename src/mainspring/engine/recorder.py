@@ -16,10 +16,12 @@ from mainspring.core.errors import StoreUnavailable
 from mainspring.core.event import EventKind
 from mainspring.core.run import AttemptOutcome, ClaimedRun, Decision, ErrorKind
 from mainspring.core.state import RunState
+from mainspring.engine.alerts import tell_losses
 from mainspring.engine.faults import FAULT
 from mainspring.engine.loop import log
 from mainspring.engine.records import Record
 from mainspring.store.file_store import FileStore, Left, Role, file_of
+from mainspring.store.notices import NoticeStore
 from mainspring.store.runs import Appended, Completion, Entry, RunStore, Settlement
 
 MOST = 1000  # finishes in one statement
@@ -74,9 +76,11 @@ class Recorder:
     """Writes completions, settlements and records of one node."""
 
     def __init__(
-        self, runs: RunStore, told: Told, *, clock: Callable[[], float], node_id: Callable[[], str], files: FileStore | None = None
-    ) -> None:
+        self, runs: RunStore, told: Told, *, clock: Callable[[], float], node_id: Callable[[], str], files: FileStore | None = None,
+        notices: NoticeStore | None = None,
+    ) -> None:  # fmt: skip
         self._runs, self._told, self._clock, self._node_id, self._files = runs, told, clock, node_id, files
+        self._notices = notices
         self._finishes: list[_Finish] = []
         self._spoken: dict[str, _Spoken] = {}
         self._appending: dict[str, list[_Finish]] = {}  # runs whose records are under way, with the finish that waits for them
@@ -92,6 +96,7 @@ class Recorder:
         self._idle.set()
         self.dropped = 0
         self.lost_leases = 0
+        self.on_tasks: Callable[[Collection[str]], None] = lambda tasks: None  # hears of which tasks runs have ended, or wait again
 
     @property
     def backlog(self) -> int:
@@ -243,7 +248,10 @@ class Recorder:
             self._lost([each.run for each in batch if each.run.id not in states])
         if keys := {key for each in batch for key in each.run.limits if key is not None}:
             self._told.let_go(keys)
+        self.on_tasks({each.run.task for each in batch})
         self._told.accepted([id_ for id_, state in states.items() if state.is_final])
+        if settlements and self._notices is not None:
+            await tell_losses(self._notices, [(each.run, each.decision) for each in batch], states)
 
     async def _written_before(self, finishes: Sequence[_Finish]) -> dict[str, RunState]:
         """Return where runs are now whose finish was written by an earlier try, of which only the answer was lost."""
@@ -300,6 +308,7 @@ class Recorder:
             return
         if keys := {key for key in run.limits if key is not None}:
             self._told.let_go(keys)
+        self.on_tasks({run.task})
         self._told.accepted([run.id])
 
     # -- appending

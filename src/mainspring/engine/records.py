@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["log", "progress", "gap", "artifact"]
+Kind = Literal["log", "progress", "gap", "artifact", "ready", "probe"]
 Stream = Literal["log", "stdout", "stderr"]
 
 
@@ -16,7 +16,8 @@ class Record:
 
     ``at`` is monotonic time of this machine (the loop's time for inline runs), comparable between the processes of a
     node: whoever stores the record sends its age, never a time. ``progress`` keeps current, total and stage in
-    ``data``; ``gap`` keeps ``{"dropped": n}``, ``artifact`` a file and its ``role``.
+    ``data``; ``gap`` keeps ``{"dropped": n}``, ``artifact`` a file and its ``role``. ``ready`` and ``probe`` are of services: the
+    supervisor hears them, and no log keeps them.
     """
 
     kind: Kind

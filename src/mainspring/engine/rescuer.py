@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 from mainspring.core.node import NodeState
-from mainspring.core.policy import Retry
+from mainspring.core.policy import PoolKind, Retry
 from mainspring.core.rollback import as_loss, decide_whole
 from mainspring.core.run import ClaimedRun, Decision, ErrorKind, Lost, Outcome, Reason, Suspicion, TimedOut
 from mainspring.core.task import Task
+from mainspring.engine.alerts import tell_losses
 from mainspring.engine.faults import FAULT
 from mainspring.engine.loop import log
 from mainspring.engine.presence import Presence
@@ -46,6 +47,8 @@ class Rescuer:
         found = await self._dead_on_this_host()
         may_judge = self._presence.may_rescue(self._clock())
         dead = await self._store.nodes.reap(self._presence.id, found=found, may_expire=may_judge)
+        if freed := self._free_among(sorted(set(dead) - set(found))):  # died since the look at the locks: their leases are over as well
+            await self._store.nodes.reap(self._presence.id, found=freed, may_expire=False)
         if dead:
             log.warning("dead nodes: %s", ", ".join(id_[-8:] for id_ in dead))
             self._orphans.renew()
@@ -79,8 +82,11 @@ class Rescuer:
 
     async def _dead_on_this_host(self) -> list[str]:
         """Return nodes of this host whose lock file is there but free: the kernel freed it when their process ended."""
+        return self._free_among(await self._store.nodes.alive_on(self._presence.host, self._presence.id))
+
+    def _free_among(self, node_ids: Iterable[str]) -> list[str]:
         dead = []
-        for node_id in await self._store.nodes.alive_on(self._presence.host, self._presence.id):
+        for node_id in node_ids:
             path = self._presence.lock_path(node_id)
             if not path.exists():
                 continue  # another mount or user: only the lease can tell
@@ -107,6 +113,8 @@ class Rescuer:
         settlements = [Settlement(orphan.run.id, orphan.run.claim_id, self._decision(orphan.run, outcome)) for orphan, outcome in ends]
         states = await self._store.runs.settle(settlements, is_owner=False)
         FAULT("after_rescue_commit")
+        decided = [(orphan.run, each.decision) for (orphan, _), each in zip(ends, settlements, strict=True)]
+        await tell_losses(self._store.notices, decided, states)
         self.rescued += len(states)
         if states:
             told = ", ".join(f"{n} {state}" for state, n in sorted(Counter(states.values()).items()))
@@ -119,7 +127,8 @@ class Rescuer:
         retry = (task.spec.retry if task is not None else None) or self._default_retry
         if run.ending is not None:
             outcome = as_loss(outcome)
-        return decide_whole(run, outcome, retry, may_owe=task is None or task.hooks.rollback is not None)
+        may_owe = task.hooks.rollback is not None if task is not None else run.pool != PoolKind.SERVICE
+        return decide_whole(run, outcome, retry, may_owe=may_owe)
 
 
 def _loss(orphan: Orphan) -> Outcome:

@@ -57,7 +57,12 @@ class Stages:
                 continue
             run.ending, run.error = besides.ending, besides.error
             task = self._tasks[run.task]
-            extras: dict[str, Any] = {"trace": note(besides.meta, category=task.spec.category, key=besides.key)} if self.traces else {}
+            extras: dict[str, Any] = {}
+            if self.traces:
+                extras["trace"] = note(
+                    besides.meta, category=task.spec.category, key=besides.key, origin=besides.origin, schedule_id=besides.schedule_id,
+                    slot_at=besides.slot_at,
+                )  # fmt: skip
             if run.ending is not None:
                 self._enclose(run, stage="rollback", error=dict(run.error or {}), attempt=run.ending.attempt, **extras)
             elif task.hooks.validate is not None and run.retries == 0 and besides.meta.get(CHECKED) != run.params_version:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mainspring.core.overlap import Overlap
 from mainspring.core.switch import Definition, Switches
 from mainspring.core.task import Task
 from mainspring.engine.presence import Presence
@@ -110,6 +111,16 @@ class SwitchBoard:
             if n < BATCH:
                 return moved, grown
 
+    async def choose(self, task: str, overlap: Overlap | None, *, actor: str | None, reason: str | None) -> None:
+        """Set a task's overlap policy for everybody, or let the code say again."""
+        if overlap is None:
+            await self._store.gates.clear(task)
+        else:
+            await self._store.gates.put(task, overlap, actor=actor, reason=reason)
+        if self._reading is not None:  # begun before it was chosen
+            await asyncio.wait({self._reading})
+        await self.read()
+
     async def close(self) -> None:
         """Let go of a reading that is under way."""
         if self._reading is not None:
@@ -125,9 +136,9 @@ class SwitchBoard:
     async def look(self) -> Switches:
         """Read now, whoever else is reading."""
         asked_at = self._clock()
-        found = await self._store.switches.list()
+        found, overlaps = await self._store.switches.list(), await self._store.gates.choices()
         if asked_at >= self._read_at:  # else who asked later was answered earlier, and knows better
-            self._switches.update(found)
+            self._switches.update(found, overlaps)
             self._read_at = asked_at
         return self._switches
 

@@ -17,9 +17,9 @@ from mainspring.store.runs import Lane
 BRIEF = 0.1  # seconds between enqueue and commit up to which nobody has looked past the run's ready time, most probably
 
 
-def hint_behind(caller: Caller, loop: asyncio.AbstractEventLoop, bus: Bus, lane: Lane | None) -> None:
+def hint_behind(caller: Caller, loop: asyncio.AbstractEventLoop, bus: Bus, lane: Lane | None, *, is_gated: bool = False) -> None:
     """Wake workers once the caller's transaction is committed, where that can be known; else they find the run within a second."""
-    if lane is None:
+    if lane is None and not is_gated:
         return  # it waits for a time or a limit: others look for that
     began = time.monotonic()
 
@@ -27,7 +27,9 @@ def hint_behind(caller: Caller, loop: asyncio.AbstractEventLoop, bus: Bus, lane:
         # A run that was written long before it was committed lies behind what workers have seen since.
         is_brief = time.monotonic() - began < BRIEF
         with suppress(RuntimeError):  # the app was closed meanwhile
-            if is_brief:
+            if lane is None:
+                loop.call_soon_threadsafe(bus.gated)
+            elif is_brief:
                 loop.call_soon_threadsafe(bus.hint, lane)
             else:
                 loop.call_soon_threadsafe(bus.poke)

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from mainspring.core.errors import MainspringError, StoreError
 from mainspring.core.ids import make_claim_id
 from mainspring.core.policy import Isolation, PoolKind, Retry
 from mainspring.core.rollback import decide_whole, without_rollback
-from mainspring.core.run import ClaimedRun, Completed, Decision, Lost, Outcome, Reason, Released, Suspicion
+from mainspring.core.run import ClaimedRun, Completed, Decision, Failed, Lost, Outcome, Reason, Released, Suspicion
+from mainspring.core.state import RunState
 from mainspring.core.switch import Switches
 from mainspring.core.task import EXPENSIVE_QUEUE, Task
 from mainspring.engine.blame import said_by
@@ -24,7 +25,7 @@ from mainspring.engine.presence import Presence
 from mainspring.engine.recorder import Recorder
 from mainspring.engine.records import Record
 from mainspring.engine.stages import Stages
-from mainspring.store.runs import Lane
+from mainspring.store.runs import Lane, Within
 from mainspring.store.store import Store
 
 MOST_CLAIMED = 500
@@ -47,6 +48,22 @@ _POOL_OF: Mapping[PoolKind, PoolName] = {
 }  # fmt: skip
 
 Spawn = Callable[[EnqueueRequest, ClaimedRun], Awaitable[EnqueueReply]]
+
+
+class ServiceKeeper(Protocol):
+    """What the worker asks of the supervisor about runs of services."""
+
+    def heard(self, run: ClaimedRun, records: list[Record]) -> list[Record]:
+        """Take what only the supervisor understands, and return the rest."""
+
+    def decide(self, run: ClaimedRun, outcome: Outcome) -> Decision:
+        """Say how the run of an instance ends."""
+
+    def is_followed(self, run: ClaimedRun, decision: Decision) -> bool:
+        """Tell whether the instance is started again after this end."""
+
+    def may_outlive(self, run: ClaimedRun) -> bool:
+        """Tell whether an instance may go on although this node's lease is ending."""
 
 
 @dataclass(slots=True)
@@ -96,10 +113,11 @@ class Worker:
         self._store, self._tasks, self._presence, self._clock = store, tasks, presence, clock
         self._spawn, self._default_retry, self._isolation = spawn, default_retry, isolation
         self._queues, self._claims, self._switches = frozenset(queues), claims, switches or Switches()
-        self.recorder = Recorder(store.runs, self, clock=clock, node_id=lambda: presence.id, files=store.files)
+        self.recorder = Recorder(store.runs, self, clock=clock, node_id=lambda: presence.id, files=store.files, notices=store.notices)
         self.stages = Stages(store.runs, tasks, clock)
         self.observe: Callable[[ClaimedRun, Outcome, float], None] | None = None  # hears of each attempt that ended here
         self.lanes = Lanes()
+        self.within: Callable[[], Within] | None = None  # a pulse: what it may still begin, asked before each claim
         self.wake: Callable[[], None] = lambda: None
         self.on_ended: Callable[[Sequence[str]], None] = lambda ids: None
         self.on_put_back: Callable[[Sequence[ClaimedRun]], None] = lambda runs: None
@@ -120,6 +138,7 @@ class Worker:
         self._empty.set()
         self._asking: set[asyncio.Task[None]] = set()
         self._asked = 0  # runs that the latest claim asked for
+        self.keeper: ServiceKeeper | None = None  # of services; given by the runner
         self.claimed_at = clock()
         self.claimed = 0
 
@@ -230,6 +249,8 @@ class Worker:
 
     def _prefetch(self, crew: _Crew, now: float) -> int:
         """Return how many runs beyond the slots are worth holding: none until every task in the pool has proved short."""
+        if self.within is not None:  # it might begin too late
+            return 0
         if not crew.seen or not all((pace := self._paces.get(task)) is not None and pace.is_short for task in crew.seen):
             return 0
         passed = now - crew.measured_at
@@ -256,7 +277,8 @@ class Worker:
         FAULT("before_claim")
         async with self._claiming:
             try:
-                runs = await self._store.runs.claim(self._presence.id, claim_id, lanes, n, STOP_GRACE)
+                within = None if self.within is None else self.within()
+                runs = await self._store.runs.claim(self._presence.id, claim_id, lanes, n, STOP_GRACE, within=within)
             except (StoreError, asyncio.CancelledError):
                 self._uncertain.append(claim_id)
                 raise
@@ -268,6 +290,16 @@ class Worker:
     def take(self, runs: Sequence[ClaimedRun]) -> None:
         """Take runs that were claimed for this node in another way (``app.run``)."""
         self._take(runs)
+
+    def take_service(self, run: ClaimedRun) -> None:
+        """Take the run of an instance of a service that was started under this node."""
+        self._in_hand[run.id] = (run, "service")
+        self._empty.clear()
+        self._crews["service"].pool.submit(run)
+
+    def holds(self, run_id: str) -> bool:
+        """Tell whether a body of this run may still be here."""
+        return run_id in self._in_hand or run_id in self._leaving
 
     def _take(self, runs: Sequence[ClaimedRun]) -> None:
         self.claimed += len(runs)
@@ -432,11 +464,19 @@ class Worker:
         if (told := self.stages.ends_on_error(run, outcome, tail)) is not None:
             self._settle(run, *told)
             return
-        if type(outcome) is Completed and run.ending is None:
+        keeper = self.keeper if run.pool == PoolKind.SERVICE else None
+        if keeper is not None:
+            decision, tail = keeper.decide(run, outcome), keeper.heard(run, tail)
+            if decision.state is RunState.FAILED and not isinstance(outcome, Lost):
+                outcome = Failed(decision.error or {})
+        elif type(outcome) is Completed and run.ending is None:
             self.recorder.completed(run, outcome.result, ran_ms, tail)
             return
-        decision = self._decision(run, outcome)
+        else:
+            decision = self._decision(run, outcome)
         if self.stages.begins_on_error(run, outcome, decision, ran_ms):
+            if keeper is not None and run.extras is not None:
+                run.extras = {**run.extras, "will_retry": keeper.is_followed(run, decision)}
             if tail:
                 self.recorder.said(run, tail)
             task = self._tasks[run.task]
@@ -472,10 +512,14 @@ class Worker:
     def recorded(self, run: ClaimedRun, records: list[Record]) -> None:
         """Take what a running body says."""
         if run.id in self._in_hand:
+            if run.pool == PoolKind.SERVICE and self.keeper is not None and not (records := self.keeper.heard(run, records)):
+                return
             self.recorder.said(run, records)
 
     def finishing(self, run: ClaimedRun, records: list[Record], reply: Callable[[Sequence[Record]], None]) -> None:
         """Keep our hands off a run that its own body completes."""
+        if run.pool == PoolKind.SERVICE and self.keeper is not None:
+            records = self.keeper.heard(run, records)
         if run.id not in self._in_hand:
             reply([])  # the run is somebody else's, and its claim refuses what comes
         elif self.recorder.is_appending(run.id):
@@ -557,8 +601,9 @@ class Worker:
     def stop_unrepeatable(self) -> None:
         """Stop the bodies that must not run twice, while the lease still holds."""
         for run, name in list(self._in_hand.values()):
-            if not run.is_repeatable:
-                self._crews[name].pool.cancel(run.id, "shutdown")
+            if run.is_repeatable or (run.pool == PoolKind.SERVICE and self.keeper is not None and self.keeper.may_outlive(run)):
+                continue
+            self._crews[name].pool.cancel(run.id, "shutdown")
 
     def release_unstarted(self) -> None:
         """Give back what no body has begun."""
@@ -612,4 +657,5 @@ def _kinds(name: PoolName, there: set[PoolName], isolation: Isolation) -> tuple[
     """
     if isolation is Isolation.INLINE:
         return tuple(_POOL_OF) if name == "inline" else ()
-    return tuple(kind for kind in _POOL_OF if (_POOL_OF[kind] if _POOL_OF[kind] in there else "inline") == name)
+    otherwise: PoolName = "thread" if isolation is Isolation.THREAD and "thread" in there else "inline"
+    return tuple(kind for kind in _POOL_OF if (_POOL_OF[kind] if _POOL_OF[kind] in there else otherwise) == name)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
 from mainspring.app import Mainspring
 from mainspring.core.dedupe import Dedupe, How
+from mainspring.core.duration import parse_duration
 from mainspring.core.errors import ConfigurationError, Conflict, InvalidParams, Problem
 from mainspring.core.event import Event, EventKind
+from mainspring.core.policy import Priority
 from mainspring.core.run import Run
+from mainspring.core.run_filter import RunFilter
 from mainspring.core.state import RunState
 from mainspring.core.task import Task, TaskSpec
 from mainspring.core.template import literal
@@ -21,12 +24,17 @@ from mainspring.operations.tasks import visible
 from mainspring.store.store import Store
 
 PriorityWord = Literal["critical", "high", "medium", "low", "background"]
+StateWord = Literal["pending", "blocked", "running", "suspended", "completed", "failed", "timeout", "cancelled", "skipped", "lost"]
 DedupeWord = Literal["existing", "reject", "replace", "debounce", "once"]
 Definition = Literal["present", "missing"]
 
 
 class RunRow(View):
-    """A run in a list. ``definition`` is missing when the app no longer has the task."""
+    """A run in a list. ``definition`` is missing when the app no longer has the task.
+
+    ``duration_ms`` is from the start of the last try to the end, ``slot_at`` the time of its schedule that it is for, ``blocked_by`` the
+    run that is or was in its way, ``blocked_on`` the task that it waits or waited for.
+    """
 
     id: str
     task: str
@@ -42,6 +50,13 @@ class RunRow(View):
     started_at: datetime | None
     finished_at: datetime | None
     progress: dict[str, Any] | None
+    duration_ms: float | None = None
+    node_id: str | None
+    origin: str
+    schedule: str | None = None
+    slot_at: datetime | None = None
+    blocked_by: str | None = None
+    blocked_on: str | None = None
 
 
 class WaitingView(View):
@@ -64,13 +79,11 @@ class RunView(RunRow):
     retries: int
     max_retries: int
     rescues: int
-    node_id: str | None
     params: Any
     params_text: str | None
     result: Any
     error: dict[str, Any] | None
     key: str | None
-    origin: str
     actor: str | None
     retry_of: str | None
     cancel_requested: bool
@@ -81,10 +94,17 @@ class RunView(RunRow):
 
 
 class RunPage(View):
-    """Runs, newest first; ``next`` is the cursor of the following page, if there is one."""
+    """Runs, newest first; ``next`` is the cursor of the following page, if there is one, ``total`` how many there are in all pages."""
 
     items: list[RunRow]
     next: str | None
+    total: int | None = None
+
+
+class RunCount(View):
+    """How many runs there are."""
+
+    total: int
 
 
 class AttemptView(View):
@@ -159,14 +179,26 @@ class ArtifactList(View):
     items: list[ArtifactView]
 
 
-class ListRequest(Request):
-    """Which runs."""
+class FilterRequest(Request):
+    """Which runs; conditions are joined by *and*. Times are of the enqueue."""
 
-    state: list[RunState] | None = Field(None, description="only runs in this state; may be repeated")
+    state: list[StateWord] | None = Field(None, description="only runs in this state, or lost ones; may be repeated")
     task: str | None = Field(None, description="only runs of this task")
     queue: str | None = Field(None, description="only runs of this queue")
     label: str | None = Field(None, description="only runs with this label")
+    priority: PriorityWord | None = Field(None, description="only runs of this priority")
+    reason: str | None = Field(None, description="only runs with this reason, as lost or previous_instance_running")
+    schedule: str | None = Field(None, description="only runs of this schedule")
+    origin: str | None = Field(None, description="only runs from here, as api, cli, schedule, pulse, manual or service")
+    since: str | None = Field(None, description="only runs enqueued since then: 24h ago, or a date or time as 2026-05-01")
+    until: str | None = Field(None, description="only runs enqueued before that, written likewise")
     where: list[str] | None = Field(None, description="only runs with this parameter, as name=value; may be repeated")
+
+
+class ListRequest(FilterRequest):
+    """Which runs, and which of them."""
+
+    total: bool = Field(False, description="also say how many there are in all")
     before: str | None = Field(None, description="only runs older than this id: the next page")
     limit: int = Field(50, ge=1, le=1000, description="how many at most")
 
@@ -224,17 +256,15 @@ def run_view(run: Run, app: Mainspring) -> RunView:
     params, params_text = _read(run.params)
     result, _ = _read(run.result)
     return RunView(
-        **_row_of(run, app),
+        **row_of(run, app),
         retries=run.retries,
         max_retries=run.max_retries,
         rescues=run.rescues,
-        node_id=run.node_id,
         params=params,
         params_text=params_text,
         result=result,
         error=None if run.error is None else dict(run.error),
         key=run.key,
-        origin=run.origin,
         actor=run.actor,
         retry_of=run.retry_of,
         cancel_requested=run.cancel_requested,
@@ -248,11 +278,11 @@ def event_view(event: Event) -> EventView:
     return EventView(run_id=event.run_id, seq=event.seq, kind=event.kind, at=event.at, attempt=event.attempt, data=dict(event.data))
 
 
-def _row_of(run: Run, app: Mainspring) -> dict[str, Any]:
+def row_of(run: Run, app: Mainspring) -> dict[str, Any]:
     return {
         "id": run.id,
         "task": run.task,
-        "definition": "present" if run.task in app.registry else "missing",
+        "definition": "present" if run.task in app.registry or run.task in app.registry.services else "missing",
         "state": run.state,
         "reason": run.reason,
         "queue": run.queue,
@@ -264,7 +294,19 @@ def _row_of(run: Run, app: Mainspring) -> dict[str, Any]:
         "started_at": run.started_at,
         "finished_at": run.finished_at,
         "progress": None if run.progress is None else dict(run.progress),
+        "duration_ms": _duration_ms(run),
+        "node_id": run.node_id,
+        "origin": run.origin,
+        "slot_at": run.slot_at,
+        "blocked_by": run.blocked_by,
+        "blocked_on": run.blocked_on,
     }
+
+
+def _duration_ms(run: Run) -> float | None:
+    if run.started_at is None or run.finished_at is None:
+        return None
+    return round((run.finished_at - run.started_at) / timedelta(milliseconds=1), 3)
 
 
 def _read(text: str | None) -> tuple[Any, str | None]:
@@ -328,19 +370,49 @@ def _dedupe_of(spec: TaskSpec, request: EnqueueRequest) -> Dedupe | None:
 @operation("runs.list")
 async def list_runs(app: Mainspring, request: ListRequest, caller: Caller) -> RunPage:
     """List runs, newest first."""
-    runs = (await app.store()).runs
-    before = None if request.before is None else await runs.find(request.before)
-    page = await runs.page(
-        states=request.state or None,
-        task=request.task,
-        queue=request.queue,
-        label=request.label,
-        before=before,
-        n=request.limit,
-        where=[_term(app, each) for each in request.where or ()],
-    )
-    items = [RunRow(**_row_of(run, app)) for run in page]
-    return RunPage(items=items, next=items[-1].id if len(items) == request.limit else None)
+    store = await app.store()
+    before = None if request.before is None else await store.runs.find(request.before)
+    wanted, where = await _filter_of(app, store, request)
+    page = await store.runs.filtered(wanted, before=before, n=request.limit, where=where)
+    names = await store.runs.schedule_names(page)
+    items = [RunRow(**row_of(run, app), schedule=names.get(run.schedule_id or 0)) for run in page]
+    total = await store.runs.count(wanted, where=where) if request.total else None
+    return RunPage(items=items, next=items[-1].id if len(items) == request.limit else None, total=total)
+
+
+@operation("runs.count")
+async def count_runs(app: Mainspring, request: FilterRequest, caller: Caller) -> RunCount:
+    """Count runs."""
+    store = await app.store()
+    wanted, where = await _filter_of(app, store, request)
+    return RunCount(total=await store.runs.count(wanted, where=where))
+
+
+async def _filter_of(app: Mainspring, store: Store, request: FilterRequest) -> tuple[RunFilter, list[tuple[str, str]]]:
+    now = await store.database.now() if request.since or request.until else None
+    states = [RunState(each) for each in request.state or () if each != "lost"]
+    wanted = RunFilter(
+        states=states or None, is_lost="lost" in (request.state or ()), task=request.task, queue=request.queue, label=request.label,
+        reason=request.reason, origin=request.origin, priority=None if request.priority is None else Priority.parse(request.priority),
+        schedule_id=None if request.schedule is None else (await store.schedules.get(request.schedule)).id,
+        since=_moment(request.since, "since", now), until=_moment(request.until, "until", now),
+    )  # fmt: skip
+    return wanted, [_term(app, each) for each in request.where or ()]
+
+
+def _moment(text: str | None, field: str, now: datetime | None) -> datetime | None:
+    """Return the time that a person has written: so long ago, or a date or time of UTC or with its zone."""
+    if text is None or now is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError:
+        try:
+            return now - parse_duration(text, field)
+        except ConfigurationError:
+            what = "is neither a while such as 24h or 7d nor a date or time such as 2026-05-01 or 2026-05-01T08:30+02:00"
+            raise InvalidParams("wrong time", [Problem(field, what, text)]) from None
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _term(app: Mainspring, text: str) -> tuple[str, str]:
@@ -359,7 +431,10 @@ async def show_run(app: Mainspring, request: RunRequest, caller: Caller) -> RunV
     """Show a run with its parameters, its outcome and its error."""
     store = await app.store()
     run = await store.runs.get(await store.runs.find(request.id))
-    more = {"is_pinned": await store.retention.pin_of(run.id) is not None, "waits_for": await _waits_for(store, run)}
+    more = {
+        "is_pinned": await store.retention.pin_of(run.id) is not None, "waits_for": await _waits_for(store, run),
+        "schedule": (await store.runs.schedule_names([run])).get(run.schedule_id or 0),
+    }  # fmt: skip
     return run_view(run, app).model_copy(update=more)
 
 

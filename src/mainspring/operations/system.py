@@ -118,6 +118,12 @@ class MigrateRequest(Request):
     )
 
 
+class HasRequest(Request):
+    """Which capability."""
+
+    name: str = Field(description="a capability, as services, schedules or pulse, or a requirement, as engine>=1.2")
+
+
 class GrantsRequest(Request):
     """Which role."""
 
@@ -207,10 +213,17 @@ async def diagnose(app: Mainspring, request: NothingRequest, caller: Caller) -> 
         upkeep=looked.upkeep,
         capabilities=[
             CapabilityView(name=each.name, is_available=each.is_available, value=each.value, why=each.why)
-            for each in app.capabilities().values()
+            for each in app.capabilities(_schema_of(looked)).values()
         ],
         findings=findings,
     )
+
+
+def _schema_of(looked: _Looked) -> int | None:
+    """Return the schema that was found; None where nobody could look, or where the next opening brings it up to date."""
+    if looked.schema is None or any(each.code == "schema-waits" for each in looked.findings):
+        return None
+    return looked.schema.applied
 
 
 def _overruled(told: list[tuple[str, str, str, str]], slots: int | None) -> list[tuple[str, str, str, str]]:
@@ -294,6 +307,23 @@ async def show_schema(app: Mainspring, request: NothingRequest, caller: Caller) 
     """Say where the database's schema stands."""
     async with app.unchecked_store() as store:
         return _schema_view(await store.migrations.status())
+
+
+@operation("system.has")
+async def show_capability(app: Mainspring, request: HasRequest, caller: Caller) -> CapabilityView:
+    """Say whether something can be done here: by this code, with this store, in this environment."""
+    applied = await _applied(app)
+    found = app.capability(request.name, applied)
+    return CapabilityView(name=found.name, is_available=found.is_available, value=found.value, why=found.why)
+
+
+async def _applied(app: Mainspring) -> int | None:
+    """Return the schema of the store; None for an SQLite file that will be made or migrated when it is opened."""
+    migrates_itself = app.settings.auto_migrate
+    if migrates_itself if migrates_itself is not None else app.closed_store().database.dialect == "sqlite":
+        return None
+    async with app.unchecked_store() as store:
+        return (await store.migrations.status()).applied
 
 
 @operation("system.grants")

@@ -14,7 +14,9 @@ from mainspring.app import Mainspring
 from mainspring.core.category import category_of
 from mainspring.core.duration import describe
 from mainspring.core.errors import Forbidden, InvalidParams, StoreError
+from mainspring.core.overlap import parse_overlap
 from mainspring.core.policy import Isolation, PoolKind
+from mainspring.core.service import not_enqueued
 from mainspring.core.switch import Switches
 from mainspring.core.task import Surface, Task
 from mainspring.operations.operation import Caller, Request, View, operation
@@ -36,6 +38,7 @@ class TaskView(View):
     """A definition as every face shows it. Durations are words that can be given back; ``params`` and ``result`` are JSON Schema.
 
     ``is_enabled`` is what holds now: the code's ``is_enabled_by_default``, unless a ``switch`` says otherwise (then ``has_drifted``).
+    ``overlap`` is what becomes of runs that would overlap, and holds now; ``overlap_by_default`` is what the code says.
     ``is_here`` is False for a task that only a manifest knows.
     """
 
@@ -65,6 +68,9 @@ class TaskView(View):
     max_rescues: int
     concurrency: int | None
     rate: str | None
+    overlap: str | None
+    overlap_by_default: str | None
+    depends_on: list[str]
     requires: list[str]
     surfaces: list[str]
     variant_of: str | None
@@ -141,6 +147,8 @@ def task_view(task: Task[..., Any], app: Mainspring, switches: Switches | None =
     spec, settings = task.spec, app.settings
     timeout = spec.timeout or settings.default_timeout
     switch = None if switches is None else switches.of(spec.name)
+    by_default = None if spec.overlap_policy is None else str(spec.overlap_policy)
+    chosen = None if switches is None else switches.overlaps.get(spec.name)
     where = settings.isolation if spec.isolation is Isolation.PROCESS else spec.isolation
     return TaskView(
         name=spec.name,
@@ -171,6 +179,9 @@ def task_view(task: Task[..., Any], app: Mainspring, switches: Switches | None =
         max_rescues=spec.max_rescues,
         concurrency=spec.concurrency,
         rate=None if spec.rate is None else str(spec.rate),
+        overlap=by_default if chosen is None else str(chosen),
+        overlap_by_default=by_default,
+        depends_on=[each.task for each in spec.depends_on],
         requires=list(spec.requires),
         surfaces=[str(each) for each in Surface if each not in spec.hidden_from],
         variant_of=spec.variant_of,
@@ -202,6 +213,8 @@ async def list_tasks(app: Mainspring, request: TasksRequest, caller: Caller) -> 
 async def show_task(app: Mainspring, request: TaskRequest, caller: Caller) -> TaskView:
     """Show a task with its parameters."""
     task = visible(app, request.name, caller)
+    if task.is_service:
+        raise not_enqueued(task.name)
     return task_view(task, app, await read_switches(app))
 
 
@@ -253,6 +266,41 @@ async def _switch(app: Mainspring, request: SwitchRequest, caller: Caller, is_en
     moved = await app.switch(spec.name, is_enabled, actor=caller.actor, reason=request.reason)
     has_changed, has_drifted = was_off is is_enabled, is_enabled is not spec.is_enabled
     return Switched(name=spec.name, is_enabled=is_enabled, has_changed=has_changed, has_drifted=has_drifted, moved=moved)
+
+
+# -- overlaps
+
+
+class OverlapRequest(Request):
+    """Which task, what is to become of runs that would overlap, and why."""
+
+    name: str = Field(description="the task's name")
+    policy: str = Field(description="skip, queue, queue:3, replace, allow or allow:4; code lets the code say again")
+    reason: str | None = Field(None, max_length=2000, description="why; kept with the choice and in the audit trail")
+
+
+class OverlapSet(View):
+    """What holds now. ``was`` held before; ``by_default`` is what the code says, None: nothing keeps runs apart there."""
+
+    name: str
+    policy: str | None
+    was: str | None
+    by_default: str | None
+    has_changed: bool
+    has_drifted: bool
+
+
+@operation("tasks.overlap", changes="task:{name}")
+async def set_overlap(app: Mainspring, request: OverlapRequest, caller: Caller) -> OverlapSet:
+    """Say what becomes of a task's runs that would overlap, over what the code says; those that wait are asked by it at once."""
+    spec = app.task_named(request.name).spec
+    chosen = None if request.policy.strip() == "code" else parse_overlap(request.policy, "policy")
+    before = (await app.switches()).overlaps.get(spec.name)
+    await app.set_overlap(spec.name, chosen, actor=caller.actor, reason=request.reason)
+    by_default = None if spec.overlap_policy is None else str(spec.overlap_policy)
+    was, now = by_default if before is None else str(before), by_default if chosen is None else str(chosen)
+    has_drifted = (now or "allow") != (by_default or "allow")
+    return OverlapSet(name=spec.name, policy=now, was=was, by_default=by_default, has_changed=was != now, has_drifted=has_drifted)
 
 
 # -- what each surface sees
@@ -356,9 +404,9 @@ class ManifestRequest(Request):
 
 @operation("tasks.manifest")
 async def write_manifest(app: Mainspring, request: ManifestRequest, caller: Caller) -> ManifestView:
-    """Write down every task, for nodes and programs without the code."""
+    """Write down every task and service, for nodes and programs without the code."""
     from mainspring.registry.index import index_text
     from mainspring.registry.manifest import manifest_text
 
-    text = manifest_text(app.registry.all, app.settings.isolation)
+    text = manifest_text(app.registry.all, app.settings.isolation, app.registry.services.values())
     return ManifestView(manifest=text, index=index_text(text, request.file), tasks=len(app.registry))

@@ -10,7 +10,9 @@ import json
 import keyword
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 from mainspring.core.errors import ConfigurationError
@@ -21,6 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Direction = Literal["in", "out"]
 
+_OWN = ("TASKS", "TASKS_BY_CATEGORY", "SERVICES", "RUNNER")  # what every index has beside its handles
 _BUILTINS = {"str", "int", "float", "bool", "bytes", "list", "dict", "set", "tuple", "object"}  # a task of such a name must not hide them
 _STRINGS: Mapping[str, str] = {
     "date-time": "_dt.datetime", "date": "_dt.date", "time": "_dt.time", "duration": "_dt.timedelta", "uuid": "_uuid.UUID",
@@ -40,7 +43,37 @@ import uuid as _uuid
 from mainspring.registry.index import Index as _Index
 
 _index = _Index(__file__, {manifest})
-_DEFAULT: _t.Any = None  # where the task has one that is no literal'''
+_DEFAULT: _t.Any = None  # where the task has one that is no literal
+TASKS = _index.tasks  # every task by its name
+TASKS_BY_CATEGORY = _index.tasks_by_category
+SERVICES = _index.services  # what is started and watched where its code is, by its name
+RUNNER = _index.runner'''
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceNote:
+    """A service as the index tells of it."""
+
+    name: str
+    title: str
+    description: str
+    category: str
+    icon: str
+    tags: tuple[str, ...]
+    priority: str
+    is_enabled: bool
+    instances: str
+    restart: str
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerNote:
+    """What works through it all: its command, the roles that it can be split into, and the queues that tasks are enqueued to."""
+
+    command: str = "mainspring runner"
+    roles: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
 
 
 class Index:
@@ -48,7 +81,34 @@ class Index:
 
     def __init__(self, file: str, manifest: str) -> None:
         self._file = Path(file)
-        self._tasks = {task.name: task for task in read_manifest(self._file.with_name(manifest))}
+        path = self._file.with_name(manifest)
+        self._tasks = {task.name: task for task in read_manifest(path)}
+        self._said: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
+
+    @property
+    def tasks(self) -> Mapping[str, Task[..., Any]]:
+        """Every task by its name."""
+        return MappingProxyType(self._tasks)
+
+    @property
+    def tasks_by_category(self) -> Mapping[str, tuple[Task[..., Any], ...]]:
+        """The tasks of each category, sorted by name."""
+        found: dict[str, list[Task[..., Any]]] = {}
+        for _, task in sorted(self._tasks.items()):
+            found.setdefault(task.spec.category, []).append(task)
+        return MappingProxyType({category: tuple(found[category]) for category in sorted(found)})
+
+    @property
+    def services(self) -> Mapping[str, ServiceNote]:
+        """What is said of each service, by its name."""
+        notes = [ServiceNote(**{**each, "tags": tuple(each["tags"])}) for each in self._said.get("services", ())]
+        return MappingProxyType({each.name: each for each in notes})
+
+    @property
+    def runner(self) -> RunnerNote:
+        """What is said of the runner."""
+        said = self._said.get("runner", {})
+        return RunnerNote(str(said.get("command", RunnerNote().command)), tuple(said.get("roles", ())), tuple(said.get("queues", ())))
 
     def task(self, name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
         """Make a stub the handle of a task; its signature is for type checkers alone."""
@@ -73,7 +133,7 @@ class _Writer:
     """Writes one module: stubs, and above them the shapes of what nests."""
 
     def __init__(self) -> None:
-        self._taken: dict[str, str] = {}  # names of the module and what stands behind them
+        self._taken = dict.fromkeys(_OWN, "")  # names of the module and what stands behind them
         self._shapes: list[str] = []
 
     def write(self, manifest: Mapping[str, Any], file: str) -> str:

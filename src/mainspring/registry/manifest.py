@@ -14,9 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from mainspring.core.dedupe import Dedupe
+from mainspring.core.dependency import Dependency
 from mainspring.core.errors import ConfigurationError, MainspringError
 from mainspring.core.limit import Limit, Rate
+from mainspring.core.overlap import Overlap, Policy
 from mainspring.core.policy import Isolation, Priority, Retry
+from mainspring.core.role import Role
+from mainspring.core.schedule import Schedule
+from mainspring.core.service import Service, ServicePolicy
 from mainspring.core.signature import parameters_of
 from mainspring.core.task import Source, Surface, Task, TaskSpec
 from mainspring.registry.remote import RemoteTask, SchemaParams, SchemaResult
@@ -27,10 +32,44 @@ DEFAULT_FILE = "mainspring.json"
 AnyTask = Task[..., Any]
 
 
-def manifest_text(tasks: Iterable[AnyTask], isolation: Isolation = Isolation.PROCESS) -> str:
-    """Return the manifest of tasks, sorted by name. ``isolation`` is the app's default, from which each task's pool follows."""
+def manifest_text(tasks: Iterable[AnyTask], isolation: Isolation = Isolation.PROCESS, services: Iterable[AnyTask] = ()) -> str:
+    """Return the manifest, sorted by name. ``isolation`` is the app's default, from which each task's pool follows."""
     described = [describe_task(task, isolation) for task in sorted(tasks, key=lambda task: task.name)]
-    return json.dumps({"manifest": VERSION, "tasks": described}, indent=1, ensure_ascii=False) + "\n"
+    beside = [describe_service(service) for service in sorted(services, key=lambda service: service.name)]
+    by_category: dict[str, list[str]] = {}
+    for each in described:
+        by_category.setdefault(each["category"], []).append(each["name"])
+    whole = {
+        "manifest": VERSION,
+        "tasks": described,
+        "by_category": dict(sorted(by_category.items())),
+        "services": beside,
+        "runner": {
+            "command": "mainspring runner",
+            "roles": [str(each) for each in (Role.ALL, Role.WORKER, Role.SCHEDULER, Role.SERVE)],
+            "queues": sorted({each["queue"] for each in described}),
+        },
+    }
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
+def describe_service(service: AnyTask) -> dict[str, Any]:
+    """Return one service as plain JSON values: what people are told of it, for it is started where its code is."""
+    spec = service.spec
+    policy: ServicePolicy = service.policy if isinstance(service, Service) else ServicePolicy()
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "description": spec.description,
+        "category": spec.category,
+        "icon": spec.icon,
+        "tags": list(spec.tags),
+        "priority": spec.priority.name.lower(),
+        "is_enabled": spec.is_enabled,
+        "instances": str(policy.instances),
+        "restart": str(policy.restart),
+        "module": spec.source.module,
+    }
 
 
 def describe_task(task: AnyTask, isolation: Isolation = Isolation.PROCESS) -> dict[str, Any]:
@@ -67,6 +106,12 @@ def describe_task(task: AnyTask, isolation: Isolation = Isolation.PROCESS) -> di
         "dedupe": None if dedupe is None else {
             "key": dedupe.key.text, "policy": str(dedupe.policy), "window_ms": _milliseconds(dedupe.window),
         },
+        "schedules": [each.dump() for each in spec.schedules],
+        "overlap": None if spec.overlap is None else {
+            "policy": str(spec.overlap.policy), "most": spec.overlap.most,
+            "key": None if spec.overlap.key is None else spec.overlap.key.text,
+        },
+        "depends_on": [{"task": each.task, "within_ms": _milliseconds(each.within)} for each in spec.depends_on],
         "params_version": spec.params_version,
         "keyword_only": _keyword_only(task),
         "params": task.params.schema(),
@@ -131,8 +176,18 @@ def _task(said: Mapping[str, Any]) -> RemoteTask[..., Any]:
         hidden_from=frozenset(Surface) - {Surface(each) for each in said["surfaces"]},
         params_version=said["params_version"],
         variant_of=said["variant_of"],
+        schedules=tuple(Schedule.load(each) for each in said.get("schedules", ())),  # what an older release wrote has none of these
+        overlap=_overlap_of(said.get("overlap")),
+        depends_on=tuple(Dependency(each["task"], within=_duration(each["within_ms"])) for each in said.get("depends_on", ())),
     )
     return RemoteTask(spec, SchemaParams(name, said["params"]), SchemaResult(name, said["result"]))
+
+
+def _overlap_of(said: Mapping[str, Any] | None) -> Overlap | None:
+    if said is None:
+        return None
+    policy = Policy(said["policy"])
+    return Overlap(policy, most=said["most"] if policy in (Policy.QUEUE, Policy.ALLOW) else None, key=said["key"])
 
 
 def _keyword_only(task: AnyTask) -> list[str]:

@@ -11,7 +11,7 @@ priority            the last word of ``CronTaskPriority.MEDIUM`` or ``tasks.prio
 default_config      defaults of parameters by name, or the default of the one parameter that ``config_schema`` types
 config_schema       the type of a parameter of ``execute``; another one is a mistake, for nothing else would check it
 result_schema       the type that ``execute`` returns; likewise
-dependencies        ``depends_on``; with ``schedule`` an option of `task` as soon as a release has it, refused until then
+dependencies        ``depends_on``: names of tasks whose last run has to have succeeded
 ==================  ===================================================================================================
 
 ``execute`` is a function as any other task's: it may take a `Context` first, and its signature makes the form.
@@ -40,10 +40,6 @@ AnyTask = Task[..., Any]
 
 _RENAMED = {"dependencies": "depends_on", "depends": "depends_on"}
 _OURS = ("default_config", "config_schema", "result_schema", "retries", "retry_delay")
-_LATER = {
-    "schedule": "schedules are not part of this release: leave it out, and let a timer of the system call 'mainspring enqueue {name}'",
-    "depends_on": "dependencies are not part of this release: leave it out, and enqueue from the body of what comes first",
-}
 _SHORTEST = 1000  # milliseconds: a smaller bare number was meant in seconds
 
 
@@ -76,11 +72,8 @@ def task_of_module(module: ModuleType) -> AnyTask | list[Problem]:
         if (found := vars(module).get(hook)) is not None and hook not in fields:
             fields[hook] = found
     for field in sorted(fields.keys() - TaskOptions.__annotations__.keys() - set(_OURS)):
-        later = _LATER.get(field)
         known = ", ".join(sorted((*TaskOptions.__annotations__, *_OURS)))
-        say(
-            f"task_definition: {field}: {later.format(name=name)}" if later else f"task_definition: {field!r} is unknown, known are {known}"
-        )
+        say(f"task_definition: {field!r} is unknown, known are {known}")
     options = {option: value for option, value in fields.items() if option in TaskOptions.__annotations__}
     try:
         options |= _translated(fields)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mainspring.core.event import EventKind
-from mainspring.core.node import NodeState
+from mainspring.core.node import NodeCommand, NodeState
+from mainspring.core.overlap import Policy
 from mainspring.core.run import AttemptOutcome
 from mainspring.core.state import RunState
 
@@ -42,3 +43,8 @@ FINAL_EVENT = {
 
 NODE_STATE = {1: NodeState.ALIVE, 2: NodeState.DRAINING, 3: NodeState.DEAD, 4: NodeState.STOPPED}
 NODE_CODE = {state: code for code, state in NODE_STATE.items()}
+COMMAND_OF = {1: NodeCommand.RUN, 2: NodeCommand.PAUSE, 3: NodeCommand.QUIET, 4: NodeCommand.STOP}  # 0: nothing was said
+COMMAND_CODE = {command: code for code, command in COMMAND_OF.items()}
+
+POLICY_OF = {1: Policy.SKIP, 2: Policy.QUEUE, 3: Policy.REPLACE, 4: Policy.ALLOW}
+POLICY_CODE = {policy: code for code, policy in POLICY_OF.items()}

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from mainspring.core.definition import Definition
 from mainspring.core.template import Template
+from mainspring.store import codes
 from mainspring.store.database import Database
 
 
@@ -28,6 +29,9 @@ class DefinitionStore:
                 "max_retries": each.max_retries, "max_rescues": each.max_rescues, "is_repeatable": each.is_repeatable,
                 "is_enabled": each.is_enabled, "params_version": each.params_version, "limit_task": each.limit_task,
                 "limit_key": _parts(each.limit_key), "dedupe_key": _parts(each.dedupe_key), "dedupe_policy": each.dedupe_policy,
+                "overlap": None if each.overlap is None else codes.POLICY_CODE[each.overlap.policy],
+                "overlap_most": None if each.overlap is None else each.overlap.most,
+                "overlap_key": None if each.overlap is None else _parts(each.overlap.key), "depends": each.depends,
             }
             for each in sorted(definitions, key=lambda each: each.task)
         ]  # fmt: skip

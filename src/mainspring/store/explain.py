@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
+
 from mainspring.core.explanation import Facts, Hold, Pause
+from mainspring.core.run import Run
 from mainspring.core.state import RunState
 from mainspring.store import codes
 from mainspring.store.database import Database
 from mainspring.store.limits import LimitStore
+from mainspring.store.modes import MAINTENANCE, ModeStore, is_maintenance
 from mainspring.store.nodes import NodeStore
 from mainspring.store.queues import QueueStore
 from mainspring.store.runs import RunStore
@@ -22,23 +27,25 @@ class ExplainStore:
         self, database: Database, runs: RunStore, nodes: NodeStore, queues: QueueStore, limits: LimitStore, switches: SwitchStore
     ) -> None:
         self._database, self._runs, self._nodes, self._queues = database, runs, nodes, queues
-        self._limits, self._switches = limits, switches
+        self._limits, self._switches, self._modes = limits, switches, ModeStore(database)
 
     async def facts(self, run_id: str) -> Facts:
         """Return what is known about a run and its surroundings; raises `UnknownRun`."""
         run = await self._runs.get(run_id)
         now = await self._database.now()
         if run.is_final:
-            return Facts(run, now)
+            return await self._ended(run, now)
         rows = await self._database.read("explain_run", id=run_id)
         if not rows:  # it has ended meanwhile
-            return Facts(await self._runs.get(run_id), now)
+            return await self._ended(await self._runs.get(run_id), now)
         nodes = await self._nodes.list()
         if run.state is RunState.RUNNING:
             return Facts(run, now, nodes=nodes)
         tries = await self._runs.attempts(run_id)
         paused = next((row for row in await self._queues.list() if row["name"] == run.queue and row["paused_at"] is not None), None)
         switch = next((each for each in await self._switches.list() if each.task == run.task), None)
+        mode = await self._modes.get(MAINTENANCE)
+        resting = mode if mode is not None and is_maintenance(mode.value) else None
         is_ready = rows[0]["state"] == codes.READY
         waiting = await self._limits.waiting_for(run_id) if rows[0]["state"] == codes.WAITING else None
         return Facts(
@@ -50,7 +57,17 @@ class ExplainStore:
             ahead=int((await self._database.read("explain_ahead", id=run_id, bound=BOUND))[0]["n"]) if is_ready else 0,
             bound=BOUND,
             pause=None if paused is None else Pause(paused["paused_at"], paused["paused_by"], paused["pause_reason"]),
+            maintenance=None if resting is None else Pause(resting.changed_at, resting.changed_by, resting.reason),
             is_off=switch is not None and not switch.is_enabled,
             switch=switch,
+            culprit=None if run.blocked_by is None else (await self._runs.get_many([run.blocked_by])).get(run.blocked_by),
+            is_gated=bool(rows[0]["gate"]),
             hold=None if waiting is None else Hold(waiting.key, waiting.maximum, waiting.running, waiting.position, waiting.is_bounded),
         )
+
+    async def _ended(self, run: Run, now: datetime) -> Facts:
+        if run.schedule_id is None or run.state is not RunState.SKIPPED:
+            return Facts(run, now)
+        rows = await self._database.read("schedules_metas", id=run.schedule_id, lowest=run.id, highest=run.id)
+        name = (await self._runs.schedule_names([run])).get(run.schedule_id)
+        return Facts(run, now, schedule=name, about=json.loads(rows[0]["meta"]) if rows else {})

@@ -70,7 +70,7 @@ class ExportStore:
     def _value(self, name: str, value: Any) -> Any:
         if value is None:
             return None
-        if name == "at" or name.endswith(("_at", "_until")):
+        if name == "at" or name.endswith(("_at", "_until", "_slot")):
             moment = self._database.from_time(value)
             return None if moment is None else moment.isoformat()
         if name in _FLAGS:
@@ -89,4 +89,6 @@ SMALL: Mapping[str, str] = {
     "pin": "export_kept",
     "retention": "retention_list",
     "error": "export_errors",
+    "schedule": "export_schedules",
+    "notice": "export_notices",
 }

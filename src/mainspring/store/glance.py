@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 from mainspring.store.database import split_url
 from mainspring.store.queries import load
 
-What = Literal["runs", "queues", "errors"]
-_QUERIES = {"runs": "glance_runs", "queues": "glance_queues", "errors": "glance_errors"}
+What = Literal["runs", "queues", "errors", "schedules"]
+_QUERIES = {"runs": "glance_runs", "queues": "glance_queues", "errors": "glance_errors", "schedules": "glance_schedules"}
 WAIT = 1  # seconds for a file that somebody writes to
 
 

@@ -24,12 +24,14 @@ _SEEN = (
     "id", "created_at", "run_at", "ready_at", "deadline_at", "retry_of", "timeout_ms", "seq", "attempt", "pending_deps", "state", "pool",
     "priority", "retries", "max_retries", "rescues", "max_rescues", "params_version", "suspicion", "is_repeatable", "queue", "tenant",
     "task", "reason", "key", "limit_queue", "limit_task", "limit_key", "waits_for", "label", "origin", "actor",
+    "schedule_id", "slot_at", "gate", "overlap", "overlap_most", "overlap_key", "depends", "blocked_by", "blocked_on",
 )  # fmt: skip
 # What the dedupe policies replace and debounce change of a run that waits. No claim, no node, no outcome: a run cannot be taken with these.
 _CHANGED = (
     "params", "params_version", "queue", "priority", "pool", "state", "run_at", "ready_at", "waits_for", "reason", "deadline_at",
     "timeout_ms", "retries", "max_retries", "rescues", "max_rescues", "is_repeatable", "label", "origin", "actor", "meta", "limit_queue",
-    "limit_task", "limit_key", "seq", "key",
+    "limit_task", "limit_key", "seq", "key", "schedule_id", "slot_at", "gate", "overlap", "overlap_most", "overlap_key", "depends",
+    "blocked_by", "blocked_on",
 )  # fmt: skip
 
 
@@ -77,7 +79,8 @@ def _enqueue() -> Iterator[str]:
     yield "grant select, insert on {schema}.dedupe_requests to {role};"
     yield "grant select, insert, update (loose_at) on {schema}.files to {role};"
     yield "grant select, insert, delete on {schema}.run_search to {role};"
-    yield "grant select on {schema}.migrations, {schema}.definitions, {schema}.task_switches, {schema}.queues to {role};"
+    yield "grant select on {schema}.migrations, {schema}.definitions, {schema}.queues to {role};"
+    yield "grant select on {schema}.task_switches, {schema}.task_overlaps to {role};"
 
 
 def _read() -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from mainspring.core.node import Node, NodeState
+from mainspring.core.node import Node, NodeCommand, NodeState
 from mainspring.store import codes
 from mainspring.store.database import Database, Record, sure
 
@@ -17,11 +17,23 @@ from mainspring.store.database import Database, Record, sure
 class Beat:
     """Answer to a beat.
 
-    The database backend that took it (0 where there is none), and the runs that were asked to stop.
+    The database backend that took it (0 where there is none), the runs that were asked to stop, what an operator wants of the node (None:
+    nothing was ever said), and whether the whole fleet rests.
     """
 
     backend: int
     cancels: tuple[str, ...]
+    command: NodeCommand | None = None
+    is_maintained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What live nodes have code for, and the ids of those that fire schedules, sorted."""
+
+    schedules: frozenset[str]
+    tasks: frozenset[str]
+    firing: tuple[str, ...]
 
 
 class NodeStore:
@@ -51,6 +63,7 @@ class NodeStore:
         state: NodeState = NodeState.ALIVE,
         facts: Mapping[str, Any] | None = None,
         is_direct: bool = False,
+        vitals: Mapping[str, Any] | None = None,
     ) -> Beat | None:
         """Renew a lease in one statement.
 
@@ -62,6 +75,7 @@ class NodeStore:
             "running": running,
             "state": codes.NODE_CODE[state],
             "facts": None if facts is None else json.dumps(facts),
+            "vitals": None if vitals is None else json.dumps(vitals),
         }
         if self._database.dialect == "postgres":
             # a pooler's connection is nobody's sign of life
@@ -69,8 +83,21 @@ class NodeStore:
         rows = await self._database.write("nodes_beat", **values)
         if not rows:
             return None
-        backend, cancels = rows[0]
-        return Beat(backend, tuple(json.loads(cancels) if isinstance(cancels, str) else cancels))
+        backend, cancels, command, maintenance = rows[0]
+        is_maintained = maintenance is not None and bool(json.loads(maintenance).get("is_on"))
+        return Beat(
+            backend, tuple(json.loads(cancels) if isinstance(cancels, str) else cancels), codes.COMMAND_OF.get(command), is_maintained
+        )
+
+    async def command(
+        self, node_ids: Sequence[str], command: NodeCommand, *, actor: str | None = None, reason: str | None = None
+    ) -> list[str]:
+        """Say what an operator wants of living nodes; answers the ids of those that will do so.
+
+        Who is told to leave already cannot be called back, and is left out.
+        """
+        ids, code = self._database.to_list(list(node_ids)), codes.COMMAND_CODE[command]
+        return [row[0] for row in await self._database.write("nodes_command", ids=ids, command=code, actor=actor, reason=reason)]
 
     async def reap(self, me: str, *, found: Sequence[str] = (), may_expire: bool = True) -> list[str]:
         """Declare nodes dead and return their ids.
@@ -88,6 +115,15 @@ class NodeStore:
         """Return the tasks that live nodes say they can run."""
         rows = await self._database.read("nodes_tasks")
         return {name for row in rows for name in json.loads(row["facts"]).get("tasks", ())}
+
+    async def known_schedules(self) -> Knowledge:
+        """Return what the code of live nodes knows, and which of them fire schedules."""
+        rows = [(row["id"], json.loads(row["facts"])) for row in await self._database.read("nodes_tasks")]
+        return Knowledge(
+            frozenset(name for _, facts in rows for name in facts.get("schedules", ())),
+            frozenset(name for _, facts in rows for name in facts.get("tasks", ())),
+            tuple(sorted(id_ for id_, facts in rows if facts.get("fires"))),
+        )
 
     async def stop(self, node_id: str) -> None:
         """Say good-bye."""
@@ -114,4 +150,9 @@ class NodeStore:
             lease_until=sure(time(row["lease_until"])),
             running=row["running"],
             facts=json.loads(row["facts"]),
+            vitals=json.loads(row["vitals"] or "{}"),
+            command=codes.COMMAND_OF.get(row["command"]),
+            commanded_at=time(row["commanded_at"]),
+            commanded_by=row["commanded_by"],
+            command_reason=row["command_reason"],
         )

@@ -7,12 +7,13 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
 
+from mainspring.core.dependency import dump_wait
 from mainspring.core.errors import (
     Conflict,
     PayloadTooLarge,
@@ -50,6 +51,15 @@ class Lane:
     pool: int
     priority: int
     since: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """What who has little time may claim: runs of these tasks whose timeout is at most ``room``; those without have the ``default``."""
+
+    tasks: Sequence[str]
+    room: timedelta
+    default: timedelta
 
 
 class Grown(set[Lane]):
@@ -122,6 +132,9 @@ class Besides:
     error: Mapping[str, Any] | None
     meta: Mapping[str, Any]
     key: str | None = None
+    origin: str = "api"
+    schedule_id: int | None = None
+    slot_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,12 +333,6 @@ class RunStore(RunReader):
 
     def one_values(self, run: NewRun) -> dict[str, Any]:
         """Return the values of ``runs_add_one``, for this database or for a caller's own connection."""
-        values = self.many_values(run)
-        del values["key"], values["retry_of"], values["limit_queue"], values["limit_task"], values["limit_key"]
-        return values
-
-    def many_values(self, run: NewRun) -> dict[str, Any]:
-        """Return a run as the columns of a batch."""
         return {
             "id": run.id,
             "task": run.task,
@@ -336,7 +343,6 @@ class RunStore(RunReader):
             "priority": int(run.priority),
             "delay_ms": 0.0 if run.delay is None else run.delay.total_seconds() * 1000,
             "run_at": self._database.to_time(run.run_at),
-            "key": run.key,
             "timeout_ms": _milliseconds(run.timeout),
             "deadline_ms": _milliseconds(run.deadline),
             "max_retries": run.max_retries,
@@ -345,12 +351,26 @@ class RunStore(RunReader):
             "label": run.label,
             "origin": run.origin,
             "actor": run.actor,
-            "retry_of": run.retry_of,
             "params_version": run.params_version,
             "meta": run.meta,
+        }
+
+    def many_values(self, run: NewRun) -> dict[str, Any]:
+        """Return a run as the columns of a batch."""
+        overlap = run.overlap
+        return self.one_values(run) | {
+            "key": run.key,
+            "retry_of": run.retry_of,
             "limit_queue": run.limit_queue,
             "limit_task": run.limit_task,
             "limit_key": run.limit_key,
+            "schedule_id": run.schedule_id,
+            "slot_at": self._database.to_time(run.slot_at),
+            "gate": int(run.gate),
+            "overlap": None if overlap is None else codes.POLICY_CODE[overlap.policy],
+            "overlap_most": None if overlap is None else overlap.most,
+            "overlap_key": run.overlap_key,
+            "depends": run.depends,
         }
 
     # -- the life of a run in a node's hands
@@ -360,11 +380,13 @@ class RunStore(RunReader):
         rows = await self._database.write("runs_lanes")
         return [(Lane(queue, tenant, pool, priority), oldest) for queue, tenant, pool, priority, oldest in rows]
 
-    async def claim(self, node_id: str, claim_id: str, lanes: Sequence[Lane], n: int, grace: timedelta) -> list[ClaimedRun]:
+    async def claim(
+        self, node_id: str, claim_id: str, lanes: Sequence[Lane], n: int, grace: timedelta, *, within: Within | None = None
+    ) -> list[ClaimedRun]:
         """Take up to ``n`` ready runs from lanes in the order given; a node that was declared dead gets none.
 
         Sorted by priority, ready time and id. ``grace`` is added to a run's timeout for the moment when a rescuer
-        takes it.
+        takes it. ``within``: only what is of some tasks and short enough.
         """
         values: dict[str, Any] = {"node": node_id, "claim": claim_id, "n": n, "grace_ms": _milliseconds(grace)}
         if self._database.dialect == "sqlite":
@@ -375,7 +397,10 @@ class RunStore(RunReader):
             values["pools"] = [lane.pool for lane in lanes]
             values["priorities"] = [lane.priority for lane in lanes]
             values["watermarks"] = [self._since(lane.since) for lane in lanes]
-        rows = await self._database.write("runs_claim", **values)
+        if within is not None:
+            values["tasks"] = self._database.to_list(list(within.tasks))
+            values["room_ms"], values["default_ms"] = _milliseconds(within.room), _milliseconds(within.default)
+        rows = await self._database.write("runs_claim" if within is None else "runs_claim_within", **values)
         runs = [_claimed(claim_id, row) for row in rows]
         order = {(lane.queue, lane.tenant, lane.pool, lane.priority): place for place, lane in enumerate(lanes)}
         runs.sort(key=lambda run: (order[run.queue, run.tenant, run.pool, run.priority], run.ready_at, run.id))
@@ -394,7 +419,13 @@ class RunStore(RunReader):
     async def besides(self, ids: Sequence[str]) -> dict[str, Besides]:
         """Return what running runs have besides what a claim answers, by id: for rollbacks and for tasks with hooks."""
         rows = await self._database.read("runs_besides", ids=self._database.to_list(list(ids)))
-        return {row["id"]: Besides(Ending.load(row["ending"]), parsed(row["error"]), parsed(row["meta"]) or {}, row["key"]) for row in rows}
+        return {
+            row["id"]: Besides(
+                Ending.load(row["ending"]), parsed(row["error"]), parsed(row["meta"]) or {}, row["key"], row["origin"], row["schedule_id"],
+                self._database.from_time(row["slot_at"]),
+            )
+            for row in rows
+        }  # fmt: skip
 
     async def params_version(self, run_id: str) -> int:
         """Return the version of the code's parameters under which a run was stored; raises `UnknownRun`."""
@@ -634,14 +665,16 @@ def _bare(row: Record) -> ClaimedRun:
         timeout_ms=None,
         is_repeatable=bool(row["is_repeatable"]),
         suspicion=Suspicion(row["suspicion"]),
+        pool=row["pool"],
     )
 
 
 def _aside(decision: Decision) -> dict[str, Any] | None:
-    """Return what a decision says about rollbacks, for ``runs_settle``; None for nearly all.
+    """Return what a decision says about rollbacks and waits, for ``runs_settle``; None for nearly all.
 
     ``ending``: what is left to do is the rollback; ``kept``: a rollback is what ended, and this the run keeps; ``owes``: no deadline
-    ends it without one; ``no_try``: no body was begun, so there is no attempt.
+    ends it without one; ``no_try``: no body was begun, so there is no attempt; ``waits``: for which task the run waits, as dependencies are
+    kept, and its name.
     """
     told: dict[str, Any] = {}
     if decision.ending is not None:
@@ -652,6 +685,8 @@ def _aside(decision: Decision) -> dict[str, Any] | None:
         told["owes"] = True
     if not decision.is_try:
         told["no_try"] = True
+    if decision.waits_for is not None:
+        told["waits"], told["waits_on"] = dump_wait(decision.waits_for), decision.waits_for
     return told or None
 
 

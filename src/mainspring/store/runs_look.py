@@ -6,23 +6,28 @@ import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mainspring.core.errors import ConfigurationError, Conflict, StoreUnavailable, UnknownFile, UnknownRun
-from mainspring.core.ids import is_id, looks_like_id
+from mainspring.core.ids import first_id_of, is_id, looks_like_id
 from mainspring.core.payload import is_reference
 from mainspring.core.policy import Priority
 from mainspring.core.run import Attempt, AttemptOutcome, Run
+from mainspring.core.run_filter import LOST, RunFilter
 from mainspring.core.state import RunState
 from mainspring.core.status import Stuck
 from mainspring.store import codes
-from mainspring.store.database import NEWEST, Database, Record, sure
+from mainspring.store.database import LOWEST, NEWEST, Database, Record, sure
 from mainspring.store.file_store import FileStore
 from mainspring.store.search import SearchStore
 
 FOUND_TOGETHER = 1000  # ids that search terms are asked for at once
 # Runs that are searched for the end of an id at first; a few hundredths of a second.
 FOUND_SOON = 50_000
+# How far the clock of who made an id may be from the database's; no run is missed for less.
+ASTRAY = timedelta(days=1)
+_EVER = datetime(1971, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class RunReader:
@@ -94,7 +99,8 @@ class RunReader:
     ) -> list[Run]:
         """Return runs, newest first, below an id; filters are joined by *and*. ``where`` are search terms, see `Param`."""
         if where:
-            return await self._page_where(where, states, task, queue, label, before or NEWEST, n)
+            only = RunFilter(states=states, task=task, queue=queue, label=label)
+            return await self._page_where(where, only, before or NEWEST, n)
         wanted = None if states is None else [code for state in states for code in codes.CODES_OF[state]]
         values: dict[str, Any] = {"task": task, "queue": queue, "label": label, "before": before or NEWEST, "n": n}
         values["states"] = self._database.to_list(wanted)
@@ -108,17 +114,56 @@ class RunReader:
         rows = await self._database.read(query, **values)
         return [self._run(row) for row in rows]
 
-    async def _page_where(
-        self, where: Sequence[tuple[str, str]], states: Sequence[RunState] | None, task: str | None, queue: str | None,
-        label: str | None, before: str, n: int,
+    async def filtered(
+        self, wanted: RunFilter, *, before: str | None = None, n: int = 50, where: Sequence[tuple[str, str]] = ()
     ) -> list[Run]:  # fmt: skip
+        """Return runs that a filter lets through, newest first, below an id; ``where`` are search terms, see `Param`."""
+        if where:
+            return await self._page_where(where, wanted, before or NEWEST, n)
+        plain = RunFilter(states=wanted.states, task=wanted.task, queue=wanted.queue, label=wanted.label)
+        if wanted == plain:
+            return await self.page(states=plain.states, task=plain.task, queue=plain.queue, label=plain.label, before=before, n=n)
+        rows = await self._database.read(_stands_on(wanted)[0], n=n, **self._conditions(wanted, before or NEWEST))
+        found = await self.get_with_claim([row["id"] for row in rows])
+        return sorted((run for run, _ in found), key=lambda run: run.id, reverse=True)
+
+    async def count(self, wanted: RunFilter, *, where: Sequence[tuple[str, str]] = ()) -> int:
+        """Return how many runs a filter lets through, exactly: they are counted one by one, for a person who asks."""
+        if not where:
+            rows = await self._database.read(_stands_on(wanted)[1], **self._conditions(wanted, NEWEST))
+            return int(rows[0]["n"])
+        total, before = 0, NEWEST
+        while page := await self._page_where(where, wanted, before, FOUND_TOGETHER):
+            total, before = total + len(page), page[-1].id
+        return total
+
+    def _conditions(self, wanted: RunFilter, before: str) -> dict[str, Any]:
+        states = "".join(f",{code}" for state in wanted.states or () for code in codes.CODES_OF[state])
+        since, until = wanted.since or _EVER[0], wanted.until or _EVER[1]
+        return {
+            "before": before if wanted.until is None else min(before, first_id_of(until + ASTRAY)),
+            "lowest": LOWEST if wanted.since is None else first_id_of(since - ASTRAY),
+            "since": self._database.to_time(since), "until": self._database.to_time(until),
+            "states": None if wanted.states is None and not wanted.is_lost else f"{states},",
+            "lost": f",{','.join(LOST)}," if wanted.is_lost else None,
+            "task": wanted.task, "queue": wanted.queue, "label": wanted.label, "reason": wanted.reason, "origin": wanted.origin,
+            "priority": None if wanted.priority is None else int(wanted.priority), "schedule": wanted.schedule_id,
+        }  # fmt: skip
+
+    async def schedule_names(self, runs: Iterable[Run]) -> dict[int, str]:
+        """Return what the schedules of runs are called; those that were deleted are missing."""
+        ids = sorted({run.schedule_id for run in runs if run.schedule_id is not None})
+        if not ids:
+            return {}
+        return {row["id"]: row["name"] for row in await self._database.read("runs_schedules", ids=self._database.to_list(ids))}
+
+    async def _page_where(self, where: Sequence[tuple[str, str]], wanted: RunFilter, before: str, n: int) -> list[Run]:
         found: list[Run] = []
         while len(found) < n:  # terms may belong to runs that other filters leave out
-            ids = await self.search.find(where, before=before, task=task, n=FOUND_TOGETHER)
+            ids = await self.search.find(where, before=before, task=wanted.task, n=FOUND_TOGETHER)
             found += [
-                run for run, _ in sorted(await self.get_with_claim(ids), key=lambda each: each[0].id, reverse=True)
-                if (states is None or run.state in states) and queue in (None, run.queue) and label in (None, run.label)
-            ]  # fmt: skip
+                run for run, _ in sorted(await self.get_with_claim(ids), key=lambda each: each[0].id, reverse=True) if wanted.lets(run)
+            ]
             if len(ids) < FOUND_TOGETHER:
                 break
             before = ids[-1]
@@ -209,6 +254,10 @@ class RunReader:
             cancel_requested=bool(row["cancel_requested"]),
             cancelled_by=row["cancelled_by"],
             seq=row["seq"],
+            schedule_id=row["schedule_id"],
+            slot_at=time(row["slot_at"]),
+            blocked_by=row["blocked_by"],
+            blocked_on=row["blocked_on"],
         )
 
     def _attempt(self, row: Record) -> Attempt:
@@ -224,6 +273,13 @@ class RunReader:
             retry_at=time(row["retry_at"]),
             error=parsed(row["error"]),
         )
+
+
+def _stands_on(wanted: RunFilter) -> tuple[str, str]:
+    """Return the queries that look for runs and count them by the index that serves a filter best."""
+    if wanted.schedule_id is not None:
+        return "runs_filter_of_schedule", "runs_count_of_schedule"
+    return ("runs_filter", "runs_count") if wanted.task is None else ("runs_filter_of_task", "runs_count_of_task")
 
 
 def _is_spilled(run: Run) -> bool:

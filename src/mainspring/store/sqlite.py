@@ -176,7 +176,7 @@ class SqliteDatabase:
             raise StoreForeign(f"{self.path} belongs to another program (its application id is {mark}): choose another file")
 
     def _prepare_temporary(self, connection: sqlite3.Connection) -> None:
-        for name in ("temp_held", "temp_limits"):
+        for name in ("temp_held", "temp_limits", "temp_schedules", "temp_gates"):
             for statement in self.query(name).statements:
                 connection.execute(statement)
 

@@ -15,14 +15,21 @@ from mainspring.store.events import EventStore
 from mainspring.store.explain import ExplainStore
 from mainspring.store.export import ExportStore
 from mainspring.store.foreign import Foreigners
+from mainspring.store.gates import GateStore
 from mainspring.store.limits import LimitStore
 from mainspring.store.migrate import Migrations
+from mainspring.store.modes import ModeStore
 from mainspring.store.nodes import NodeStore
+from mainspring.store.notices import NoticeStore
+from mainspring.store.pulses import PulseStore
 from mainspring.store.queues import QueueStore
 from mainspring.store.retention import RetentionStore
 from mainspring.store.runs import RunStore
+from mainspring.store.schedules import ScheduleStore
+from mainspring.store.services import ServiceStore
 from mainspring.store.sqlite import Clock, SqliteDatabase, wall_microseconds
 from mainspring.store.stats import StatStore
+from mainspring.store.sweep import SweepStore
 from mainspring.store.switches import SwitchStore
 from mainspring.store.upkeep import Upkeep
 
@@ -40,11 +47,17 @@ class Store:
         self.nodes = NodeStore(database)
         self.definitions = DefinitionStore(database)
         self.queues = QueueStore(database)
+        self.pulses = PulseStore(database)
         self.limits = LimitStore(database)
         self.audit = AuditStore(database)
+        self.notices, self.modes = NoticeStore(database), ModeStore(database)
+        self.schedules = ScheduleStore(database, self.runs, self.notices, (os.getpid() if shard is None else shard) % SHARDS)
         self.files, self.search = self.runs.files, self.runs.search
         self.stats = StatStore(database)
         self.switches = SwitchStore(database)
+        self.sweep = SweepStore(database)
+        self.gates = GateStore(database, (os.getpid() if shard is None else shard) % SHARDS)
+        self.services = ServiceStore(database)
         self.errors = ErrorStore(database)
         self.export = ExportStore(database)
         self.explain = ExplainStore(database, self.runs, self.nodes, self.queues, self.limits, self.switches)

@@ -18,6 +18,7 @@ except ImportError as error:  # pragma: no cover - the extra is part of our own 
 BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 _LANE = ("queue", "tenant", "pool", "priority")
 _TASK = ("task", "category", "queue", "outcome")
+_SERVICE = ("service", "node")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,24 @@ class Waiting:
     oldest: float
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceLook:
+    """One instance of a service: whether it runs and is not known to be ill, and how often it has been started again."""
+
+    service: str
+    node: str
+    is_up: bool
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class PulseLook:
+    """The pulses of the fleet: seconds since the latest began, and how many of the latest failed in a row."""
+
+    age: float
+    failed_in_a_row: int
+
+
 class NodeMetrics:
     """What a node counts and measures, in a registry of its own. Labels are bounded: tasks, queues and lanes, never runs."""
 
@@ -41,6 +60,17 @@ class NodeMetrics:
         self._oldest = Gauge("mainspring_ready_seconds", "Since when the oldest run of a lane is ready.", _LANE, registry=self.registry)
         self._nodes = Gauge("mainspring_nodes", "Nodes of the fleet by state.", ("state",), registry=self.registry)
         self._figures = Gauge("mainspring_node", "Figures of this node.", ("figure",), registry=self.registry)
+        self._slots = Counter(
+            "mainspring_schedule_slots", "Slots of schedules by what became of them here.", ("outcome",), registry=self.registry
+        )
+        self._lag = Gauge("mainspring_schedule_lag_seconds", "How late slots fire here, at the 99th percentile.", registry=self.registry)
+        self._loops = Gauge("mainspring_loop_age_seconds", "Since each loop's last good round.", ("loop",), registry=self.registry)
+        self._up = Gauge("mainspring_service_up", "Services of the fleet that run and are not ill.", _SERVICE, registry=self.registry)
+        self._restarts = Gauge("mainspring_service_restarts", "Restarts of services so far.", _SERVICE, registry=self.registry)
+        self._pulse_age = Gauge("mainspring_pulse_age_seconds", "Since the latest pulse began.", (), registry=None)
+        self._pulse_failed = Gauge("mainspring_pulse_failed_in_a_row", "Latest pulses that failed.", (), registry=None)
+        self._seen_slots: dict[str, int] = {}
+        self._has_pulses = False
         self._server: Any = None
 
     def attempt_ended(self, task: str, category: str, queue: str, outcome: str, ran_ms: float) -> None:
@@ -61,6 +91,35 @@ class NodeMetrics:
             self._nodes.labels(state).set(n)
         for name, value in figures.items():
             self._figures.labels(name).set(value)
+
+    def look_at_schedules(self, lag: float, counts: Mapping[str, int]) -> None:
+        """Take how late slots fire on this node, and what became of them so far: ``fired``, or why not."""
+        self._lag.set(lag)
+        for outcome, n in counts.items():
+            self._slots.labels(outcome).inc(n - self._seen_slots.get(outcome, 0))
+            self._seen_slots[outcome] = n
+
+    def look_at_loops(self, ages: Mapping[str, float]) -> None:
+        """Take the seconds since each loop's last good round."""
+        for name, age in ages.items():
+            self._loops.labels(name).set(age)
+
+    def look_at_services(self, services: Sequence[ServiceLook]) -> None:
+        """Take how the services of the fleet are; those that are gone vanish."""
+        self._up.clear()
+        self._restarts.clear()
+        for each in services:
+            self._up.labels(each.service, each.node).set(each.is_up)
+            self._restarts.labels(each.service, each.node).set(each.restarts)
+
+    def look_at_pulses(self, pulses: PulseLook) -> None:
+        """Take how the pulses are; a fleet that has none shows nothing of them."""
+        if not self._has_pulses:
+            self.registry.register(self._pulse_age)
+            self.registry.register(self._pulse_failed)
+            self._has_pulses = True
+        self._pulse_age.set(pulses.age)
+        self._pulse_failed.set(pulses.failed_in_a_row)
 
     def text(self) -> str:
         """Return everything in the format that Prometheus reads."""

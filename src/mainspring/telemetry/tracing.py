@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager as Block
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mainspring.core.context import Context
@@ -83,9 +84,15 @@ def marked(run: NewRun, trace: Mapping[str, str] | None) -> NewRun:
     return run if trace is None else replace(run, meta=json.dumps({**(json.loads(run.meta) if run.meta else {}), TRACE: dict(trace)}))
 
 
-def note(meta: Mapping[str, Any], *, category: str, key: str | None) -> dict[str, Any]:
-    """Return what an executor has to know to open the span of an attempt."""
-    return {"headers": meta.get(TRACE) or {}, "category": category, "key": key}
+def note(
+    meta: Mapping[str, Any], *, category: str, key: str | None, origin: str, schedule_id: int | None = None, slot_at: datetime | None = None
+) -> dict[str, Any]:
+    """Return what an executor has to know to open the span of an attempt; a slot is the time of its schedule that a run is for."""
+    noted: dict[str, Any] = {"headers": meta.get(TRACE) or {}, "category": category, "key": key, "origin": origin}
+    if schedule_id is not None:
+        noted["schedule_id"] = schedule_id
+        noted |= {} if slot_at is None else {"slot_at": slot_at.isoformat()}
+    return noted
 
 
 @contextmanager
@@ -109,8 +116,9 @@ def attempting(noted: Mapping[str, Any], context: Context) -> Iterator[Attempted
         "mainspring.category": noted["category"],
         "mainspring.attempt": context.attempt,
     }
-    if noted["key"] is not None:
-        attributes["mainspring.key"] = noted["key"]
+    for name in ("key", "origin", "schedule_id", "slot_at"):
+        if noted.get(name) is not None:
+            attributes[f"mainspring.{name}"] = noted[name]
     if context.tenant:
         attributes["mainspring.tenant"] = context.tenant
     links = [trace.Link(submit)] if submit.is_valid else []

@@ -23,6 +23,8 @@ from mainspring.core import active
 from mainspring.core.duration import Duration, parse_duration
 from mainspring.core.event import Event, EventKind
 from mainspring.core.handle import RunHandle
+from mainspring.core.policy import PoolKind
+from mainspring.core.role import Role
 from mainspring.core.run import Attempt, Run
 from mainspring.core.state import RunState
 from mainspring.core.task import Bound, Task
@@ -266,7 +268,7 @@ class Kit:
         where = Place(name)
         context = contextvars.copy_context()
         context.run(place.set, where)
-        runner = context.run(lambda: self.app._make_runner(held, claims=True, name=name))
+        runner = context.run(lambda: self.app._make_runner(held, role=Role.ALL, name=name))
         runner.presence.host = name  # a machine of its own: nobody sees its lock file, so only its lease can tell of its death
         runner.presence.locks = self._locks
         node = Node(runner, where, context)
@@ -305,7 +307,8 @@ class Kit:
             if node.place.is_dead:
                 return True
         await self.loop.settle()
-        return runner.worker.in_hand > 0 or not runner.worker.recorder.is_idle
+        is_at_work = any(run.pool != PoolKind.SERVICE for run in runner.worker.runs_in_hand())  # services go on for ever
+        return is_at_work or not runner.worker.recorder.is_idle
 
     async def _drain(self) -> None:
         store = await self.app.store()

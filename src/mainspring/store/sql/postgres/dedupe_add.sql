@@ -12,7 +12,8 @@ asked as materialized (
         ord integer, id uuid, task text, params text, queue text, tenant text, pool smallint, priority smallint, delay_ms float8,
         run_at timestamptz, key text, timeout_ms bigint, deadline_ms float8, max_retries smallint, max_rescues smallint,
         is_repeatable boolean, label text, origin text, actor text, retry_of uuid, params_version smallint, meta text, limit_queue text,
-        limit_task text, limit_key text, policy text, window_ms float8, longest float8, told text, handed text), clock
+        limit_task text, limit_key text, schedule_id bigint, slot_at timestamptz, gate smallint, overlap smallint, overlap_most integer,
+        overlap_key text, depends text, policy text, window_ms float8, longest float8, told text, handed text), clock
 ),
 -- an earlier try of the very same call has been committed
 known as materialized (
@@ -45,6 +46,8 @@ free as materialized (
 held as materialized (
     select given.*, run.id as run_id, run.state as was, run.seq, run.attempt, run.pending_deps, run.created_at as since,
            run.ready_at as in_line_since, run.waits_for as in_line_for, run.reason as why, run.suspicion, run.pool as place,
+           run.gate as was_at, case when run.gate = 0 and run.overlap_key is not distinct from given.overlap_key
+                                         and run.depends is not distinct from given.depends then 0 else given.gate end as to_ask,
            case given.policy when 'debounce'
                 then greatest(given.due, least(given.now + given.pause, run.created_at + given.longest * given.pause))
                 else given.due end as start,
@@ -55,7 +58,7 @@ held as materialized (
     cross join lateral (
         -- named, for a role that only enqueues may not read parameters
         select id, state, seq, attempt, pending_deps, created_at, ready_at, waits_for, reason, suspicion, pool, queue, priority, limit_queue,
-               limit_task, limit_key
+               limit_task, limit_key, gate, overlap_key, depends
         from mainspring.hot_runs
         where id = met.id and tenant = given.tenant and task = given.task and key = given.key
           and (:may_wait or id = any(array(select id from free))) and (state < 4 or :may_wait and :is_own)
@@ -63,7 +66,7 @@ held as materialized (
     where given.policy in ('replace', 'debounce')
 ),
 next as materialized (
-    select held.*, case when pending_deps > 0 then 0 when start > now then 2 when was = 1 then 1 when is_in_line and was in (0, 3) then was
+    select held.*, case when pending_deps > 0 then 0 when start > now or to_ask > 0 then 2 when was = 1 and was_at = 0 then 1 when is_in_line and was in (0, 3) then was
                         when first_limit is not null then 0 else 3 end as state
     from held where was < 4
 ),
@@ -82,7 +85,9 @@ replaced as (
         deadline_at = next.now + next.deadline_ms * interval '1 millisecond', timeout_ms = next.timeout_ms,
         retries = 0, max_retries = next.max_retries, rescues = 0, max_rescues = next.max_rescues, is_repeatable = next.is_repeatable,
         label = next.label, origin = next.origin, actor = next.actor, meta = next.meta, limit_queue = next.limit_queue,
-        limit_task = next.limit_task, limit_key = next.limit_key, seq = next.seq + 1
+        limit_task = next.limit_task, limit_key = next.limit_key, schedule_id = next.schedule_id, slot_at = next.slot_at, gate = next.to_ask,
+        overlap = next.overlap, overlap_most = next.overlap_most, overlap_key = next.overlap_key, depends = next.depends,
+        blocked_by = null, blocked_on = null, seq = next.seq + 1
     from next where run.id = next.run_id and run.id = any(array(select run_id from next))
 ),
 noted as (
@@ -115,13 +120,14 @@ added as (
     insert into mainspring.hot_runs (
         id, created_at, run_at, ready_at, deadline_at, retry_of, timeout_ms, state, pool, priority, max_retries, max_rescues,
         params_version, is_repeatable, queue, tenant, task, key, label, origin, actor, params, meta, limit_queue, limit_task,
-        limit_key, waits_for, reason)
-    select id, now, start, case when start > now or first_limit is not null then null else now end,
+        limit_key, waits_for, reason, schedule_id, slot_at, gate, overlap, overlap_most, overlap_key, depends)
+    select id, now, start, case when start > now or gate > 0 or first_limit is not null then null else now end,
            now + deadline_ms * interval '1 millisecond', retry_of, timeout_ms,
-           case when start > now then 2 when first_limit is not null then 0 else 3 end, pool, priority, max_retries, max_rescues,
+           case when start > now or gate > 0 then 2 when first_limit is not null then 0 else 3 end, pool, priority, max_retries, max_rescues,
            params_version, is_repeatable, queue, tenant, task, case when not is_alone then key end, label, origin, actor, params, meta,
-           limit_queue, limit_task, limit_key, case when start <= now then first_limit end,
-           case when start <= now and first_limit is not null then 'limit' end
+           limit_queue, limit_task, limit_key, case when start <= now and gate = 0 then first_limit end,
+           case when start <= now and gate = 0 and first_limit is not null then 'limit' end,
+           schedule_id, slot_at, gate, overlap, overlap_most, overlap_key, depends
     from (
         select given.*, case given.policy when 'debounce' then greatest(given.due, given.now + given.pause) else given.due end as start,
                coalesce(given.policy in ('replace', 'debounce') and not :is_own and met.state >= 4, false) as is_alone, met.id as met_id

@@ -2,22 +2,25 @@
 -- together do not wait for each other in a circle.
 insert into mainspring.definitions as held (
     task, queue, pool, priority, timeout_ms, deadline_ms, max_retries, max_rescues, is_repeatable, is_enabled, params_version, limit_task,
-    limit_key, dedupe_key, dedupe_policy, registered_at)
+    limit_key, dedupe_key, dedupe_policy, overlap, overlap_most, overlap_key, depends, registered_at)
 select given.*, {CLOCK}
 from json_to_recordset(:batch) as given(
     task text, queue text, pool smallint, priority smallint, timeout_ms bigint, deadline_ms bigint, max_retries smallint, max_rescues smallint,
-    is_repeatable boolean, is_enabled boolean, params_version smallint, limit_task text, limit_key text, dedupe_key text, dedupe_policy text)
+    is_repeatable boolean, is_enabled boolean, params_version smallint, limit_task text, limit_key text, dedupe_key text, dedupe_policy text,
+    overlap smallint, overlap_most integer, overlap_key text, depends text)
 order by task
 on conflict (task) do update
 set queue = excluded.queue, pool = excluded.pool, priority = excluded.priority, timeout_ms = excluded.timeout_ms,
     deadline_ms = excluded.deadline_ms, max_retries = excluded.max_retries, max_rescues = excluded.max_rescues,
     is_repeatable = excluded.is_repeatable, is_enabled = excluded.is_enabled, params_version = excluded.params_version,
     limit_task = excluded.limit_task, limit_key = excluded.limit_key, dedupe_key = excluded.dedupe_key,
-    dedupe_policy = excluded.dedupe_policy, registered_at = excluded.registered_at
+    dedupe_policy = excluded.dedupe_policy, overlap = excluded.overlap, overlap_most = excluded.overlap_most,
+    overlap_key = excluded.overlap_key, depends = excluded.depends, registered_at = excluded.registered_at
 where (held.queue, held.pool, held.priority, held.timeout_ms, held.deadline_ms, held.max_retries, held.max_rescues, held.is_repeatable,
-       held.is_enabled, held.params_version, held.limit_task, held.limit_key, held.dedupe_key, held.dedupe_policy)
+       held.is_enabled, held.params_version, held.limit_task, held.limit_key, held.dedupe_key, held.dedupe_policy, held.overlap,
+       held.overlap_most, held.overlap_key, held.depends)
       is distinct from
       (excluded.queue, excluded.pool, excluded.priority, excluded.timeout_ms, excluded.deadline_ms, excluded.max_retries,
        excluded.max_rescues, excluded.is_repeatable, excluded.is_enabled, excluded.params_version, excluded.limit_task, excluded.limit_key,
-       excluded.dedupe_key, excluded.dedupe_policy)
+       excluded.dedupe_key, excluded.dedupe_policy, excluded.overlap, excluded.overlap_most, excluded.overlap_key, excluded.depends)
 returning task

@@ -6,7 +6,7 @@ given as materialized (
     select * from json_to_recordset(:batch) as r(
         id uuid, claim uuid, state smallint, outcome smallint, reason text, delay_ms float8, until timestamptz, burns_retry boolean,
         burns_rescue boolean, suspicion smallint, home smallint, result text, error text, fingerprint text, ms float8, records json,
-        aside json)  -- about a rollback: see RunStore._aside
+        aside json)  -- about a rollback or a wait: see RunStore._aside
 ),
 free as materialized (
     select id from mainspring.hot_runs where not :is_owner and id = any(array(select id from given)) order by id for update skip locked
@@ -47,6 +47,9 @@ again as (
         pool = case when coalesce(held.aside->>'ending', held.ending) is not null or held.overruled = 'deadline' then 6
                     when held.mark = 3 then 5 when held.mark = 2 then 4 else coalesce(held.home, run.pool) end,
         error = case when held.aside->'kept' is null then coalesce(held.failure, run.error) else run.error end,
+        gate = case when held.next = 1 and held.aside->>'waits' is not null then 2 else 0 end,  -- else: who has begun is asked no more
+        depends = case when held.next = 1 then coalesce(held.aside->>'waits', run.depends) else run.depends end,
+        blocked_on = case held.next when 1 then held.aside->>'waits_on' end,
         attempt = run.attempt - (held.aside->>'no_try' is not null)::int, owes_rollback = run.owes_rollback or held.aside->>'owes' is not null,
         deadline_at = case when held.aside->>'ending' is null and held.overruled is null then run.deadline_at end,
         ending = case when held.overruled = 'deadline'  -- only a run that owes a rollback comes here then

@@ -36,10 +36,10 @@ past as (
     insert into mainspring.history (
         id, created_at, run_at, ready_at, started_at, finished_at, slot_at, node_id, retry_of, parent_id, schedule_id, seq, claim_seq,
         attempt, state, reason, pool, priority, retries, max_retries, rescues, params_version, queue, tenant, task, key, label, origin, actor,
-        cancelled_by, params, progress, error, meta)
+        cancelled_by, params, progress, error, meta, blocked_by, blocked_on)
     select id, created_at, run_at, ready_at, started_at, now, slot_at, node_id, retry_of, parent_id, schedule_id, seq + 1, claim_seq,
            attempt, :final::smallint, coalesce(:reason, 'requested'), pool, priority, retries, max_retries, rescues, params_version, queue, tenant, task, key,
-           label, origin, actor, :actor, params, progress, coalesce(error, case when :final = 12 then :late::text end), meta
+           label, origin, actor, :actor, params, progress, coalesce(error, case when :final = 12 then :late::text end), meta, blocked_by, blocked_on
     from held where ends
 )
 select id, case when ending is null then state else 4 end as state, node_id from held

@@ -40,7 +40,11 @@ set how = case policy when 'debounce' then 'debounced' else 'replaced' end, winn
     is_in_line = (select (run.queue, run.pool, run.priority) = (value->>'queue', value->>'pool', value->>'priority')
                          and run.limit_queue is value->>'limit_queue' and run.limit_task is value->>'limit_task'
                          and run.limit_key is value->>'limit_key'
-                  from mainspring.hot_runs run where run.id = held)
+                  from mainspring.hot_runs run where run.id = held),
+    is_held = (select was = 1 and run.gate = 0 from mainspring.hot_runs run where run.id = held),  -- by a switch, say
+    to_ask = (select case when run.gate = 0 and run.overlap_key is value->>'overlap_key' and run.depends is value->>'depends' then 0
+                          else value->>'gate' end
+              from mainspring.hot_runs run where run.id = held)
 where how is null and was < 4 and policy in ('replace', 'debounce');
 
 insert into mainspring.events (run_id, seq, at, attempt, kind, data)
@@ -55,15 +59,17 @@ select id, held, how, {NOW} + 3600000000 from temp.mainspring_asked where held i
 update mainspring.hot_runs as run
 set params = value->>'params', params_version = value->>'params_version', queue = value->>'queue', priority = value->>'priority',
     pool = case when run.suspicion >= 2 then run.pool else value->>'pool' end,
-    state = case when pending_deps > 0 then 0 when due > {NOW} then 2 when was = 1 then 1 when is_in_line and was in (0, 3) then was
+    state = case when pending_deps > 0 then 0 when due > {NOW} or to_ask > 0 then 2 when is_held then 1 when is_in_line and was in (0, 3) then was
                  when limited is not null then 0 else 3 end,
     run_at = due,
-    ready_at = case when pending_deps > 0 or due > {NOW} or was = 1 then null when is_in_line and was in (0, 3) then run.ready_at
+    ready_at = case when pending_deps > 0 or due > {NOW} or to_ask > 0 or is_held then null when is_in_line and was in (0, 3) then run.ready_at
                     when limited is not null then null else {NOW} end,
-    waits_for = case when pending_deps > 0 or due > {NOW} or was = 1 then null when is_in_line and was = 0 then coalesce(run.waits_for, limited)
-                     when is_in_line and was = 3 then null else limited end,
-    reason = case when pending_deps > 0 then run.reason when due > {NOW} then null when was = 1 then run.reason
+    waits_for = case when pending_deps > 0 or due > {NOW} or to_ask > 0 or is_held then null
+                     when is_in_line and was = 0 then coalesce(run.waits_for, limited) when is_in_line and was = 3 then null else limited end,
+    reason = case when pending_deps > 0 then run.reason when due > {NOW} or to_ask > 0 then null when is_held then run.reason
                   when is_in_line and was = 3 or limited is null then null else 'limit' end,
+    schedule_id = value->>'schedule_id', slot_at = value->>'slot_at', gate = to_ask, overlap = value->>'overlap',
+    overlap_most = value->>'overlap_most', overlap_key = value->>'overlap_key', depends = value->>'depends', blocked_by = null, blocked_on = null,
     deadline_at = {NOW} + cast(value->>'deadline_ms' * 1000 as integer), timeout_ms = value->>'timeout_ms',
     retries = 0, max_retries = value->>'max_retries', rescues = 0, max_rescues = value->>'max_rescues',
     is_repeatable = value->>'is_repeatable', label = value->>'label', origin = value->>'origin', actor = value->>'actor',
@@ -82,13 +88,16 @@ where how is null;
 insert into mainspring.hot_runs (
     id, created_at, run_at, ready_at, deadline_at, retry_of, timeout_ms, state, pool, priority, max_retries, max_rescues,
     params_version, is_repeatable, queue, tenant, task, key, label, origin, actor, params, meta, limit_queue, limit_task, limit_key,
-    waits_for, reason)
-select id, {NOW}, due, case when due > {NOW} or limited is not null then null else {NOW} end,
+    waits_for, reason, schedule_id, slot_at, gate, overlap, overlap_most, overlap_key, depends)
+select id, {NOW}, due, case when due > {NOW} or value->>'gate' > 0 or limited is not null then null else {NOW} end,
        {NOW} + cast(value->>'deadline_ms' * 1000 as integer), value->>'retry_of', value->>'timeout_ms',
-       case when due > {NOW} then 2 when limited is not null then 0 else 3 end, value->>'pool', value->>'priority', value->>'max_retries',
+       case when due > {NOW} or value->>'gate' > 0 then 2 when limited is not null then 0 else 3 end, value->>'pool', value->>'priority', value->>'max_retries',
        value->>'max_rescues', value->>'params_version', value->>'is_repeatable', value->>'queue', tenant, task, key, value->>'label',
        value->>'origin', value->>'actor', value->>'params', value->>'meta', value->>'limit_queue', value->>'limit_task', value->>'limit_key',
-       case when due <= {NOW} then limited end, case when due <= {NOW} and limited is not null then 'limit' end
+       case when due <= {NOW} and value->>'gate' = 0 then limited end,
+       case when due <= {NOW} and value->>'gate' = 0 and limited is not null then 'limit' end,
+       value->>'schedule_id', value->>'slot_at', value->>'gate', value->>'overlap', value->>'overlap_most', value->>'overlap_key',
+       value->>'depends'
 from temp.mainspring_asked where how = 'new';
 
 update mainspring.dedupe as entry set run_id = asked.id

@@ -79,6 +79,9 @@ set state = held.next, claim_id = null, node_id = null, attempt_until = null, se
     pool = case when coalesce(aside->>'ending', run.ending) is not null or held.overruled = 'deadline' then 6
                 when held.suspicion = 3 then 5 when held.suspicion = 2 then 4 else coalesce(held.home, run.pool) end,
     error = case when aside->'kept' is null then coalesce(held.error, run.error) else run.error end,
+    gate = case when held.next = 1 and aside->>'waits' is not null then 2 else 0 end,  -- else: who has begun is asked no more
+    depends = case when held.next = 1 then coalesce(aside->>'waits', run.depends) else run.depends end,
+    blocked_on = case held.next when 1 then aside->>'waits_on' end,
     attempt = run.attempt - (aside->>'no_try' is not null), owes_rollback = run.owes_rollback or aside->>'owes' is not null,
     deadline_at = case when aside->>'ending' is null and held.overruled is null then run.deadline_at end,
     ending = case when held.overruled = 'deadline'  -- only a run that owes a rollback comes here then

@@ -19,10 +19,10 @@ on conflict (bucket, task, state, shard) do update set n = n + excluded.n;
 insert into mainspring.history (
     id, created_at, run_at, ready_at, started_at, finished_at, slot_at, node_id, retry_of, parent_id, schedule_id, seq, claim_seq,
     attempt, state, reason, pool, priority, retries, max_retries, rescues, params_version, queue, tenant, task, key, label, origin, actor,
-    cancelled_by, params, progress, error, meta)
+    cancelled_by, params, progress, error, meta, blocked_by, blocked_on)
 select run.id, created_at, run_at, ready_at, started_at, {NOW}, slot_at, node_id, retry_of, parent_id, schedule_id, seq + 1, claim_seq,
        attempt, :final, coalesce(:reason, 'requested'), pool, priority, retries, max_retries, rescues, params_version, queue, tenant, task, key,
-       label, origin, actor, :actor, params, progress, coalesce(run.error, case when :final = 12 then :late end), meta
+       label, origin, actor, :actor, params, progress, coalesce(run.error, case when :final = 12 then :late end), meta, blocked_by, blocked_on
 from temp.mainspring_held held join mainspring.hot_runs run on run.id = held.id where held.next = 1;
 
 update mainspring.hot_runs set cancel_requested = 1, cancelled_by = :actor, seq = seq + 1

@@ -10,6 +10,6 @@ create temp table if not exists mainspring_done (
 
 create temp table if not exists mainspring_asked (
     ord integer primary key, id text, value text, tenant text, task text, key text, policy text, due integer, pause integer, limited text,
-    held text, was integer, since integer, is_in_line integer, winner text, how text);
+    held text, was integer, since integer, is_in_line integer, is_held integer, to_ask integer, winner text, how text);
 
 create temp table if not exists mainspring_swept (kind integer, tenant text, task text, key text)

@@ -1,0 +1,90 @@
+"""English: what a schedule says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_NTH = ("first", "second", "third", "fourth", "fifth")
+
+SCHEDULE: Mapping[str, str] = {
+    "list.and": "{before} and {last}",
+    "schedule.list": "{list}",
+    "schedule.manual": "only when somebody runs it",
+    "schedule.at": "once, on {at} {zone}",
+    "schedule.when": "when {predicate} says yes, which is asked: {times}",
+    "schedule.window": "at any time in the {length} that follow",
+    "schedule.jitter": "put off by up to {length} at random",
+    "schedule.from": "from {at} {zone} on",
+    "schedule.until": "until {at} {zone}",
+    "schedule.anchor": "counted from {at} {zone}",
+    "schedule.utc": "in UTC",
+    "schedule.zone": "in {zone} time",
+    "schedule.between": "at any time between {begins} and {ends}",
+    "schedule.times": "at {list}",
+    "schedule.second.ones.one": "at second {list}",
+    "schedule.second.ones.other": "at the seconds {list}",
+    "schedule.second.step.one": "every second",
+    "schedule.second.step.other": "every {n} seconds",
+    "schedule.second.uneven": "every {n} seconds anew from the beginning of each minute",
+    "schedule.second.range": "every second from second {low} to {high}",
+    "schedule.second.range-step": "every {n} seconds from second {low} to {high}",
+    "schedule.minute.ones.one": "at minute {list}",
+    "schedule.minute.ones.other": "at the minutes {list}",
+    "schedule.minute.step.one": "every minute",
+    "schedule.minute.step.other": "every {n} minutes",
+    "schedule.minute.uneven": "every {n} minutes anew from the beginning of each hour",
+    "schedule.minute.range": "every minute from minute {low} to {high}",
+    "schedule.minute.range-step": "every {n} minutes from minute {low} to {high}",
+    "schedule.hour.all": "in every hour",
+    "schedule.hour.ones.one": "in hour {list}",
+    "schedule.hour.ones.other": "in the hours {list}",
+    "schedule.hour.step.other": "every {n} hours from midnight on",
+    "schedule.hour.uneven": "every {n} hours anew from midnight on each day",
+    "schedule.hour.range": "from {low:02}:00 to {high:02}:59",
+    "schedule.hour.range-step": "every {n} hours from {low:02}:00 to {high:02}:59",
+    "schedule.days.all": "every day",
+    "schedule.days.or": "{month_days} or {weekdays} (either is enough)",
+    "schedule.days.and": "{month_days}, but only if that is also {weekdays}",
+    "schedule.day.ones.one": "on day {list} of the month",
+    "schedule.day.ones.other": "on the days {list} of the month",
+    "schedule.day.last": "on the last day of the month",
+    "schedule.day.range": "on each day from day {low} to {high} of the month",
+    "schedule.day.range-step": "every {n} days from day {low} to {high} of the month",
+    "schedule.weekday.range": "{low} {high}",
+    "schedule.month.range": "{low} {high}",
+    "schedule.every.day.one": "every day",
+    "schedule.every.day.other": "every {n} days",
+    "schedule.every.hour.one": "every hour",
+    "schedule.every.hour.other": "every {n} hours",
+    "schedule.every.minute.one": "every minute",
+    "schedule.every.minute.other": "every {n} minutes",
+    "schedule.every.second.one": "every second",
+    "schedule.every.second.other": "every {n} seconds",
+    "schedule.every.length": "every {length}",
+    "schedule.length.day.one": "{n} day",
+    "schedule.length.day.other": "{n} days",
+    "schedule.length.hour.one": "{n} hour",
+    "schedule.length.hour.other": "{n} hours",
+    "schedule.length.minute.one": "{n} minute",
+    "schedule.length.minute.other": "{n} minutes",
+    "schedule.length.second.one": "{n} second",
+    "schedule.length.second.other": "{n} seconds",
+    "schedule.length.millisecond.one": "{n} millisecond",
+    "schedule.length.millisecond.other": "{n} milliseconds",
+    **{f"schedule.weekday.on.{number}": f"on {day}" for number, day in enumerate(_DAYS)},
+    **{f"schedule.weekday.from.{number}": f"from {day}" for number, day in enumerate(_DAYS)},
+    **{f"schedule.weekday.to.{number}": f"to {day}" for number, day in enumerate(_DAYS)},
+    **{f"schedule.weekday.last.{number}": f"on the last {day} of the month" for number, day in enumerate(_DAYS)},
+    **{
+        f"schedule.weekday.nth.{number}.{nth}": f"on the {word} {day} of the month"
+        for number, day in enumerate(_DAYS)
+        for nth, word in enumerate(_NTH, 1)
+    },
+    **{f"schedule.month.in.{number}": f"in {month}" for number, month in enumerate(_MONTHS, 1)},
+    **{f"schedule.month.from.{number}": f"from {month}" for number, month in enumerate(_MONTHS, 1)},
+    **{f"schedule.month.to.{number}": f"to {month}" for number, month in enumerate(_MONTHS, 1)},
+}

@@ -1,0 +1,2 @@
+-- Every schedule, by name.
+select * from mainspring.schedules order by name, tenant

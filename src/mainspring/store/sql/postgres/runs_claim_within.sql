@@ -1,0 +1,28 @@
+-- What `runs_claim` does, but only runs of named tasks whose timeout is within a bound: for who has little time. What is longer is left
+-- lying. A run without a timeout counts as one of the default.
+with bound as materialized (
+    select binds_queue, binds_task from mainspring.limits where binds_queue is not null or binds_task is not null
+)
+update mainspring.hot_runs as run
+set state = 4, claim_id = :claim, node_id = :node, started_at = {CLOCK}, attempt = attempt + 1, claim_seq = seq + 1, seq = seq + 2,
+    reason = null, attempt_until = {CLOCK} + (timeout_ms + :grace_ms::bigint) * interval '1 millisecond'
+where id = any(array(
+    select found.id
+    from unnest(:queues::text[], :tenants::text[], :pools::smallint[], :priorities::smallint[], :watermarks::timestamptz[])
+         as lane(queue, tenant, pool, priority, since)
+    cross join lateral (
+        select id from mainspring.hot_runs
+        where state = 3 and queue = lane.queue and tenant = lane.tenant and pool = lane.pool and priority = lane.priority and ready_at >= lane.since
+          and (deadline_at is null or deadline_at > {NOW})
+          and coalesce(timeout_ms, :default_ms::bigint) <= :room_ms::bigint and task = any(:tasks::text[])
+          and (not exists (select from bound)
+               or ((limit_queue is not null or queue not in (select binds_queue from bound where binds_queue is not null))
+                   and (limit_task is not null or task not in (select binds_task from bound where binds_task is not null))))
+        order by ready_at, id limit :n for update skip locked
+    ) as found
+    where lane.queue not in (select name from mainspring.queues where paused_at is not null)
+    limit :n))
+  and exists (select 1 from mainspring.nodes where id = :node and state in (1, 2))
+returning id, task, params, attempt, retries, max_retries, rescues, max_rescues, timeout_ms, is_repeatable, suspicion,
+          queue, tenant, pool, priority, ready_at, params_version,
+          case when coalesce(limit_queue, limit_task, limit_key) is not null then json_build_array(limit_queue, limit_task, limit_key)::text end as limits

@@ -1,0 +1,4 @@
+-- Leave one slot out, if it is still to come; or, with none, leave none out any more.
+update mainspring.schedules set skip_slot = :slot::timestamptz, version = version + 1, changed_at = {CLOCK}, changed_by = :by
+where id = :id and version = :version and (:slot::timestamptz is null or cursor_at < :slot::timestamptz)
+returning id

@@ -1,0 +1,2 @@
+-- What the schedules of some runs are called.
+select id, name from mainspring.schedules where id in (select value from json_each(:ids))

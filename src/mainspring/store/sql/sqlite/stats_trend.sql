@@ -1,0 +1,3 @@
+-- Finished runs by span of :width seconds and state since a time, from the kept statistics.
+select bucket - bucket % cast(:width * 1000000 as integer) as at, state, sum(n) as n
+from mainspring.stats where bucket >= :since and (:task is null or task = :task) group by 1, 2 order by 1, 2
