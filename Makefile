@@ -11,11 +11,12 @@ BENCH_READY := $(BENCH_VENV)/.ready
 TOOLS_VENV := .venv-tools
 CODE := $(wildcard src tests examples benchmarks)
 
-# Overridable: PYTHON=python3.13, PYTEST_ARGS="-n 2 -k claim", SEED=17, N=500
+# Overridable: PYTHON=python3.13, PYTEST_ARGS="-k claim" (instead of two tests at a time), SEED=17, N=500
 PYTHON ?= $(shell sh tools/find-python.sh)
 PYTEST_ARGS ?=
 SEED ?=
 N ?=
+DAYS ?=
 
 .PHONY: help setup run test check fix format lint types contracts sim chaos bench lock reference clean
 
@@ -28,7 +29,7 @@ run: $(READY)  ## Run the demo on an embedded SQLite file
 	$(PY) examples/demo/run.py
 
 test: check  ## Set up, pass every gate of `make check`, then run all tests
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PY) -m pytest $(or $(PYTEST_ARGS),-n 2)
 
 check: format lint types contracts  ## Check format, lint, types and import contracts
 
@@ -36,8 +37,8 @@ fix: $(READY)  ## Apply the formatter and the safe lint fixes
 	$(VENV)/bin/ruff check --fix $(CODE)
 	$(VENV)/bin/ruff format $(CODE)
 
-sim: $(READY)  ## Simulate whole clusters with faults (SEED= replays one, N= sets how many)
-	$(if $(SEED),MAINSPRING_TEST_SEED=$(SEED)) $(if $(N),MAINSPRING_TEST_SEEDS=$(N)) $(PY) -m pytest tests/simulation $(PYTEST_ARGS)
+sim: $(READY)  ## Simulate whole clusters with faults, and a year of schedules (SEED= replays one, N= sets how many, DAYS=)
+	$(if $(SEED),MAINSPRING_TEST_SEED=$(SEED)) $(if $(N),MAINSPRING_TEST_SEEDS=$(N)) MAINSPRING_TEST_DAYS=$(or $(DAYS),365) $(PY) -m pytest tests/simulation $(PYTEST_ARGS)
 
 chaos: $(READY)  ## Hurt real processes: kill -9, SIGSTOP, database restarts (minutes)
 	$(PY) -m pytest tests -m chaos $(PYTEST_ARGS)

@@ -17,6 +17,7 @@ from benchmarks.subjects import (
     HUEY_OFF,
     OURS,
     OURS_RELAXED,
+    OURS_SCHEDULES,
     PGQUEUER,
     PROCRASTINATE,
     RAW_POSTGRES,
@@ -106,6 +107,20 @@ def _alone(prefix: str, database: str, store: StoreName) -> tuple[Row, ...]:
         Row(f"{prefix}.{key}", f"{database}, {title}", store, key.replace("-", "_"), (OURS,), count, quick)
         for key, title, count, quick in measures
     )
+
+
+def _scheduled(prefix: str, database: str, store: StoreName) -> tuple[Row, ...]:
+    """Return what is measured of schedules and pulses, the same on every database."""
+    many, is_little = Target("p99_ms", "at most", 1_000), Target("cpu_percent", "at most", 50)
+    quick = Target("p99_ms", "at most", 50)
+    return (
+        Row(
+            f"{prefix}.schedules", f"{database}, three nodes, 10,000 schedules of every minute, from slot to run", store, "minutely",
+            (OURS_SCHEDULES,), 10_000, 1_000, (many, is_little), limit=420.0,
+        ),
+        Row(f"{prefix}.on-time", f"{database}, idle node, from slot to body", store, "on_time", (OURS_SCHEDULES,), 300, 100, (quick,)),
+        Row(f"{prefix}.pulse", f"{database}, a pulse with nothing due", store, "empty_pulse", (OURS_SCHEDULES,), 100, 30, (quick,)),
+    )  # fmt: skip
 
 
 ROWS = (
@@ -257,6 +272,7 @@ ROWS = (
         (Target("seconds", "at most", 5),),
     ),
     *_alone("pg", "PostgreSQL", "postgres"),
+    *_scheduled("pg", "PostgreSQL", "postgres"),
     # SQLite
     Row(
         "sqlite.drain",
@@ -332,6 +348,7 @@ ROWS = (
         (Target("seconds", "at most", 5),),
     ),
     *_alone("sqlite", "SQLite", "sqlite"),
+    *_scheduled("sqlite", "SQLite", "sqlite"),
     # The program itself
     Row(
         "start.import",

@@ -23,6 +23,7 @@ class Subject:
 
 
 OURS = Subject("ours", "Mainspring", "benchmarks.ours", ("mainspring", "psycopg", "pydantic"))
+OURS_SCHEDULES = Subject("ours", "Mainspring", "benchmarks.ours_schedules", ("mainspring", "psycopg"))
 OURS_RELAXED = Subject("ours-relaxed", "Mainspring, relaxed", "benchmarks.ours", ("mainspring",), synchronous="NORMAL")
 
 PGQUEUER = Subject("pgqueuer", "pgqueuer", "benchmarks.peers.pgqueuer", ("pgqueuer", "asyncpg"))

@@ -14,14 +14,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from mainspring import Context, Dedupe, Fail, Limit, Mainspring, Retention, Retry, Skip, Snooze, current_run, task
+from mainspring import Context, Dedupe, Fail, Limit, Mainspring, Retention, Retry, Skip, Snooze, Task, current_run, every, task
 from mainspring.core.errors import AlreadyEnqueued, MainspringError, StoreUnavailable, TaskDisabled
 from mainspring.core.ids import short
 from mainspring.core.limit import Maximum, parse_rate
 from mainspring.engine import loop as engine_loop
 from mainspring.store.database import Row
+from mainspring.testing.clock import START
 from mainspring.testing.virtual import Place, PlaceDied, place
 from tests.fleet import Fleet, Node, Weather
 
@@ -39,6 +41,9 @@ POINTS = (
     "before_finish",
     "after_finish_commit",
     "after_reap",
+    "before_fire",
+    "after_fire_commit",
+    "after_gate_commit",
 )
 
 
@@ -88,6 +93,7 @@ class Scenario:
     keys: float = 0.1
     throws: float = 0.0  # times a minute that an operator sets a limit or throws a switch
     unrepeatable: bool = True
+    ticks: bool = False  # two tasks with schedules
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -216,6 +222,26 @@ TASKS = {
         quick, slow, flaky, talking, parent, snoozing, skipping, broken, once, narrow, lettered, paced, sole, ever, switched, brief,
     )
 }  # fmt: skip
+
+
+def ticking(seconds: float) -> dict[str, Task[..., Any]]:
+    """Return tasks with schedules that end with a scenario: one whose runs may overlap, and one whose runs may not."""
+    end = START + timedelta(seconds=seconds)
+
+    @task(schedule=every("3s", misfire="all", end=end, params={"n": 4}), overlap="allow", retry=Retry(retries=2, delay=1))
+    async def often(n: int) -> int:
+        with _body():
+            return n * 2
+
+    @task(schedule=every("7s", end=end, params={"n": 9}), timeout="3m")
+    async def seldom(n: int) -> int:
+        with _body():
+            await asyncio.sleep(n)
+            return n * 2
+
+    return {each.name: each for each in (often, seldom)}
+
+
 FEW = {"lettered": 4, "sole": 4, "ever": 8}  # tasks whose keys are made of n, with how many of them there are
 MAXIMA = {"task:narrow": Maximum(2), "task:lettered": Maximum(3), "task:paced": Maximum(rate=parse_rate("30/m"))}
 LETTER = Maximum(1)
@@ -253,6 +279,7 @@ class Simulation:
         engine_loop.chance.seed(self.chance.random())
         self.fleet = Fleet(seed=seed)
         self.fleet.on_write, self.fleet.on_fault = self._written, self._passed
+        self.tasks_of_nodes = {**TASKS, **(ticking(scenario.seconds) if scenario.ticks else {})}
         self.history: list[str] = []
         self.finals: dict[str, str] = {}
         self.holders: dict[str, tuple[str, str]] = {}  # run: claim and node
@@ -341,10 +368,28 @@ class Simulation:
             self.say(f"{node} {'disables' if is_off else 'enables'} {values['task']}")
         elif query == "retention_delete":
             self._deleted(node, [row[0] for row in rows])
+        elif query == "schedules_fire":
+            self._fired(node, json.loads(values["records"]), rows)
+        elif query == "gates_ask":
+            for row in rows:
+                if row[0] == "skipped":
+                    self._final(node, row[1], 14)
+                    self.counts["overlaps"] += 1
         if rows and query in ("runs_add", "runs_promote", "runs_unblock", "runs_hold", "nodes_stop"):
             told = f"{query} {values['reason']}" if query == "runs_unblock" else query
             self.counts[told] += len(rows)
             self.say(f"{node} {told} {len(rows)}")
+
+    def _fired(self, node: str, records: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> None:
+        won = {row[1] for row in rows if row[0] == "schedule"}
+        runs = [row[1] for row in rows if row[0] == "run"]
+        for record in records:
+            if str(record["schedule"]) in won:
+                self._final(node, record["id"], 14)
+                self.counts[record["reason"]] += 1
+        self.counts["fired"] += len(runs)
+        if won:
+            self.say(f"{node} fires {', '.join(short(each) for each in runs)} and records {len(records)}")
 
     def _bound(self, run_id: str, name: str, n: int) -> None:
         """Look at the limits of a run that was just claimed. What is claimed only ever becomes more here, so every moment is looked at."""
@@ -468,7 +513,7 @@ class Simulation:
             name = f"node-{self.born}"
             try:
                 node = await self.fleet.node(
-                    name, TASKS.values(), drives=True, host=name if self.born % 3 else "shared", **self.scenario.settings
+                    name, self.tasks_of_nodes.values(), drives=True, host=name if self.born % 3 else "shared", **self.scenario.settings
                 )
             except StoreUnavailable:
                 self.fleet.loop.kill(next(node.place for node in self.fleet.nodes if node.name == name))
@@ -667,6 +712,7 @@ class Simulation:
     # -- the laws
 
     async def _check(self) -> None:
+        await self._check_slots()
         rows = await self.fleet.rows("select id, state from mainspring.history")
         kept = {row["id"] for row in rows}
         self.require(len(rows) == len(kept), "a run is in history twice")
@@ -686,6 +732,23 @@ class Simulation:
             self.require(node.worker.in_hand == 0, f"{node.name} still holds runs: {node.worker.runs_in_hand()}")
             self.require(node.worker.recorder.is_idle, f"{node.name} still has something to write")
         self.rescued = sum(node.runner.rescuer.rescued for node in self.fleet.nodes)
+
+    async def _check_slots(self) -> None:
+        """Every slot has one row, a run or the record of why there is none."""
+        schedules = await self.fleet.rows("select id, name, cursor_at from mainspring.schedules")
+        for schedule in schedules:
+            definition = self.tasks_of_nodes[schedule["name"]].spec.schedules[0]
+            rows = await self.fleet.rows(f"select slot_at from mainspring.history where schedule_id = {schedule['id']}")
+            time_of = self.fleet.database.from_time
+            slots = sorted(slot for row in rows if (slot := time_of(row["slot_at"])) is not None)
+            cursor = time_of(schedule["cursor_at"])
+            assert cursor is not None
+            expected = list(definition.slots_between(START, cursor, 10_000))
+            self.require(
+                slots == expected, f"slots of {schedule['name']}: {set(slots) ^ set(expected)} of {len(expected)}, {len(slots)} rows"
+            )
+            ends = definition.next_slot(cursor)
+            self.require(ends is None, f"slots of {schedule['name']} from {ends} on are not accounted for")
 
     async def _check_run(self, run_id: str) -> None:
         store = self.fleet.store
@@ -720,6 +783,7 @@ class Simulation:
             "snoozing": {"completed"}, "skipping": {"skipped"}, "broken": {"failed"}, "flaky": {"completed", "failed"},
             "once": {"completed", "failed", "timeout"}, "narrow": {"completed"}, "lettered": {"completed"}, "paced": {"completed"},
             "sole": {"completed"}, "ever": {"completed"}, "switched": {"completed"}, "brief": {"completed"},
+            "often": {"completed", "skipped"}, "seldom": {"completed", "skipped", "timeout"},
         }[run.task] | {"cancelled"}  # fmt: skip
         lost_for_good = run.state == "failed" and run.reason == "lost" and run.rescues == 3
         self.require(run.state in ends or lost_for_good, f"{run_id} {run.task}({n}) ended {run.state} ({run.reason}): {run.error}")

@@ -38,6 +38,12 @@ SCENARIOS = {
     "parted limits": Scenario(tasks=BOUND, runs=80, seconds=150, keys=0.0, throws=4, unrepeatable=False, settings=SHORT, faults=Faults(
         crashes=1, freezes=3, cuts=2, outages=0.5, latency=0.1, refused=0.03, unanswered=0.03, lost_hints=0.3, stalls=0.01,
     )),
+    "slots": Scenario(runs=20, ticks=True, faults=Faults(
+        crashes=6, crashes_at_points=0.01, restarts=3, latency=0.05, lost_hints=0.5, clock_steps=1,
+    )),
+    "parted slots": Scenario(runs=20, seconds=150, ticks=True, settings=SHORT, faults=Faults(
+        crashes=1, freezes=4, cuts=3, outages=0.5, latency=0.2, refused=0.05, unanswered=0.05, lost_hints=0.3, stalls=0.02,
+    )),
     "everything": Scenario(
         seconds=150, settings=SHORT,
         faults=Faults(
@@ -49,7 +55,7 @@ SCENARIOS = {
 PROVES = {
     "crashes": ("S0-14", "L8", "L12", "B-20"), "freezes": ("L3", "S0-14"), "cuts": ("L5",), "deploys": ("X2", "L13"), "lines": ("K2",),
     "points": ("B-20",), "clocks": ("K3",), "everything": ("K1", "X3"), "calm": (),
-    "limits": ("K1",), "parted limits": ("K1",),
+    "limits": ("K1",), "parted limits": ("K1",), "slots": ("S16",), "parted slots": ("K1",),
 }  # fmt: skip
 
 
@@ -190,3 +196,19 @@ def test_a_key_that_two_unfinished_runs_share_is_a_breach() -> None:
     finally:
         simulation.is_over = True
         simulation.fleet.close()
+
+
+def test_slots_are_put_to_the_test() -> None:
+    """Slots fire, are missed and meet runs that go on, or the law about them would hold for nothing."""
+    counts: Counter[str] = Counter()
+    for name in ("slots", "parted slots"):
+        counts += Counter(simulate(SCENARIOS[name], 0).counts)
+    assert counts["fired"] > 60
+    assert not [each for each in ("dropped", "overlaps") if not counts[each]]
+
+
+def test_a_schedule_that_fires_a_slot_twice_is_a_breach(monkeypatch: pytest.MonkeyPatch) -> None:
+    weaken(monkeypatch, schedules_fire=("and s.cursor_at = value->>'was' ", ""))
+    with pytest.raises(Breach, match=r"slots of (often|seldom)|ended twice"):
+        for seed in range(10):
+            simulate(SCENARIOS["slots"], seed)
