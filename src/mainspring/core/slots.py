@@ -68,16 +68,6 @@ class Plan:
         return 0 if self.left is None else self.left.number
 
     @property
-    def left_out_from(self) -> datetime | None:
-        """The oldest slot that is only counted."""
-        return None if self.left is None else self.left.first
-
-    @property
-    def left_out_until(self) -> datetime | None:
-        """The newest slot that is only counted."""
-        return None if self.left is None else self.left.last
-
-    @property
     def fires(self) -> tuple[datetime, ...]:
         """The slots that fire, in the order in which they are to."""
         return tuple(slot.at for slot in self.slots if slot.verdict is Verdict.FIRE)

@@ -321,11 +321,6 @@ def blobs_at(where: str) -> Blobs:
         raise ConfigurationError(f"MAINSPRING_FILES={where!r} is not understood: {str(error).splitlines()[0]}") from error
 
 
-def files_beside(path: Path | None) -> str | None:
-    """Return where files lie by default: beside an SQLite file; None for other stores, which must be told."""
-    return None if path is None else str(path.with_name(path.name + ".files").absolute())
-
-
 class BlobSource:
     """What a `File` needs to be read. ``path`` fetches remote contents into a folder that `close` takes away."""
 

@@ -21,12 +21,6 @@ _is_watching = False
 _HERE = ("", "localhost", "127.0.0.1", "::1")
 
 
-def may_be_open() -> bool:
-    """Tell whether a library is about whose transactions are noticed; costs nothing where none is."""
-    modules = sys.modules
-    return _LIBRARIES[0] in modules or _LIBRARIES[1] in modules
-
-
 def find(url: str) -> str | None:
     """Return what has a transaction open on the database of a URL, as a phrase and the remedy; None where nothing has."""
     if "sqlalchemy.orm" in sys.modules:
