@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+BROWSER := $(VENV)/.chromium
 BENCH_VENV := .venv-bench
 BENCH_READY := $(BENCH_VENV)/.ready
 TOOLS_VENV := .venv-tools
@@ -28,7 +29,7 @@ setup: $(READY)  ## Make .venv with the locked dependencies and Mainspring itsel
 run: $(READY)  ## Run the demo on an embedded SQLite file
 	$(PY) examples/demo/run.py
 
-test: check  ## Set up, pass every gate of `make check`, then run all tests
+test: check $(BROWSER)  ## Set up, pass every gate of `make check`, then run all tests
 	$(PY) -m pytest $(or $(PYTEST_ARGS),-n 2)
 
 check: format lint types contracts  ## Check format, lint, types and import contracts
@@ -70,6 +71,9 @@ contracts: $(READY)
 $(READY): requirements/dev.txt requirements/uv.txt pyproject.toml
 	@PYTHON="$(PYTHON)" sh tools/venv.sh $(VENV) requirements/dev.txt
 	@touch $@
+# The browser of the tests: the system's, installed where it is missing and we may. The stamp holds its path.
+$(BROWSER): tools/chromium.sh $(READY)
+	@sh tools/chromium.sh > $@.new && mv $@.new $@
 $(BENCH_READY): requirements/bench.txt requirements/uv.txt pyproject.toml
 	@PYTHON="$(PYTHON)" sh tools/venv.sh $(BENCH_VENV) requirements/bench.txt
 	@touch $@

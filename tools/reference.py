@@ -10,6 +10,10 @@ from mainspring.core import errors
 from mainspring.core.event import EventKind
 from mainspring.core.run import AttemptOutcome, ErrorKind, Reason
 from mainspring.core.state import TRANSITIONS, RunState, draw
+from mainspring.web.api import openapi
+from mainspring.web.api.endpoint import endpoints
+from mainspring.web.api.starts import HEADERS, OptionRequest
+from mainspring.web.problems import KINDS
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 NOTE = "<!-- Written by tools/reference.py from the code; edit that instead. -->\n\n"
@@ -70,7 +74,26 @@ def events() -> str:
     )
 
 
-PAGES = {"states.md": states, "settings.md": settings, "errors.md": problems, "events.md": events}
+def http_api() -> str:
+    """Return the page about the places of the HTTP API."""
+    found = openapi.document(endpoints(), [])
+    rows = "\n".join(
+        f"| `{method.upper()}` | `{path}` | {told['summary']} | {told.get('x-mainspring-needs', '')} |"
+        for path, methods in found["paths"].items() for method, told in sorted(methods.items())
+    )  # fmt: skip
+    kinds = "\n".join(f"| `{code}` | {kind.status} | {kind.title} |" for code, kind in KINDS.items())
+    headers = "\n".join(f"| `{header}` | {OptionRequest.model_fields[name].description} |" for header, name in HEADERS.items())
+    return (
+        f"# The HTTP API\n\n{NOTE}`GET /api/v1/openapi.json` has all of this with parameters, bodies and answers, and a start and a run "
+        f"for each task. [The guide](../guides/http-api.md) tells how to use it.\n\n"
+        f"| | place | does | needs |\n|---|---|---|---|\n{rows}\n\n"
+        f"## Headers of a start\n\n| header | is |\n|---|---|\n{headers}\n\n"
+        f"## Codes of problems\n\nOther codes have the status of the class that theirs is derived from ([errors](errors.md)).\n\n"
+        f"| code | status | |\n|---|---|---|\n{kinds}\n"
+    )
+
+
+PAGES = {"states.md": states, "settings.md": settings, "errors.md": problems, "events.md": events, "http-api.md": http_api}
 
 
 def main() -> None:
