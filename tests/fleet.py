@@ -21,6 +21,7 @@ from unittest.mock import patch
 
 from mainspring import Mainspring, Task
 from mainspring.core import active
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import StoreUnavailable
 from mainspring.core.ids import IdMaker, seed_ids
 from mainspring.core.role import Role
@@ -346,7 +347,7 @@ class Fleet:
 
     async def get(self, run: Any) -> Run:
         """Return a run as the store has it."""
-        return await self.store.runs.get(run if isinstance(run, str) else run.id)
+        return await self.store.runs.get(run if isinstance(run, str) else run.id, scope=EVERYTHING)
 
     async def states(self, runs: Iterable[Any]) -> list[str]:
         """Return the states of runs as words."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -14,6 +15,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from mainspring.core.door import (
+    Access,
+    GuestList,
+    HostRules,
+    Peers,
+    parse_access,
+    parse_header,
+    parse_hosts,
+    parse_peers,
+    parse_roles,
+    parse_tenants,
+)
 from mainspring.core.duration import describe, parse_duration
 from mainspring.core.environment import Environment
 from mainspring.core.errors import ConfigurationError
@@ -40,6 +53,7 @@ class Settings:
     default_timeout: timedelta | None = timedelta(minutes=5)
     default_retries: int = 3
     buffer_size: int = 1000
+    websocket_enabled: bool = True
     log_level: str = "info"
     retention: timedelta | None = timedelta(days=7)
     retention_completed: timedelta | None = None
@@ -55,10 +69,13 @@ class Settings:
     manifest: str | None = None
     files: str | None = None
     max_payload: int = 256 * 1024
+    max_upload: int = 2**30
     spill: bool = False
     tracing: bool = False
     metrics: str | None = None
     health: str | None = None
+    listen: str | None = None
+    base_path: str = ""
     runner_enabled: bool = True
     runner_environment: Environment = Environment.DEVELOPMENT
     overlap_prevention: bool = True
@@ -66,6 +83,24 @@ class Settings:
     pulse_budget: timedelta = timedelta(seconds=10)
     pulse_secret: str | None = field(default=None, repr=False)
     side_tasks_enabled: bool = True
+    access: Access = Access.AUTO
+    access_token: str | None = field(default=None, repr=False)
+    hosts: HostRules = field(default_factory=HostRules)
+    trusted_proxies: Peers = field(default_factory=Peers)
+    trust_header_user: str | None = None
+    trust_header_groups: str | None = None
+    access_roles: GuestList = field(default_factory=GuestList)
+    access_tenants: GuestList = field(default_factory=GuestList)
+    session_idle: timedelta = timedelta(hours=12)
+    session_life: timedelta = timedelta(days=7)
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = field(default=None, repr=False)
+    oidc_scopes: str = "openid profile email"
+    oidc_claim_name: str = "preferred_username"
+    oidc_claim_groups: str = "groups"
+    vault_keys: str | None = field(default=None, repr=False)
+    vault_key_file: str | None = None
     secrets: SecretRules = field(default_factory=SecretRules)
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -110,6 +145,13 @@ class Setting:
 
 def _text(value: str, name: str) -> str:
     return value
+
+
+def _path(value: str, name: str) -> str:
+    found = value.strip().rstrip("/")
+    if found and (not found.startswith("/") or "//" in found or not re.fullmatch(r"[\w/.~-]+", found, re.ASCII)):
+        raise ConfigurationError(f"{name}={value!r} is no path: write /tasks, say, or nothing where the console has a host of its own")
+    return found
 
 
 def _count(value: str, name: str) -> int:
@@ -217,6 +259,20 @@ def _secret(value: str, name: str) -> str:
     return value
 
 
+def _address(value: str, name: str) -> str:
+    found = value.strip().rstrip("/")
+    if not found.startswith("https://") and not found.startswith(("http://localhost", "http://127.0.0.1", "http://[::1]")):
+        raise ConfigurationError(f"{name}={value!r}: an https:// address is needed; http:// is for a provider on this machine alone")
+    return found
+
+
+def _session(value: str, name: str) -> timedelta:
+    found = parse_duration(value, name)
+    if not timedelta(minutes=1) <= found <= timedelta(days=365):
+        raise ConfigurationError(f"{name}={value!r}: from a minute to a year is allowed")
+    return found
+
+
 SETTINGS = (
     Setting("url", ("MAINSPRING_URL",), _text, "the store"),
     Setting("max_concurrent", ("TASK_MAX_CONCURRENT",), _count, "bodies at once: def children, and async slots where it is set"),
@@ -227,8 +283,12 @@ SETTINGS = (
     ),
     Setting("default_retries", ("TASK_DEFAULT_RETRIES",), _retries, "retries where the task does not say"),
     Setting(
-        "buffer_size", ("TASK_BUFFER_SIZE",), _count, "log lines of a run that wait to be written, past which they are dropped and counted"
+        "buffer_size",
+        ("TASK_BUFFER_SIZE",),
+        _count,
+        "log lines of a run that wait to be written, past which they are dropped and counted; messages that a viewer may be behind",
     ),
+    Setting("websocket_enabled", ("TASK_WEBSOCKET_ENABLED",), _bool, "whether pages are told by socket; else by event stream or polling"),
     Setting("log_level", ("TASK_LOG_LEVEL",), _level, "the least level of log lines that runs keep"),
     Setting("retention", ("TASK_RETENTION_DAYS",), _days, "how long finished runs are kept"),
     Setting("retention_completed", ("MAINSPRING_RETENTION_COMPLETED",), _days, "how long runs are kept that completed, where that differs"),
@@ -244,9 +304,12 @@ SETTINGS = (
     Setting("tracing", ("MAINSPRING_TRACING",), _bool, "attempts get OpenTelemetry spans, in the trace of their enqueue"),
     Setting("metrics", ("MAINSPRING_METRICS",), _text, "where a worker answers scrapes of Prometheus, as 9464 or 0.0.0.0:9464"),
     Setting("health", ("MAINSPRING_HEALTH",), _text, "where a node answers /livez, /readyz, /healthz and /metrics, as 0.0.0.0:8080"),
+    Setting("listen", ("MAINSPRING_LISTEN",), _text, "where 'start', 'serve' and 'dev' answer the console and the API, as 0.0.0.0:8080"),
+    Setting("base_path", ("MAINSPRING_BASE_PATH",), _path, "the path that a proxy keeps before the console's own, as /tasks"),
     Setting("auto_migrate", ("MAINSPRING_AUTO_MIGRATE",), _bool, "bring the schema up to date at start (SQLite: yes, PostgreSQL: no)"),
     Setting("files", ("MAINSPRING_FILES",), _text, "where files lie: a directory, s3://, gs:// or az://; beside an SQLite file by default"),
     Setting("max_payload", ("MAINSPRING_MAX_PAYLOAD",), _payload, "the largest parameters and results that are kept in the database"),
+    Setting("max_upload", ("MAINSPRING_MAX_UPLOAD",), parse_size, "the most bytes of files that one HTTP request may bring"),
     Setting("runner_enabled", ("TASK_RUNNER_ENABLED",), _bool, "whether 'mainspring runner' and 'start' move anything in this place"),
     Setting("runner_environment", ("TASK_RUNNER_ENVIRONMENT",), _environment, "development, production or serverless"),
     Setting("overlap_prevention", ("TASK_OVERLAP_PREVENTION",), _bool, "whether the overlap policies of tasks hold; false lets all start"),
@@ -254,6 +317,26 @@ SETTINGS = (
     Setting("pulse_budget", ("MAINSPRING_PULSE_BUDGET",), _budget, "how long a pulse may take where the caller does not say"),
     Setting("pulse_secret", ("MAINSPRING_PULSE_SECRET",), _secret, "what callers of the pulse endpoint have to know", is_secret=True),
     Setting("side_tasks_enabled", ("SIDE_TASKS_ENABLED",), _bool, "whether services start; never in a serverless environment"),
+    Setting("access", ("MAINSPRING_ACCESS",), parse_access, "whether the printed address alone lets in: auto, open or closed"),
+    Setting("access_token", ("MAINSPRING_ACCESS_TOKEN",), _secret, "the token of that address; made anew at each start", is_secret=True),
+    Setting("hosts", ("MAINSPRING_HOSTS",), parse_hosts, "names that requests may call this house by, beside those of this machine"),
+    Setting("trusted_proxies", ("MAINSPRING_TRUSTED_PROXIES",), parse_peers, "addresses and networks whose X-Forwarded-* are believed"),
+    Setting("trust_header_user", ("MAINSPRING_TRUST_HEADER_USER",), parse_header, "the header in which those proxies say who asks"),
+    Setting("trust_header_groups", ("MAINSPRING_TRUST_HEADER_GROUPS",), parse_header, "the header in which they say that person's groups"),
+    Setting("access_roles", ("MAINSPRING_ACCESS_ROLES",), parse_roles, "roles of people of other houses, as ops=operator, *=viewer"),
+    Setting("access_tenants", ("MAINSPRING_ACCESS_TENANTS",), parse_tenants, "their tenants, as staff=acme, root=*; all where not set"),
+    Setting("session_idle", ("MAINSPRING_SESSION_IDLE",), _session, "how long a browser stays signed in that is not used"),
+    Setting("session_life", ("MAINSPRING_SESSION_LIFE",), _session, "how long it stays signed in at most"),
+    Setting("oidc_issuer", ("MAINSPRING_OIDC_ISSUER",), _address, "the OpenID Connect provider that people sign in with"),
+    Setting("oidc_client_id", ("MAINSPRING_OIDC_CLIENT_ID",), _text, "what this house is called there"),
+    Setting("oidc_client_secret", ("MAINSPRING_OIDC_CLIENT_SECRET",), _text, "its secret there, where it has one", is_secret=True),
+    Setting("oidc_scopes", ("MAINSPRING_OIDC_SCOPES",), _text, "what is asked for there"),
+    Setting("oidc_claim_name", ("MAINSPRING_OIDC_CLAIM_NAME",), _text, "the claim that is somebody's name here"),
+    Setting("oidc_claim_groups", ("MAINSPRING_OIDC_CLAIM_GROUPS",), _text, "the claim that lists somebody's groups"),
+    Setting(
+        "vault_keys", ("MAINSPRING_VAULT_KEYS", "MAINSPRING_VAULT_KEY"), _text, "keys of stored secrets; the first seals", is_secret=True
+    ),
+    Setting("vault_key_file", ("MAINSPRING_VAULT_KEY_FILE",), _text, "a file (0600) with such keys, one a line"),
     Setting("spill", ("MAINSPRING_SPILL",), _bool, "put larger ones, up to 64 MiB, among the files instead of refusing them"),
 )
 _BY_VARIABLE = {variable: setting for setting in SETTINGS for variable in setting.variables}
@@ -299,7 +382,24 @@ def read_settings(
         raise ConfigurationError(
             f"MAINSPRING_LEASE={settings.lease} is too short for MAINSPRING_BEAT={settings.beat}: at least three beats are needed"
         )
+    _check_doors(settings, warnings)
     return settings, warnings
+
+
+def _check_doors(settings: Settings, warnings: list[str]) -> None:
+    """Refuse what opens no door, or opens one too far."""
+    if settings.trust_header_user is not None and settings.trusted_proxies == Peers():
+        raise ConfigurationError("MAINSPRING_TRUST_HEADER_USER is set: name the proxies that may send it in MAINSPRING_TRUSTED_PROXIES")
+    if settings.trust_header_groups is not None and settings.trust_header_user is None:
+        raise ConfigurationError("MAINSPRING_TRUST_HEADER_GROUPS says nothing without MAINSPRING_TRUST_HEADER_USER: set both")
+    if (settings.oidc_issuer is None) != (settings.oidc_client_id is None):
+        raise ConfigurationError("MAINSPRING_OIDC_ISSUER and MAINSPRING_OIDC_CLIENT_ID belong together: set both")
+    if settings.session_idle > settings.session_life:
+        raise ConfigurationError("MAINSPRING_SESSION_IDLE is longer than MAINSPRING_SESSION_LIFE: nothing would ever be idle for so long")
+    if (settings.trust_header_user or settings.oidc_issuer) and not settings.access_roles.entries:
+        warnings.append(
+            "MAINSPRING_ACCESS_ROLES is not set: whoever another house knows may not come in here; *=viewer lets all of them look"
+        )
 
 
 def _from_environment(environment: Mapping[str, str], values: dict[str, Any], sources: dict[str, str], warnings: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import pytest
@@ -76,3 +77,17 @@ def test_search_terms() -> None:
         ("a", "x"), ("b", "1"), ("c", "x"), ("c", "y"), ("d", "null"), ("e", '{"a":"ä","k":true}'), ("g", "true"),
     ]  # fmt: skip
     assert search_term("x" * 500) == "x" * 500
+
+
+def regions(values: Mapping[str, Any]) -> list[str]:
+    """Suggest regions."""
+    return ["eu"]
+
+
+def test_suggestions_come_from_a_function_that_is_found_again_by_its_name() -> None:
+    @task
+    async def sends(region: Annotated[str, Param(options=regions)] = "eu") -> None: ...
+
+    assert sends.params.schema()["properties"]["region"]["x-ui"] == {"options": f"{__name__}:regions"}
+    with pytest.raises(ConfigurationError, match="a function of a module is needed"):
+        Param(options=lambda values: [])

@@ -71,7 +71,7 @@ def test_a_raw_value_is_refused_and_not_repeated(raw: Any) -> None:
         for is_json in (False, True):
             with pytest.raises(InvalidParams) as info:
                 _ = charge.params.dump_json_text(json.dumps(params)) if is_json else charge.params.dump((), params)
-            assert "a reference is needed, env:NAME or file:NAME" in str(info.value)
+            assert "a reference is needed, env:NAME, file:NAME or store:NAME" in str(info.value)
             assert VALUE not in str(info.value) + repr(info.value.problems)
 
 

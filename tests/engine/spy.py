@@ -13,7 +13,7 @@ from mainspring.core.ids import IdMaker, make_claim_id
 from mainspring.core.run import ClaimedRun, Outcome, Suspicion
 from mainspring.core.task import Task
 from mainspring.engine.nursery import Nursery, Plan, open_nursery
-from mainspring.engine.pools import EnqueueReply, EnqueueRequest, Limits, Pool, PoolName
+from mainspring.engine.pools import EnqueueReply, EnqueueRequest, Limits, Pool, PoolName, Unlocked
 from mainspring.engine.process_pools import DefPool, LoopPool, SoloPool
 from mainspring.engine.records import Record
 from tests.aio import PATIENCE
@@ -42,6 +42,8 @@ class Spy:
         self.ends: dict[str, tuple[Outcome, float, list[Record]]] = {}
         self.said: dict[str, list[Record]] = {}
         self.requests: list[EnqueueRequest] = []
+        self.secrets: dict[str, str] = {}
+        self.unlocked: list[tuple[str, tuple[str, ...]]] = []
         self.answer = EnqueueReply(id="a-run", is_new=True)
         self._changed = asyncio.Event()
         self.patience = PATIENCE
@@ -58,6 +60,10 @@ class Spy:
 
     def finishing(self, run: ClaimedRun, records: list[Record], reply: Callable[[Sequence[Record]], None]) -> None:
         reply(records)
+
+    def unlocking(self, run: ClaimedRun, references: Sequence[str], reply: Unlocked) -> None:
+        self.unlocked.append((run.id, tuple(references)))
+        reply({each: self.secrets[each] for each in references if each in self.secrets}, {})
 
     def asked(self, run: ClaimedRun, request: EnqueueRequest, reply: Callable[[EnqueueReply], None]) -> None:
         self.requests.append(request)

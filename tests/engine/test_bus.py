@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mainspring import Context, Mainspring, RetryLater, task
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import RunFailed, StillRunning, UnknownRun
-from mainspring.core.event import Event
+from mainspring.core.event import Event, EventKind
+from mainspring.engine.bus import LATER, WATCHED_FOR
+from mainspring.engine.capture import FLUSH_EVERY
+from mainspring.engine.recorder import BRIEFLY, GATHER
 from tests import aio
 from tests.fleet import Fleet
 
@@ -90,7 +96,7 @@ async def test_a_new_attempt_leaves_earlier_events_as_they_were(fleet: Fleet) ->
     client = await fleet.client([twice])
     run = await client.enqueue(twice)
     await fleet.advance(3)
-    before = await fleet.store.events.after(run.id)
+    before = await fleet.store.events.after(run.id, scope=EVERYTHING)
     events = await collect(client, run.id)
     assert events[: len(before)] == before
     assert is_whole(events)
@@ -107,7 +113,7 @@ async def test_a_rescue_leaves_earlier_events_as_they_were(fleet: Fleet) -> None
     client = await fleet.client([telling])
     run = await client.enqueue(telling)
     await fleet.advance(1.5)
-    before = await fleet.store.events.after(run.id)
+    before = await fleet.store.events.after(run.id, scope=EVERYTHING)
     one.crash()
     await fleet.node("other", [telling], drives=True)
     events = await collect(client, run.id)
@@ -209,3 +215,82 @@ def test_another_process_on_the_same_file_waits_and_follows(tmp_path: Path) -> N
                     assert [event.kind.value for event in await following] == ["queued", "claimed", "started", "completed"]
 
     aio.run(both())
+
+
+@task(timeout="1h")
+async def chatty(ctx: Context, lines: int = 20) -> str:
+    for number in range(lines):
+        ctx.log(f"line {number}", data={"at": asyncio.get_running_loop().time()})
+        await asyncio.sleep(0.7)
+    return "said"
+
+
+async def lateness(fleet: Fleet, client: Mainspring) -> list[float]:
+    """Return how late a client in another process hears of each line, by virtual time."""
+    run = await client.enqueue(chatty)
+    late: list[float] = []
+    async for event in client.follow(run.id):
+        if event.kind is EventKind.LOG:
+            late.append(fleet.clock.monotonic() - event.data["data"]["data"]["at"])  # noqa: PERF401 - when it came is the point
+    return late
+
+
+async def test_the_node_of_a_followed_run_writes_sooner_and_says_when_it_has(fleet: Fleet) -> None:
+    await fleet.node("a", [chatty], drives=True)
+    late = await lateness(fleet, await fleet.client([chatty]))
+    assert len(late) == 20
+    assert max(late) <= FLUSH_EVERY + BRIEFLY + 0.01  # no round of looking, no waiting for company
+
+
+async def test_without_hints_a_followed_run_is_looked_at(fleet: Fleet) -> None:
+    fleet.weather.lost_hints = 1.0
+    await fleet.node("a", [chatty], drives=True)
+    late = await lateness(fleet, await fleet.client([chatty]))
+    assert len(late) == 20
+    assert max(late) <= FLUSH_EVERY + GATHER + LATER + 0.01
+
+
+async def test_a_run_that_nobody_follows_is_written_as_seldom_as_ever(fleet: Fleet) -> None:
+    node = await fleet.node("a", [chatty], drives=True)
+    client = await fleet.client([chatty])
+    hints: list[str] = []
+    node.app._opening.now.bus._send = _kept(hints)  # type: ignore[union-attr, method-assign]
+    run = await client.enqueue(chatty)
+    await fleet.advance(20)
+    assert (await fleet.get(run)).state == "completed"
+    assert node.line.calls["runs_append"] <= 20
+    assert not [each for each in hints if "said" in each]
+
+
+def _kept(hints: list[str]) -> Callable[[str], Coroutine[Any, Any, None]]:
+    async def keep(payload: str) -> None:
+        hints.append(payload)
+
+    return keep
+
+
+async def test_an_announcement_holds_for_a_while_and_is_made_anew_while_somebody_follows(fleet: Fleet) -> None:
+    node = await fleet.node("a", [telling], drives=True)
+    client = await fleet.client([telling])
+    run = await client.enqueue(telling, lines=90)
+    bus = (await node.app._opening.opened()).bus
+    following = asyncio.create_task(collect(client, run.id))
+    await fleet.advance(60)
+    assert bus.is_followed(run.id)
+    following.cancel()
+    await fleet.advance(1)
+    assert bus.is_followed(run.id)
+    await fleet.advance(WATCHED_FOR)
+    assert not bus.is_followed(run.id)
+
+
+async def test_events_that_are_gone_do_not_hold_up_those_that_follow(fleet: Fleet) -> None:
+    await fleet.node("a", [telling], drives=True)
+    client = await fleet.client([telling])
+    run = await client.enqueue(telling)
+    await fleet.advance(6)
+    whole = await collect(client, run.id)
+    await fleet.database.execute("delete from mainspring_events where seq between 4 and 6")
+    events = await collect(client, run.id)
+    assert [event.seq for event in events] == [event.seq for event in whole if not 4 <= event.seq <= 6]
+    assert events[-1].kind.is_final

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from mainspring import Context, Dependency, Mainspring, Overlap, Retry, WaitFor, task
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.run import Reason
 from mainspring.core.state import RunState
@@ -137,7 +138,7 @@ async def test_queue_replace_and_allow_do_what_they_say(fleet: Fleet) -> None:
     }
     assert (most_running["queued"], most_running["newest"], most_running["two"]) == (1, 1, 2)
     replaced = (await client.store()).runs
-    [cancelled, *_] = [run for run in await replaced.page(task="newest") if run.state is RunState.CANCELLED]
+    [cancelled, *_] = [run for run in await replaced.page(task="newest", scope=EVERYTHING) if run.state is RunState.CANCELLED]
     assert cancelled.cancelled_by == "overlap"
     assert (await client.explain(cancelled.id)).code == "replaced"
 
@@ -272,7 +273,13 @@ async def test_a_round_by_hand_asks_cancels_and_asks_again(fleet: Fleet) -> None
     await fleet.advance(BUSY)
     await node.tick("gatekeeper", "worker")
     assert await fleet.states([new]) == ["running"]
-    assert [str(each.kind) for each in await fleet.store.events.after(new.id)] == ["queued", "blocked", "unblocked", "claimed", "started"]
+    assert [str(each.kind) for each in await fleet.store.events.after(new.id, scope=EVERYTHING)] == [
+        "queued",
+        "blocked",
+        "unblocked",
+        "claimed",
+        "started",
+    ]
 
 
 async def test_a_gatekeeper_that_could_not_write_asks_again(fleet: Fleet) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mainspring import Context, Depends, Fail, Mainspring, Retry, Skip, command, task
+from mainspring.core.access import EVERYTHING
 from mainspring.core.command import Command
 from mainspring.core.errors import ConfigurationError, DefinitionError, InvalidParams
 from mainspring.core.run import ErrorKind, NewRun, Run
@@ -249,14 +250,14 @@ class TestVersions:
         await store.runs.add(new_run)
         await old.tick("worker", "worker")
         await old.worker.recorder.flushed()
-        waiting = await store.runs.get(new_run.id)
+        waiting = await store.runs.get(new_run.id, scope=EVERYTHING)
         assert (waiting.state, waiting.reason, waiting.retries) == ("pending", "newer_params", 0)
         new = await fleet.node("new", [newer])
         await asyncio.sleep(20)
         await new.tick("heartbeat", "promoter", "worker", "worker")
         await fleet.loop.settle()
         await new.worker.recorder.flushed()
-        assert (await store.runs.get(new_run.id)).result == '"x"'
+        assert (await store.runs.get(new_run.id, scope=EVERYTHING)).result == '"x"'
 
 
 class TestEmptyBodies:

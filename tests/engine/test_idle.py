@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from mainspring import every, task
+from mainspring.core.access import EVERYTHING
 from tests.fleet import Fleet
 
-TABLES = ("events", "attempts", "history", "hot_runs", "audit", "notices", "stats", "errors", "pulses", "service_samples")
+TABLES = ("events", "attempts", "history", "hot_runs", "audit", "notices", "stats", "errors", "pulses", "service_samples", "samples")
 
 
 @task
@@ -41,5 +42,5 @@ async def test_empty_rounds_write_no_rows_and_the_last_runs_stay_however_long(fl
     after = await _rows(fleet)
     assert after["history"] == 2
     assert [name for name in TABLES if after[name] > before[name]] == []  # what went with the pruned runs went
-    kept = {run.id for run in await fleet.store.runs.page(task=quick.name, n=10)}
+    kept = {run.id for run in await fleet.store.runs.page(task=quick.name, n=10, scope=EVERYTHING)}
     assert kept == {each.id for each in handles[2:]}

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from mainspring import Limit, Retry, task
+from mainspring.core.access import EVERYTHING
 from mainspring.core.limit import Maximum, queue_key, task_key
 from mainspring.engine.limiter import SWEEP
 from tests.fleet import Fleet, Node
@@ -80,7 +81,7 @@ async def test_two_at_once_over_three_processes_and_the_others_say_why_and_where
     await fleet.advance(1)
     assert sorted(await fleet.states(runs)) == ["blocked"] * 3 + ["running"] * 2
     waiting = [run for run in runs if (await fleet.get(run)).state == "blocked"]
-    told = [await fleet.store.limits.waiting_for(run.id) for run in waiting]
+    told = [await fleet.store.limits.waiting_for(run.id, scope=EVERYTHING) for run in waiting]
     assert sorted((each.key, each.position, each.running, each.maximum.concurrency) for each in told if each) == [
         ("task:pair", 1, 2, 2), ("task:pair", 2, 2, 2), ("task:pair", 3, 2, 2),
     ]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mainspring import Context, Fail, Retention, task
+from mainspring.core.access import EVERYTHING
 from mainspring.core.explanation import Why
 from mainspring.core.run import Retried
 from mainspring.engine.pruner import SWEEP_EVERY
@@ -88,19 +89,19 @@ def test_a_nodes_errors_are_grouped_and_reopen_by_themselves(ms: Kit) -> None:
     ms.enqueue(other)
     ms.drain()
     store = ms.do(errors())
-    groups = {each.task: each for each in ms.do(store.list())}
+    groups = {each.task: each for each in ms.do(store.list(scope=EVERYTHING))}
     assert {name: (each.n, each.type, each.kind) for name, each in groups.items()} == {
         "picky": (3, "ValueError", "execution"), "other": (1, "Fail", "execution"),
     }  # fmt: skip
     ms.advance("1s")
     ms.do(store.resolve(groups["picky"].fingerprint, actor="ada"))
-    assert [each.task for each in ms.do(store.list(is_open=True))] == ["other"]
+    assert [each.task for each in ms.do(store.list(is_open=True, scope=EVERYTHING))] == ["other"]
     ms.advance("1s")
     last = ms.enqueue(picky, n=4)
     ms.drain()
-    group = ms.do(store.get(groups["picky"].fingerprint))
+    group = ms.do(store.get(groups["picky"].fingerprint, scope=EVERYTHING))
     assert (group.is_open, group.n, group.reopened, group.last_run, group.message) == (True, 4, 1, last.id, "no. 4")
-    assert len(ms.do(store.occurrences(group.fingerprint))) == 4
+    assert len(ms.do(store.occurrences(group.fingerprint, scope=EVERYTHING))) == 4
 
 
 def test_explain_follows_a_run(ms: Kit) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mainspring import Mainspring
+from mainspring.core.access import EVERYTHING
 from tests.engine.preload import CHILDREN, RUNS, note
 from tests.store.harness import new_postgres
 
@@ -22,7 +23,7 @@ def test_children_of_a_fork_enqueue_each_for_itself(dialect: str, how: str, tmp_
 
     async def look() -> list[str]:
         async with Mainspring(url, tasks=[note]) as app:
-            return [run.params for run in await (await app.store()).runs.page(n=1000)]
+            return [run.params for run in await (await app.store()).runs.page(n=1000, scope=EVERYTHING)]
 
     asyncio.run(look())  # the schema is there before the server starts
     command = [sys.executable, "-m", "tests.engine.preload", url, how]

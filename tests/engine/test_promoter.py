@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from mainspring import Retry, RetryLater, Snooze, task
+from mainspring.core.access import EVERYTHING
 from tests.fleet import Fleet
 
 tries: list[float] = []
@@ -58,7 +59,7 @@ async def test_no_retry_starts_past_the_deadline(fleet: Fleet) -> None:
     assert (seen.state, seen.reason, seen.attempt) == ("timeout", "deadline", 3)
     assert seen.finished_at is not None
     assert seen.finished_at - seen.created_at <= timedelta(minutes=5)  # known as soon as the next try would be too late
-    events = await fleet.store.events.after(run.id)
+    events = await fleet.store.events.after(run.id, scope=EVERYTHING)
     assert events[-1].kind.value == "timed_out"
 
 

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from mainspring import Context, Fail, Retry, task
+from mainspring.core.access import EVERYTHING
 from mainspring.core.event import Event
 from tests.fleet import Fleet
 
@@ -35,7 +36,7 @@ async def climbing(ctx: Context, steps: int, every: float) -> None:
 
 async def told(fleet: Fleet, run: object) -> list[Event]:
     events: list[Event] = []
-    while more := await fleet.store.events.after(run.id, len(events)):  # type: ignore[attr-defined]
+    while more := await fleet.store.events.after(run.id, len(events), scope=EVERYTHING):  # type: ignore[attr-defined]
         events += more
     return events
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from mainspring import Context, Retry, task
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import StoreUnavailable
 from mainspring.core.event import EventKind
 from mainspring.core.ids import make_claim_id
@@ -76,7 +77,7 @@ async def test_a_dead_process_on_this_host_is_seen_in_one_round(fleet: Fleet) ->
     await other.once("rescuer")
     seen = await fleet.get(run)
     assert (seen.state, seen.attempt, seen.retries, seen.rescues) == ("pending", 1, 0, 1)
-    [attempt] = await fleet.store.runs.attempts(run.id)
+    [attempt] = await fleet.store.runs.attempts(run.id, scope=EVERYTHING)
     assert (attempt.outcome, attempt.reason, attempt.node_id) == ("lost", "lost", one.id)
     assert attempt.error is not None
     await other.tick("worker")
@@ -120,7 +121,7 @@ async def test_a_node_that_was_stopped_past_its_lease_is_refused_everything(flee
     await other.tick("worker")
     claimed = await fleet.get(run)
     assert (claimed.state, claimed.node_id, claimed.attempt) == ("running", other.id, 2)
-    events = await fleet.store.events.after(run.id)
+    events = await fleet.store.events.after(run.id, scope=EVERYTHING)
 
     one.thaw()
     store = fleet.store.runs
@@ -132,7 +133,7 @@ async def test_a_node_that_was_stopped_past_its_lease_is_refused_everything(flee
     late_cancel = Settlement(taken.id, taken.claim_id, decide(taken, CancelledByRequest(), Retry()))
     assert await store.settle([late_cancel]) == {}
     assert await fleet.get(run) == claimed
-    assert await fleet.store.events.after(run.id) == events
+    assert await fleet.store.events.after(run.id, scope=EVERYTHING) == events
 
     await one.once("heartbeat")  # the node itself finds out, lets go, and comes back under a new id
     assert stopped == [taken.claim_id]
@@ -171,7 +172,7 @@ async def test_a_refused_write_cancels_the_body(fleet: Fleet) -> None:
     await fleet.advance(3)
     assert stopped == bodies
     assert one.worker.recorder.lost_leases == 1
-    kinds = [event.kind.value for event in await fleet.store.events.after(run.id)]
+    kinds = [event.kind.value for event in await fleet.store.events.after(run.id, scope=EVERYTHING)]
     assert kinds[-1] == "lost"
 
 
@@ -215,7 +216,7 @@ async def test_two_rescuers_at_once_change_a_run_once(fleet: Fleet) -> None:
     await asyncio.gather(*(node.once("rescuer") for node in nodes[1:]))
     assert await fleet.states(runs) == ["pending"] * 5
     for run in runs:
-        assert [attempt.outcome for attempt in await fleet.store.runs.attempts(run.id)] == ["lost"]
+        assert [attempt.outcome for attempt in await fleet.store.runs.attempts(run.id, scope=EVERYTHING)] == ["lost"]
     assert sum(node.runner.rescuer.rescued for node in nodes[1:]) == 5
 
 
@@ -325,7 +326,7 @@ async def test_a_run_that_takes_its_node_down_each_time_fails_lost_after_three(f
     assert run is not None
     seen = await fleet.get(run)
     assert (seen.state, seen.reason, seen.rescues, len(bodies)) == ("failed", "lost", 3, 3)
-    assert [attempt.outcome for attempt in await fleet.store.runs.attempts(run.id)] == ["lost"] * 3
+    assert [attempt.outcome for attempt in await fleet.store.runs.attempts(run.id, scope=EVERYTHING)] == ["lost"] * 3
 
 
 @pytest.mark.scenario("L9")

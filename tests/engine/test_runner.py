@@ -13,6 +13,7 @@ import pytest
 
 import mainspring.engine
 from mainspring import Context, Mainspring, Retry, Skip, Task, task
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import RunCancelled, StoreUnavailable
 from mainspring.core.node import NodeState
 from mainspring.core.role import Role
@@ -57,7 +58,9 @@ async def stubborn() -> str:
     return "never"
 
 
-KEEPING = {"heartbeat", "rescuer", "promoter", "limiter", "gatekeeper", "pruner", "switches", "sweeper"}
+KEEPING = {
+    "heartbeat", "rescuer", "promoter", "limiter", "gatekeeper", "pruner", "switches", "steward", "sweeper", "sampler",
+}  # fmt: skip
 LOOPS = {
     Role.ALL: KEEPING | {"worker", "pools", "scheduler", "supervisor"},
     Role.WORKER: KEEPING | {"worker", "pools"},
@@ -265,7 +268,7 @@ async def test_what_has_not_begun_goes_back_at_once(fleet: Fleet) -> None:
     await fleet.loop.settle()
     assert [(seen.state, seen.retries) for seen in [await fleet.get(run) for run in runs]] == [("pending", 0)] * 2
     assert ended == []
-    kinds = [event.kind.value for event in await fleet.store.events.after(runs[0].id)]
+    kinds = [event.kind.value for event in await fleet.store.events.after(runs[0].id, scope=EVERYTHING)]
     assert kinds == ["queued", "claimed", "started", "released"]
 
 
@@ -387,7 +390,7 @@ async def test_cancel_ends_waiting_running_and_retrying_runs(fleet: Fleet) -> No
     assert fleet.clock.monotonic() - asked_at <= 3 * 1.1 + 5  # a beat and the grace
     assert ended == [running.id]
     assert await fleet.states([waiting, running, again, done]) == ["cancelled"] * 3 + ["completed"]
-    kinds = [event.kind.value for event in await fleet.store.events.after(running.id)]
+    kinds = [event.kind.value for event in await fleet.store.events.after(running.id, scope=EVERYTHING)]
     assert kinds == ["queued", "claimed", "started", "cancel_requested", "cancelled"]
     assert await running.cancel() == "already"
     assert node.worker.in_hand == 0

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mainspring import Schedule, Task, cron, every, task, when
+from mainspring.core.access import EVERYTHING
 from mainspring.core.notice import Notice
 from mainspring.core.run import Run
 from mainspring.core.schedule_record import ScheduleState
@@ -59,7 +60,7 @@ async def to(fleet: Fleet, moment: datetime) -> None:
 
 
 async def runs(fleet: Fleet) -> list[Run]:
-    return sorted(await fleet.store.runs.page(n=10_000), key=lambda run: (run.slot_at or run.created_at, run.id))
+    return sorted(await fleet.store.runs.page(n=10_000, scope=EVERYTHING), key=lambda run: (run.slot_at or run.created_at, run.id))
 
 
 async def told(fleet: Fleet, first: str = "%d %H:%M") -> list[tuple[str, str]]:

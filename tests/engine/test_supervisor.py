@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mainspring import Context, Depends, service
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import Conflict, Fail, UnknownService
 from mainspring.core.notice import Severity
 from mainspring.core.role import Role
@@ -172,7 +173,7 @@ async def test_a_stop_fires_the_token_calls_on_shutdown_once_and_waits_for_the_e
     await one.tick("heartbeat", "supervisor")
     assert (await row(fleet, "mailer")).fence == 2
     await fleet.advance(1)
-    events = await fleet.store.events.after((await row(fleet, "mailer")).run_id)
+    events = await fleet.store.events.after((await row(fleet, "mailer")).run_id, scope=EVERYTHING)
     assert [str(each.kind) for each in events] == ["queued", "claimed", "started", "log"]  # as of any run
 
 

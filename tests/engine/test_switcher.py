@@ -9,6 +9,7 @@ import pytest
 
 from mainspring import Mainspring, task
 from mainspring.core import active
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import TaskDisabled, UnknownTask
 from mainspring.core.state import RunState
 from mainspring.testing import Kit
@@ -122,7 +123,7 @@ async def test_what_slips_in_beside_a_switch_is_given_back_unburnt(fleet: Fleet)
     await fleet.loop.settle()
     found = await fleet.get(run)
     assert (done, found.state, found.reason, found.retries) == ([], RunState.BLOCKED, "disabled", 0)
-    (attempt,) = await fleet.store.runs.attempts(run.id)
+    (attempt,) = await fleet.store.runs.attempts(run.id, scope=EVERYTHING)
     assert (attempt.outcome, attempt.reason) == ("released", "disabled")
 
 

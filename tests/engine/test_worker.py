@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from mainspring import Context, Retry, task
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import StoreUnavailable
 from mainspring.core.ids import make_claim_id
 from mainspring.core.run import ClaimedRun, NewRun
@@ -183,12 +184,12 @@ async def test_a_task_that_nobody_knows_waits_blocked_until_a_node_knows_it(flee
     seen = await fleet.get(runs[0])
     assert (seen.state, seen.reason) == ("blocked", "no capable node")
     assert await fleet.store.runs.lanes() == []  # and leaves the claimable index
-    kinds = [event.kind.value for event in await fleet.store.events.after(runs[0].id)]
+    kinds = [event.kind.value for event in await fleet.store.events.after(runs[0].id, scope=EVERYTHING)]
     assert kinds == ["queued", "claimed", "started", "blocked"]
     other = await fleet.node("other", [stranger])
     await other.tick("promoter", "worker")
     assert await fleet.states(runs) == ["completed"] * 3
-    kinds = [event.kind.value for event in await fleet.store.events.after(runs[0].id)]
+    kinds = [event.kind.value for event in await fleet.store.events.after(runs[0].id, scope=EVERYTHING)]
     assert kinds == ["queued", "claimed", "started", "blocked", "unblocked", "claimed", "started", "completed"]
 
 

@@ -127,7 +127,7 @@ def test_defaults_by_name_and_objects_instead_of_mappings(shop: Path) -> None:
         ("task_definition = {'name': 'x'}", None, "task_definition without a function execute beside it"),
         ("task_definition = 3", "() -> None", "is no mapping and has no attributes"),
         ("task_definition = {}", "() -> None", "task_definition has no name"),
-        ("task_definition = {'name': 'x', 'colour': 1}", "() -> None", "'colour' is unknown, known are category"),
+        ("task_definition = {'name': 'x', 'colour': 1}", "() -> None", "'colour' is unknown, known are access, admin_only, category"),
         ("task_definition = {'name': 'x', 'timeout': 30}", "() -> None", "would be 30 milliseconds: write 30000 or '30s'"),
         ("task_definition = {'name': 'x', 'retries': 1, 'retry': 2}", "() -> None", "retry and retries say the same"),
         ("task_definition = {'name': 'x', 'config_schema': int}", "(n: str) -> None", "write config: int"),

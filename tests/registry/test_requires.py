@@ -62,4 +62,4 @@ def test_an_app_compares_with_what_it_is(caplog: pytest.LogCaptureFixture) -> No
             kit.app.task_named("there")
         with pytest.raises(UnknownTask, match="export by hand"):
             kit.enqueue(tasks[1])
-        assert kit.nodes[-1].runner.presence.facts["tasks"] == ["here"]
+        assert kit.nodes[-1].runner.presence.facts["tasks"] == ["here", "mainspring.bulk"]  # every node has the second

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import psycopg
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.event import Event, EventKind
 from mainspring.core.ids import IdMaker, make_claim_id
 from mainspring.core.policy import Priority, Retry
@@ -124,11 +125,11 @@ class Stage:
         return (await self.runs.settle([Settlement(run.id, run.claim_id, decision, 2.0, entries)])).get(run.id)
 
     async def get(self, run_id: str) -> Run:
-        return await self.runs.get(run_id)
+        return await self.runs.get(run_id, scope=EVERYTHING)
 
     async def kinds(self, run_id: str) -> list[str]:
         """Return the kinds of a run's events, in order."""
-        return [str(event.kind) for event in await self.store.events.after(run_id)]
+        return [str(event.kind) for event in await self.store.events.after(run_id, scope=EVERYTHING)]
 
     async def finish_all(self) -> None:
         """Complete whatever waits, whatever it waits for."""
@@ -176,7 +177,9 @@ _OPTIONS = "select array_agg(reloptions::text order by relname) from pg_class wh
 _EMPTIED = [
     "hot_runs", "history", "attempts", "events", "nodes", "queues", "limits", "task_switches", "stats", "dedupe", "dedupe_requests",
     "files", "artifacts", "run_search", "kept", "definitions", "retention", "errors", "error_marks",
-    "services", "service_samples", "task_overlaps", "pulses", "schedules", "notices", "modes",
+    "services", "service_samples", "samples", "task_overlaps", "pulses", "schedules", "notices", "modes", "idempotency",
+    "users", "tokens", "sessions", "links", "sign_ins", "secrets", "ignored_errors", "discarded_runs", "tenants", "owners",
+    "presets", "favourites",
 ]  # fmt: skip
 # The audit trail refuses to be deleted from.
 _WIPE = ";".join(f"delete from mainspring.{table}" for table in _EMPTIED) + "; truncate mainspring.audit"
@@ -272,7 +275,7 @@ async def check_consistency(stage: Stage) -> None:
     await _check_attempts(stage, hot, history)
     await _check_stats(stage, history)
     for run_id in sorted(hot.keys() | history.keys(), reverse=True)[:MOST_CHECKED]:
-        check_events(await stage.get(run_id), await stage.store.events.after(run_id))
+        check_events(await stage.get(run_id), await stage.store.events.after(run_id, scope=EVERYTHING))
     await _check_transactions(stage)
 
 

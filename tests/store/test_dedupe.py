@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.dedupe import LONGEST_WAIT, DedupePolicy, How
 from mainspring.core.errors import Conflict, StoreUnavailable
 from mainspring.core.ids import make_claim_id
@@ -103,14 +104,14 @@ async def test_replace_gives_a_waiting_run_new_words_in_one_write(stage: Stage, 
     assert (after.params, after.label, after.priority, after.queue, after.max_retries) == ('{"n":2}', "new", Priority.HIGH, "fast", 1)
     assert (after.actor, after.origin, after.key, after.retries, after.rescues) == ("ada", "cli", "k", 0, 0)
     assert (after.created_at, after.attempt, after.seq) == (before.created_at, before.attempt, before.seq + 1)
-    fact = (await stage.store.events.after(run_id))[-1]
+    fact = (await stage.store.events.after(run_id, scope=EVERYTHING))[-1]
     assert (str(fact.kind), fact.data) == ("replaced", {"policy": "replace", "by": new.id, "actor": "ada", "origin": "cli"})
     if state == "blocked":
         assert after.state is RunState.BLOCKED  # a new word makes no node capable
         await stage.runs.unblock_known(["t"])
     (claimed,) = await stage.claim(await stage.node())
     assert (claimed.id, claimed.params, claimed.queue) == (run_id, '{"n":2}', "fast")
-    assert len(await stage.runs.page()) == 1
+    assert len(await stage.runs.page(scope=EVERYTHING)) == 1
 
 
 @pytest.mark.scenario("I4")
@@ -124,7 +125,7 @@ async def test_a_run_that_has_begun_is_left_alone_and_one_follows_it(stage: Stag
     assert (first.is_new, first.how) == (True, How.NEW)
     held = await stage.get(run_id)
     assert (held.state, held.attempt, held.params, held.started_at) == (RunState.RUNNING, 1, '{"n":1}', before.started_at)
-    fact = (await stage.store.events.after(run_id))[-1]
+    fact = (await stage.store.events.after(run_id, scope=EVERYTHING))[-1]
     assert (str(fact.kind), fact.data) == ("superseded", {"key": "k", "by": first.id})
     for n in (3, 4):  # there is one follower, whoever asks
         assert await add(stage, policy, params=f'{{"n":{n}}}') == Added(
@@ -265,7 +266,7 @@ async def test_a_key_with_odd_characters_is_a_key(stage: Stage) -> None:
     assert await add(stage, REPLACE, key=key) == Added(first.id, False, How.REPLACED)
     (claimed,) = await stage.claim(await stage.node())
     follower = await add(stage, REPLACE, key=key)
-    assert (await stage.store.events.after(claimed.id))[-1].data == {"key": key, "by": follower.id}
+    assert (await stage.store.events.after(claimed.id, scope=EVERYTHING))[-1].data == {"key": key, "by": follower.id}
 
 
 # -- debounce
@@ -463,7 +464,7 @@ async def test_a_lost_answer_of_a_new_run_is_heard_the_second_time(
             await stage.add(stage.new(key="k"))
 
     assert (await _twice(stage, new, monkeypatch, live)).id == new.id
-    assert len(await stage.runs.page()) == (2 if fate == "its key went on" else 1)
+    assert len(await stage.runs.page(scope=EVERYTHING)) == (2 if fate == "its key went on" else 1)
 
 
 @pytest.mark.failure(2)
@@ -488,7 +489,7 @@ async def test_a_lost_answer_of_a_replacement_is_heard_the_second_time(
 
     answer = await _twice(stage, ask(stage, policy, params='{"n":2}'), monkeypatch, live)
     assert answer == Added(first.id, False, How.REPLACED if policy is REPLACE else How.DEBOUNCED)
-    (run,) = await stage.runs.page()
+    (run,) = await stage.runs.page(scope=EVERYTHING)
     assert run.params == ('{"n":3}' if fate == "was replaced again" else '{"n":2}')
 
 
@@ -499,7 +500,7 @@ async def test_a_lost_answer_of_a_follower_makes_no_second_one(stage: Stage, pol
     assert claimed is not None
     new = ask(stage, policy)
     assert (await _twice(stage, new, monkeypatch, lambda: stage.complete(claimed))).id == new.id
-    assert {run.id for run in await stage.runs.page()} == {run_id, new.id}
+    assert {run.id for run in await stage.runs.page(scope=EVERYTHING)} == {run_id, new.id}
 
 
 @pytest.mark.failure(2)

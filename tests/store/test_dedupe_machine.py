@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.dedupe import DedupePolicy
 from mainspring.core.ids import IdMaker, make_claim_id
 from mainspring.core.policy import Priority
@@ -127,7 +128,7 @@ class Keys(RuleBasedStateMachine):
         async def look(stage: Stage) -> list[tuple[object, ...]]:
             return [
                 (run.id, run.state, run.reason, run.attempt, run.retries, run.params, run.priority, run.key, run.seq)
-                for run in await stage.runs.page(n=1000)
+                for run in await stage.runs.page(n=1000, scope=EVERYTHING)
             ]  # fmt: skip
 
         assert self.everywhere.ask(look) == [

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.dedupe import DedupePolicy, How
 from mainspring.core.run import Added, ClaimedRun, NewRun, Reason, Released
 from mainspring.core.state import RunState
@@ -73,7 +74,7 @@ async def test_of_fifty_enqueues_at_once_one_makes_a_run(stage: Stage, kind: Kin
             stage.added.add(winner)
             found = await stage.get(winner)
             assert found.seq == (50 if policy in (REPLACE, DEBOUNCE) else 1)  # nobody was forgotten, and who changes nothing writes nothing
-    assert len(await stage.runs.page()) == 4
+    assert len(await stage.runs.page(scope=EVERYTHING)) == 4
 
 
 @on_postgres
@@ -99,7 +100,7 @@ async def test_a_key_in_an_open_transaction_is_waited_for_whatever_the_policies(
                 {How.NEW: 0 if is_committed else 1, LOSERS[ours]: 4 if is_committed else 3}
             )
             stage.added.add(winner)
-    assert len(await stage.runs.page()) == 2
+    assert len(await stage.runs.page(scope=EVERYTHING)) == 2
 
 
 @on_postgres
@@ -296,7 +297,7 @@ async def test_replacing_claiming_finishing_and_retrying_all_at_once(stage: Stag
     made = [answer.id for answer in answers if answer.how is How.NEW]
     assert {answer.how for answer in answers} == {How.NEW, How.REPLACED} and len(answers) == 4 * 20 * 12
     assert executed == Counter(dict.fromkeys(made, 1))
-    for run in await stage.runs.page(n=1000):
+    for run in await stage.runs.page(n=1000, scope=EVERYTHING):
         assert run.state is RunState.COMPLETED and run.params == last_words[run.id]
     facts = await stage.sql("select count(*) as n from mainspring.events where kind = 11")
     assert facts[0]["n"] == len(answers) - len(made)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mainspring.core.access import EVERYTHING, Scope
 from mainspring.core.event import EventKind
 from mainspring.core.run import Failed, Lost, Outcome, Reason, Released, Snoozed, TimedOut
 from mainspring.store import codes
@@ -44,7 +45,7 @@ async def test_a_life_with_everything_in_it_is_numbered_without_a_gap(stage: Sta
     await stage.runs.cancel([run.id], actor="bob")
     await stage.settle(run, Failed({"type": "E"}))
     kinds += ["claimed", "started", "cancel_requested", "cancelled"]
-    events = await stage.store.events.after(run.id)
+    events = await stage.store.events.after(run.id, scope=EVERYTHING)
     assert [str(event.kind) for event in events] == kinds
     assert [event.seq for event in events] == list(range(1, len(kinds) + 1))
     assert events[0].data == {"queue": "mail", "priority": "medium", "actor": "ada"}
@@ -59,10 +60,10 @@ async def test_events_can_be_read_from_any_number_on(stage: Stage) -> None:
     for n in range(5):
         await stage.runs.append([Appended(run.id, run.claim_id, [_log(n)])])
     await stage.complete(run)
-    everything = await stage.store.events.after(run.id)
+    everything = await stage.store.events.after(run.id, scope=EVERYTHING)
     assert len(everything) == 9
     for seq in range(11):
-        assert await stage.store.events.after(run.id, seq) == everything[seq:]
+        assert await stage.store.events.after(run.id, seq, scope=EVERYTHING) == everything[seq:]
 
 
 async def test_pages_lose_nothing_and_repeat_nothing(stage: Stage) -> None:
@@ -73,10 +74,10 @@ async def test_pages_lose_nothing_and_repeat_nothing(stage: Stage) -> None:
         await stage.settle(run, Released("shutdown"), entries=[_log(n)])
         (run,) = await stage.claim(node)
     await stage.complete(run, entries=[_log(9)])
-    everything = await stage.store.events.after(run.id)
+    everything = await stage.store.events.after(run.id, scope=EVERYTHING)
     for n in (1, 2, 3, 7, 100):
         read: list[Any] = []
-        while page := await stage.store.events.after(run.id, len(read), n):
+        while page := await stage.store.events.after(run.id, len(read), n, scope=EVERYTHING):
             read += page
         assert read == everything
 
@@ -91,16 +92,16 @@ async def test_a_run_that_ends_while_it_is_read_shows_its_end_later_and_never_wr
     (run,) = await stage.claim(node)
     look = stage.runs.get_with_claim
 
-    async def look_and_then_end(ids: list[str]) -> Any:
-        found = await look(ids)
+    async def look_and_then_end(ids: list[str], *, scope: Scope) -> Any:
+        found = await look(ids, scope=scope)
         await stage.settle(run, Failed({"type": "E"}, is_terminal=True), entries=[_log(1)])
         return found
 
     with monkeypatch.context() as patched:
         patched.setattr(stage.runs, "get_with_claim", look_and_then_end)
-        seen = await stage.store.events.after(run.id)
+        seen = await stage.store.events.after(run.id, scope=EVERYTHING)
     assert [str(event.kind) for event in seen] == ["queued", "claimed", "started", "released", "claimed", "started"]
-    rest = await stage.store.events.after(run.id, len(seen))
+    rest = await stage.store.events.after(run.id, len(seen), scope=EVERYTHING)
     assert [str(event.kind) for event in rest] == ["log", "failed"]
 
 

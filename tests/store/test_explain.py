@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import UnknownRun
 from mainspring.core.explanation import Explanation, Why, explain
 from mainspring.core.limit import Maximum, task_key
@@ -15,7 +16,7 @@ ERROR = {"kind": "execution", "type": "ValueError", "message": "broken", "finger
 
 
 async def why(stage: Stage, run_id: str) -> Explanation:
-    return explain(await stage.store.explain.facts(run_id))
+    return explain(await stage.store.explain.facts(run_id, scope=EVERYTHING))
 
 
 async def test_ready_runs_know_who_goes_before_them(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

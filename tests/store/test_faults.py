@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import StoreError, StoreUnavailable
 from mainspring.core.event import EventKind
 from mainspring.core.ids import make_claim_id
@@ -149,10 +150,10 @@ async def _life(stage: Stage) -> None:
     again = await caller.claim(6)
     assert [(run.id, run.attempt, run.retries) for run in again] == [(three.id, 2, 1), (rest[0].id, 2, 1)]
     assert await caller.complete(again) == {three.id, rest[0].id}
-    found = await stage.runs.get_many([run.id for batch in runs for run in batch])
+    found = await stage.runs.get_many([run.id for batch in runs for run in batch], scope=EVERYTHING)
     assert [found[run.id].state for run in (one, two, three, rest[0])] == [RunState.COMPLETED] * 4
     for run in (one, two, three, rest[0]):
-        assert len(await stage.runs.attempts(run.id)) == found[run.id].attempt
+        assert len(await stage.runs.attempts(run.id, scope=EVERYTHING)) == found[run.id].attempt
         assert (await stage.kinds(run.id)).count("log") == 1
 
 
@@ -207,7 +208,7 @@ async def _everything(stage: Stage) -> list[list[dict[str, Any]]]:
 async def test_broken_connections_are_replaced_and_callers_queue_for_few(stage: Stage, kind: Kind) -> None:
     assert isinstance(stage.database, PostgresDatabase)
     url = stage.database.url
-    await asyncio.gather(*(stage.runs.page() for _ in range(30)))
+    await asyncio.gather(*(stage.runs.page(scope=EVERYTHING) for _ in range(30)))
 
     def cut() -> None:
         with psycopg.connect(url, autocommit=True) as connection:
@@ -221,6 +222,6 @@ async def test_broken_connections_are_replaced_and_callers_queue_for_few(stage: 
     with pytest.raises(StoreUnavailable):
         await stage.database.write("runs_add_one", behind="a hint", **values)
     cut()
-    answers = await asyncio.gather(*(stage.runs.page() for _ in range(30)), return_exceptions=True)
+    answers = await asyncio.gather(*(stage.runs.page(scope=EVERYTHING) for _ in range(30)), return_exceptions=True)
     assert all(isinstance(answer, (list, StoreUnavailable)) for answer in answers)
-    assert await stage.runs.page() == []
+    assert await stage.runs.page(scope=EVERYTHING) == []

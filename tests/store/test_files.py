@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.dedupe import DedupePolicy, How
 from mainspring.core.errors import ConfigurationError, FileRefused, InvalidParams, StoreUnavailable, UnknownFile
 from mainspring.core.file import File, FileLimit
@@ -386,7 +387,7 @@ async def test_the_audit_trail_only_grows(store: Store, stage: Stage) -> None:
     for change in ("delete from mainspring.audit", "update mainspring.audit set actor = 'b'"):
         with pytest.raises(Exception, match="only grows"):
             await stage.sql(change)
-    assert [row["actor"] for row in await store.audit.page()] == ["a"]
+    assert [row["actor"] for row in await store.audit.page(scope=EVERYTHING)] == ["a"]
 
 
 assert timedelta(days=1) == LOOSE  # what the texts say
@@ -409,7 +410,7 @@ async def test_what_a_call_carries_is_there_before_its_run(files: FileStore, sta
     )  # fmt: skip
     assert [type(answer).__name__ for answer in answers] == ["Added", "InvalidParams", "Added", "Added"]
     assert (await stage.runs.add_again(good)).id == good.id
-    assert [run.id for run in await stage.runs.page(where=[("colour", "red")])] == [good.id]
+    assert [run.id for run in await stage.runs.page(where=[("colour", "red")], scope=EVERYTHING)] == [good.id]
     (link,) = await stage.sql(f"select run_id, role from mainspring.artifacts where file_id = '{file.id}'")
     assert (link["run_id"], link["role"]) == (good.id, Role.GIVEN)
 
@@ -424,8 +425,8 @@ async def test_a_run_that_takes_over_another_call_holds_its_files(files: FileSto
     (added,) = await stage.add(call(first, "red"))
     (again,) = await stage.add(call(second, "blue"))
     assert (again.id, again.how) == (added.id, How.REPLACED)
-    assert await stage.runs.page(where=[("colour", "red")]) == []
-    assert [run.id for run in await stage.runs.page(where=[("colour", "blue")])] == [added.id]
+    assert await stage.runs.page(where=[("colour", "red")], scope=EVERYTHING) == []
+    assert [run.id for run in await stage.runs.page(where=[("colour", "blue")], scope=EVERYTHING)] == [added.id]
     await stage.clock.advance(3 * DAY)
     await files.sweep()
     assert second.read() == b"second"

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import ConfigurationError, LeaseLost, UnknownRun
 from mainspring.core.run import Added
 from mainspring.core.state import RunState
@@ -42,7 +43,7 @@ async def test_a_run_exists_when_its_caller_commits(stage: Stage, kind: Kind, ke
             with pytest.raises(UnknownRun):
                 await stage.get(run.id)
             (connection.commit if is_committed else connection.rollback)()
-            assert bool(await stage.runs.get_many([run.id])) == is_committed
+            assert bool(await stage.runs.get_many([run.id], scope=EVERYTHING)) == is_committed
         stage.added.add(run.id)
         if key is not None:
             [again] = await stage.store.foreign.add(adopt(connection), [stage.new(key=key)])

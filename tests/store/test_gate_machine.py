@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.ids import IdMaker, make_claim_id
 from mainspring.core.overlap import REPLACER, Overlap, Policy, overlap_key, parse_overlap
 from mainspring.core.policy import Retry
@@ -249,7 +250,8 @@ class Gates(RuleBasedStateMachine):
 
         async def look(stage: Stage) -> list[tuple[object, ...]]:
             return [
-                (run.id, str(run.state), run.reason, run.blocked_by, run.cancelled_by) for run in reversed(await stage.runs.page(n=1000))
+                (run.id, str(run.state), run.reason, run.blocked_by, run.cancelled_by)
+                for run in reversed(await stage.runs.page(n=1000, scope=EVERYTHING))
             ]
 
         assert self.everywhere.ask(look) == [life.view() for _, life in sorted(self.lives.items())]

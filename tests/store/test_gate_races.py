@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.ids import IdMaker, make_claim_id
 from mainspring.core.overlap import overlap_key, parse_overlap
 from mainspring.core.policy import Retry
@@ -106,7 +107,7 @@ class Node:
 
     async def carry_out(self, run: ClaimedRun) -> None:
         await asyncio.sleep(self.chance.random() * 0.02)
-        is_to_stop = (await self.store.runs.get(run.id)).cancel_requested
+        is_to_stop = (await self.store.runs.get(run.id, scope=EVERYTHING)).cancel_requested
         outcome: Outcome = CancelledByRequest() if is_to_stop else self.chance.choices(ENDS, [80, 10, 5, 5])[0]
         assert await self.store.runs.settle([Settlement(run.id, run.claim_id, decide(run, outcome, RETRY))])
 

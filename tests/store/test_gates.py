@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.dedupe import DedupePolicy
 from mainspring.core.dependency import Dependency, dump_dependencies
 from mainspring.core.event import EventKind
@@ -50,7 +51,7 @@ async def start(stage: Stage, policy: str, **fields: Any) -> Any:
 
 
 async def states(stage: Stage, ids: list[str]) -> list[tuple[str, str | None]]:
-    runs = await stage.runs.get_many(ids)
+    runs = await stage.runs.get_many(ids, scope=EVERYTHING)
     return [(str(runs[id_].state), runs[id_].reason) for id_ in ids]
 
 
@@ -460,7 +461,7 @@ async def test_a_body_that_waits_for_a_task_burns_nothing_and_goes_on_with_its_n
     assert (again.id, again.attempt, again.retries) == (run.id, 2, 0)
     await stage.complete(again)
     assert (await stage.get(run.id)).state is RunState.COMPLETED
-    assert [str(each.outcome) for each in await stage.runs.attempts(run.id)] == ["snoozed", "completed"]
+    assert [str(each.outcome) for each in await stage.runs.attempts(run.id, scope=EVERYTHING)] == ["snoozed", "completed"]
 
 
 async def test_a_success_between_the_start_of_a_body_and_its_wait_is_not_missed(stage: Stage) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from mainspring import Mainspring, task
 from mainspring.core import active
+from mainspring.core.access import EVERYTHING
 from mainspring.core.dedupe import DedupePolicy, How
 from mainspring.core.errors import StoreUnavailable
 from mainspring.core.file import File
@@ -161,7 +162,7 @@ def test_whoever_enqueues_cannot_claim(logins: Logins) -> None:
             with pytest.raises(StoreUnavailable, match="refuses"):
                 await store.runs.complete([Completion(new().id, make_claim_id(), 1.0, None)])
             with pytest.raises(StoreUnavailable, match="refuses"):
-                await store.runs.get(new().id)
+                await store.runs.get(new().id, scope=EVERYTHING)
 
     run(story())
 
@@ -178,10 +179,10 @@ def test_a_whole_node_works_with_the_role_for_work(logins: Logins, tmp_path: Any
                 assert not await store.upkeep.may_change_schema()
                 assert await store.upkeep.make_partitions() == []
                 assert runner.health().problems == ()
-                ended = [each.id for each in await store.runs.page(task="greet")]
+                ended = [each.id for each in await store.runs.page(task="greet", scope=EVERYTHING)]
                 assert await store.retention.delete(ended) == ended
                 await store.audit.add("runs.delete", "run:1", actor="a", source="test")
-                assert (await store.audit.page(n=1))[0]["verb"] == "runs.delete"
+                assert (await store.audit.page(n=1, scope=EVERYTHING))[0]["verb"] == "runs.delete"
         finally:
             active.retire(app)
 
@@ -220,9 +221,9 @@ def test_whoever_reads_sees_everything_and_writes_nothing(logins: Logins) -> Non
         async with logins.store("work") as store:
             added = await store.runs.add(new("seen"))
         async with logins.store("read") as store:
-            assert (await store.runs.get(added.id)).task == "seen"
-            assert [each.id for each in await store.runs.page(task="seen")] == [added.id]
-            assert len(await store.events.after(added.id)) == 1
+            assert (await store.runs.get(added.id, scope=EVERYTHING)).task == "seen"
+            assert [each.id for each in await store.runs.page(task="seen", scope=EVERYTHING)] == [added.id]
+            assert len(await store.events.after(added.id, scope=EVERYTHING)) == 1
             with pytest.raises(StoreUnavailable, match="refuses"):
                 await store.runs.add(new())
             with pytest.raises(StoreUnavailable, match="refuses"):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.ids import make_claim_id
 from mainspring.core.limit import Maximum, Rate, each_key, own_key, queue_key, task_key
 from mainspring.core.policy import Priority
@@ -173,10 +174,10 @@ async def test_a_waiting_run_is_told_which_limit_and_which_place(stage: Stage) -
     await limits.declare({T: Maximum(2)})
     runs = await stage.add_new(5, limit_task=T)
     await admit(stage)
-    told = await limits.waiting_for(runs[4])
+    told = await limits.waiting_for(runs[4], scope=EVERYTHING)
     assert told is not None
     assert (told.key, told.position, told.is_bounded, told.running, told.maximum) == (T, 3, False, 2, Maximum(2))
-    assert await limits.waiting_for(runs[0]) is None
+    assert await limits.waiting_for(runs[0], scope=EVERYTHING) is None
 
 
 # -- limits that runs do not know of -----------------------------------------------------------------------------------

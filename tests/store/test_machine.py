@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.dedupe import DedupePolicy, How
 from mainspring.core.event import EventKind
 from mainspring.core.ids import IdMaker, make_claim_id
@@ -129,7 +130,7 @@ class Lives(RuleBasedStateMachine):
 
     def kinds(self, run_id: str) -> list[EventKind]:
         async def read(stage: Stage) -> list[EventKind]:
-            return [event.kind for event in await stage.store.events.after(run_id)]
+            return [event.kind for event in await stage.store.events.after(run_id, scope=EVERYTHING)]
 
         return self.everywhere.ask(read)
 
@@ -328,7 +329,7 @@ class Lives(RuleBasedStateMachine):
             views = [
                 (run.id, run.state, run.reason, run.attempt, run.retries, run.rescues, run.node_id, run.cancel_requested,
                  run.cancelled_by, run.seq)
-                for run in await stage.runs.page(n=1000)
+                for run in await stage.runs.page(n=1000, scope=EVERYTHING)
             ]  # fmt: skip
             overdue = {orphan.run.id for orphan in await stage.runs.overdue()}
             return views, overdue, await stage.runs.next_due()

@@ -44,6 +44,7 @@ STANDS_ON = {
     "runs_stop": {"hot_runs_pkey"},
     "runs_take": {"hot_runs_pkey"},
     "runs_get": {"hot_runs_pkey"},
+    "runs_seqs": {"hot_runs_pkey"},
     "runs_outcome": {"hot_runs_pkey"},
     "runs_besides": {"hot_runs_pkey"},
     "runs_params_version": {"hot_runs_pkey"},
@@ -68,7 +69,8 @@ WITHOUT_CONDITION = {
     "runs_lanes", "runs_find", "runs_waiting", "runs_overdue", "runs_strays", "nodes_forget", "limits_stray",
 }  # fmt: skip
 # They look through all of one partition on purpose: upkeep, hourly.
-COUNTS = {"runs_waiting", "runs_of_task", "runs_hold"}  # up to a bound; the last one only when an operator throws a switch
+# Up to a bound; a switch that an operator throws, and once a minute in the whole fleet.
+COUNTS = {"runs_waiting", "runs_of_task", "runs_hold", "samples_take"}
 ASKED = {"stats_spread"}  # exact figures of the log that a person asks for, as large as retention leaves it; on no path of a task
 UPKEEP = {"upkeep_threats", "upkeep_dead_rows", "upkeep_partitions"}
 
@@ -229,6 +231,29 @@ def test_pages_of_one_task_or_of_failures_use_their_own_index(plans: dict[tuple[
                 assert conditions and all(f"{column} =" in each and "id <" in each for each in conditions), tables
 
 
+LISTS = ("id", "task", "state", "tenant", "actor", "label", "schedule", "queue", "key")
+
+
+@pytest.mark.scenario("B-29", part="plans")
+@pytest.mark.parametrize("way", ["down", "up"])
+@pytest.mark.parametrize("by", LISTS)
+def test_lists_stand_on_their_index_in_its_order(plans: dict[tuple[str, str], dict[str, Any]], by: str, way: str) -> None:
+    """A window is read from the index in the order of ids and stops at its limit: nothing is sorted, and nothing looked at beyond."""
+    known = {"id": r"history\w*_pkey", "state": r"history\w*_(wrong|state_id_idx\d*)"}.get(by, rf"history\w*_{by}(_id)*(_idx\d*)?")
+    for query in ("runs_window", "runs_edge", "runs_tally"):
+        for tables in ("small, analyzed", "large, analyzed"):
+            plan = plans[f"{query}_by_{by}_{way}", tables]
+            past = [node for node in nodes(plan) if node.get("Index Name", "").startswith("history")]
+            assert past, f"{query} ({tables})"
+            for node in past:
+                assert re.fullmatch(known, node["Index Name"]), f"{query} ({tables}): {node['Index Name']}"
+                assert "id >" in node["Index Cond"] and "id <" in node["Index Cond"], f"{query} ({tables}): {node['Index Cond']}"
+            for node in nodes(plan):
+                is_over_rows = any(under.get("Index Name", "").startswith("history") for under in nodes(node))
+                is_sort = "Sort" in node["Node Type"] and is_over_rows
+                assert not is_sort or query == "runs_tally", f"{query} ({tables}) sorts"  # those of a tally are a window's, to be grouped
+
+
 # -- SQLite ------------------------------------------------------------------------------------------------------------
 
 
@@ -288,6 +313,22 @@ def test_sqlite_reads_no_big_table_whole(sqlite_plans: dict[str, list[str]]) -> 
         ("runs_page_of_states", r"history_wrong \(state=\? AND id<\?\)"),
         ("runs_filter_of_task", r"history_task \(task=\? AND id>\? AND id<\?\)"),
         ("runs_filter_of_schedule", r"history_schedule \(schedule_id=\? AND id>\? AND id<\?\)"),
+        *(
+            (f"runs_window_by_{by}_{way}", rf"SEARCH mainspring_history USING INDEX \S*{index} \({key}id>\? AND id<\?\)")
+            for way in ("down", "up")
+            for by, index, key in (
+                ("id", "sqlite_autoindex_mainspring_history_1", ""),
+                ("task", "history_task", r"task=\? AND "),
+                ("state", "history_wrong", r"state=\? AND "),
+                ("tenant", "history_tenant", r"tenant=\? AND "),
+                ("actor", "history_actor", r"actor=\? AND "),
+                ("label", "history_label", r"label=\? AND "),
+                ("schedule", "history_schedule", r"schedule_id=\? AND "),
+                ("queue", "history_queue", r"queue=\? AND "),
+                ("key", "history_key", r"key=\? AND "),
+            )
+        ),
+        ("runs_of_errors", r"attempts_fingerprint \(fingerprint=\? AND run_id<\?\)"),
         ("runs_count_of_schedule", r"history_schedule \(schedule_id=\? AND id>\? AND id<\?\)"),
     ],
 )
@@ -356,7 +397,7 @@ def test_every_file_is_used_and_every_used_name_has_a_file() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[a-z]+(_[a-z]+)+", node.value):
                 used.add(node.value)
-    known = {name for dialect in DIALECTS for name in queries.names(dialect)}
+    known = {queries.base_of(name) for dialect in DIALECTS for name in queries.names(dialect)}
     assert known <= used, f"nobody asks {known - used}"
     calls = re.compile(r"\.(?:write|read|write_now|query)\(\s*\"(\w+)\"")
     asked = {name for path in (SOURCES / "store").glob("*.py") for name in calls.findall(path.read_text("utf-8"))}

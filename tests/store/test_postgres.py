@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import ConfigurationError, StoreError, StoreUnavailable
 from mainspring.store import postgres as module
 from mainspring.store.postgres import PostgresDatabase
@@ -67,8 +68,8 @@ async def test_two_schemas_of_one_database_are_two_stores(kind: Kind) -> None:
         await store.migrations.apply()
         await store.upkeep.make_partitions(0)
     await stores[0].audit.add("x", "y", actor=None, source="api")
-    assert len(await stores[0].audit.page()) == 1
-    assert await stores[1].audit.page() == []
+    assert len(await stores[0].audit.page(scope=EVERYTHING)) == 1
+    assert await stores[1].audit.page(scope=EVERYTHING) == []
     assert await stores[1].upkeep.partitions() == await stores[0].upkeep.partitions() != []
     for store in stores:
         await store.close()
@@ -79,10 +80,10 @@ async def test_a_database_without_our_tables_names_the_command(kind: Kind) -> No
     url = await asyncio.to_thread(lambda: postgres.fresh_database(postgres.server()))
     store = Store(PostgresDatabase(url))
     with pytest.raises(StoreUnavailable, match="closed"):
-        await store.runs.page()
+        await store.runs.page(scope=EVERYTHING)
     await store.open()
     with pytest.raises(StoreUnavailable, match="has no tables of ours .*run 'mainspring migrate'"):
-        await store.runs.page()
+        await store.runs.page(scope=EVERYTHING)
     await store.close()
     await asyncio.to_thread(postgres.drop_database, url)
 
@@ -99,10 +100,10 @@ async def test_a_lock_that_is_held_too_long_is_told_and_nothing_hangs(stage: Sta
             await store.runs.cancel([run_id])
         monkeypatch.setattr(module, "CALL_SECONDS", 0.05)
         with pytest.raises(StoreUnavailable, match="did not answer within"):
-            await stage.runs.page()
+            await stage.runs.page(scope=EVERYTHING)
         monkeypatch.undo()
     await store.close()
-    assert len(await stage.runs.page()) == 1
+    assert len(await stage.runs.page(scope=EVERYTHING)) == 1
 
 
 @pytest.mark.failure(18)
@@ -150,7 +151,7 @@ async def test_what_is_undone_again_and_again_is_told(
         await stage.runs.cancel([run_id])
     assert len(sent) == 2 * module.TRIES
     monkeypatch.undo()
-    assert (await stage.get(run_id)).cancel_requested is False and len(await stage.runs.page()) == 1
+    assert (await stage.get(run_id)).cancel_requested is False and len(await stage.runs.page(scope=EVERYTHING)) == 1
 
 
 @pytest.mark.failure(43)
@@ -175,7 +176,7 @@ async def test_large_values_travel_whole(stage: Stage, kind: Kind) -> None:
     """More than a socket's buffer in both directions: the wire must neither block the loop nor cut."""
     params = '{"text": "' + "ä" * 2_000_000 + '"}'
     ids = [await stage.add_one(params=params), await stage.add_one(params=params)]
-    found = await stage.runs.get_many(ids)
+    found = await stage.runs.get_many(ids, scope=EVERYTHING)
     assert [found[run_id].params for run_id in ids] == [params, params]
 
 
@@ -196,7 +197,7 @@ def test_a_forked_child_is_told_to_open_its_own(kind: Kind) -> None:
     reading, writing = os.pipe()
     with asyncio.Runner() as runner:
         runner.run(store.open())
-        assert runner.run(store.runs.page()) == []
+        assert runner.run(store.runs.page(scope=EVERYTHING)) == []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             child = os.fork()
@@ -213,19 +214,19 @@ def test_a_forked_child_is_told_to_open_its_own(kind: Kind) -> None:
         with os.fdopen(reading) as pipe:
             assert pipe.read() == "refused, then served"
         os.waitpid(child, 0)
-        assert runner.run(store.runs.page()) == []
+        assert runner.run(store.runs.page(scope=EVERYTHING)) == []
         runner.run(store.close())
     postgres.drop_database(url)
 
 
 async def _in_the_child(store: Store) -> str:
     try:
-        await store.runs.page()
+        await store.runs.page(scope=EVERYTHING)
     except StoreError as error:
         assert "forked" in str(error)
     else:
         return "it used the parent's connection"
     await store.open()
-    await store.runs.page()
+    await store.runs.page(scope=EVERYTHING)
     await store.close()
     return "refused, then served"

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Json
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.ids import make_claim_id
 from mainspring.core.limit import Maximum
 from mainspring.core.policy import Priority, Retry
@@ -191,7 +192,7 @@ async def test_two_reapers_and_two_rescuers_take_each_run_over_once(stage: Stage
         for run in runs[::10]:
             found = await stage.get(run.id)
             assert (found.state, found.attempt, found.rescues) == (RunState.PENDING, 1, 0)
-            assert len(await stage.runs.attempts(run.id)) == 1
+            assert len(await stage.runs.attempts(run.id, scope=EVERYTHING)) == 1
 
 
 @pytest.mark.failure(14)
@@ -228,7 +229,7 @@ async def test_a_cancel_and_a_claim_of_the_same_runs(stage: Stage, kind: Kind) -
             assert all(each.was_running for each in again.values() if each.id in taken)
             states = await first.runs.settle([lost(run) for run in taken.values()])
             assert states == dict.fromkeys(taken, RunState.CANCELLED)
-            found = await stage.runs.get_many(ids)
+            found = await stage.runs.get_many(ids, scope=EVERYTHING)
             assert {run.state for run in found.values()} == {RunState.CANCELLED}
 
 
@@ -246,12 +247,12 @@ async def test_a_cancel_and_a_retry_leave_no_run_without_an_owner(stage: Stage, 
             states, stopped = await asyncio.gather(owner.runs.settle(failed), person.runs.cancel(ids))
             assert states.keys() == set(ids)
             assert set(states.values()) <= {RunState.PENDING, RunState.CANCELLED}
-            found = await stage.runs.get_many(ids)
+            found = await stage.runs.get_many(ids, scope=EVERYTHING)
             assert RunState.RUNNING not in {run.state for run in found.values()}
             for run_id in stopped:
                 assert found[run_id].state is RunState.CANCELLED
             await person.runs.cancel(ids)
-            found = await stage.runs.get_many(ids)
+            found = await stage.runs.get_many(ids, scope=EVERYTHING)
             assert {run.state for run in found.values()} == {RunState.CANCELLED}
 
 
@@ -361,7 +362,7 @@ async def test_whatever_meets_the_books_balance(stage: Stage, kind: Kind, tmp_pa
     for orphan in await stage.runs.orphans():
         await stage.settle(orphan.run, LOSS)
     await stage.finish_all()
-    states = Counter(run.state for run in await stage.runs.page(n=1000))
+    states = Counter(run.state for run in await stage.runs.page(n=1000, scope=EVERYTHING))
     assert sum(states.values()) == 300
     assert states.keys() <= {RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED}
 

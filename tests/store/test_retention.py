@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.event import EventKind
 from mainspring.core.ids import first_id_of, make_claim_id
 from mainspring.core.retention import Keeping, Policies, Retention
@@ -97,7 +98,7 @@ async def test_exactly_the_right_runs_go_by_age_state_and_count(stage: Stage) ->
     assert pinned in await ids_in(stage, "history")
     assert set(few) <= await ids_in(stage, "history")
     assert (await stage.get(unfinished.id)).state is RunState.RUNNING
-    assert [str(each.kind) for each in await stage.store.events.after(pinned)].count("log") == 1
+    assert [str(each.kind) for each in await stage.store.events.after(pinned, scope=EVERYTHING)].count("log") == 1
     assert await stage.store.retention.unpin(pinned)
     assert await prune(stage, policies) == {pinned}
     rows = await stage.sql("select sum(n) as n from mainspring.stats")
@@ -235,9 +236,9 @@ async def test_retention_drops_by_finish_time_and_never_unfinished_work(stage: S
     await days(stage, 3)
     assert await prune(stage, Policies(WEEK)) == {old.id}
     assert (await stage.get(unfinished.id)).state is RunState.RUNNING
-    assert [str(event.kind) for event in await stage.store.events.after(unfinished.id)][-1] == "log"
+    assert [str(event.kind) for event in await stage.store.events.after(unfinished.id, scope=EVERYTHING)][-1] == "log"
     assert (await stage.get(waiting)).state is RunState.PENDING
-    assert len(await stage.runs.attempts(retried.id)) == 1
+    assert len(await stage.runs.attempts(retried.id, scope=EVERYTHING)) == 1
     if stage.kind == "postgres":
         assert "history_20310304" not in await stage.store.upkeep.partitions()
 
@@ -262,7 +263,7 @@ async def test_a_day_falls_as_a_partition_and_what_outlives_it_moves(stage: Stag
     late = await stage.claim_new()
     await days(stage, 6)
     await stage.complete(late)
-    events = {each: await stage.store.events.after(each) for each in (*pinned, *long, last[1], late.id)}
+    events = {each: await stage.store.events.after(each, scope=EVERYTHING) for each in (*pinned, *long, last[1], late.id)}
     await days(stage, 2)
     steps = [step async for step in retention.steps(policies)]
     assert Pruned(5, 1) in steps  # the day of all of them; that before it was empty
@@ -271,7 +272,7 @@ async def test_a_day_falls_as_a_partition_and_what_outlives_it_moves(stage: Stag
     rows = await stage.sql("select id, tableoid::regclass::text as place from mainspring.history")
     assert {row["id"]: row["place"] for row in rows} == dict.fromkeys([*pinned, *long, last[1], late.id], "mainspring.history_rest")
     for run_id, before in events.items():
-        assert await stage.store.events.after(run_id) == before
+        assert await stage.store.events.after(run_id, scope=EVERYTHING) == before
     assert await stage.sql("select to_regclass('mainspring.survivors') as left_over") == [{"left_over": None}]
     await days(stage, 6)
     assert await prune(stage, policies) == {late.id}
@@ -375,7 +376,7 @@ async def test_a_fall_that_was_broken_off_is_finished_by_the_next_round(stage: S
     await stage.store.retention.prune(Policies(WEEK))
     stage.forgotten = set(gone)
     assert "events_20310304" not in await stage.store.upkeep.partitions()
-    assert await stage.store.events.after(pinned[0])
+    assert await stage.store.events.after(pinned[0], scope=EVERYTHING)
 
 
 async def test_a_run_that_finishes_after_its_day_fell_is_kept_for_its_time(stage: Stage) -> None:

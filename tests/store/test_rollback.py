@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.policy import PoolKind, Retry
 from mainspring.core.rollback import after_rollback, decide_whole
 from mainspring.core.run import AttemptOutcome, ClaimedRun, Completed, Ending, Failed, Lost, Outcome, Reason, Released
@@ -51,7 +52,7 @@ async def test_final_failure_waits_for_its_rollback_in_a_lane_of_its_own(stage: 
     assert await settle(stage, again, Completed()) is RunState.FAILED
     found = await stage.get(run.id)
     assert (found.state, found.reason, found.error, found.attempt) == (RunState.FAILED, None, ERROR, 2)
-    assert [(each.outcome, each.reason, each.error) for each in await stage.runs.attempts(run.id)] == [
+    assert [(each.outcome, each.reason, each.error) for each in await stage.runs.attempts(run.id, scope=EVERYTHING)] == [
         (AttemptOutcome.FAILED, None, ERROR), (AttemptOutcome.COMPLETED, "rollback", None),
     ]  # fmt: skip
     assert await stage.kinds(run.id) == ["queued", "claimed", "started", "retry_scheduled", "claimed", "started", "failed"]
@@ -62,7 +63,7 @@ async def test_rollback_that_fails_keeps_both_errors(stage: Stage) -> None:
     assert await settle(stage, run, Failed(WORSE)) is RunState.FAILED
     found = await stage.get(run.id)
     assert (found.state, found.reason, found.error) == (RunState.FAILED, "rollback failed", {**ERROR, "rollback": WORSE})
-    assert (await stage.runs.attempts(run.id))[-1].error == WORSE
+    assert (await stage.runs.attempts(run.id, scope=EVERYTHING))[-1].error == WORSE
 
 
 async def test_rollback_that_is_lost_begins_again_until_it_may_not(stage: Stage) -> None:
@@ -128,7 +129,7 @@ async def test_what_was_refused_leaves_no_attempt(stage: Stage) -> None:
     run = await stage.claim_new(max_retries=3)
     refused = Failed({**ERROR, "kind": "validation"}, is_terminal=True, reason=Reason.INVALID)
     assert await settle(stage, run, refused) is RunState.FAILED
-    assert await stage.runs.attempts(run.id) == []
+    assert await stage.runs.attempts(run.id, scope=EVERYTHING) == []
     assert await stage.kinds(run.id) == ["queued", "claimed", "started", "failed"]
     found = await stage.get(run.id)
     assert (found.reason, found.retries) == ("invalid", 0)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.policy import Priority
 from mainspring.core.run import Completed, Failed, Lost, Outcome, Run, Skipped
 from mainspring.core.run_filter import RunFilter
@@ -36,7 +37,7 @@ async def fill(stage: Stage) -> list[Run]:
         for run in [run for run in await stage.claim(node) if run.id == run_id]:
             if outcome is not None:
                 await stage.settle(run, outcome)
-    return sorted((await stage.runs.get_many(sorted(stage.added))).values(), key=lambda run: run.id, reverse=True)
+    return sorted((await stage.runs.get_many(sorted(stage.added), scope=EVERYTHING)).values(), key=lambda run: run.id, reverse=True)
 
 
 def filters(times: list[datetime]) -> list[RunFilter]:
@@ -61,8 +62,8 @@ async def test_every_filter_gives_its_runs_and_their_total(stage: Stage) -> None
     found_any = 0
     for wanted in filters([times[30], times[60]]):
         expected = [run.id for run in runs if wanted.lets(run)]
-        assert [run.id for run in await stage.runs.filtered(wanted, n=500)] == expected, wanted
-        assert await stage.runs.count(wanted) == len(expected), wanted
+        assert [run.id for run in await stage.runs.filtered(wanted, n=500, scope=EVERYTHING)] == expected, wanted
+        assert await stage.runs.count(wanted, scope=EVERYTHING) == len(expected), wanted
         found_any += bool(expected)
     assert found_any > 100
 
@@ -75,7 +76,7 @@ async def test_pages_hold_still_while_runs_are_added_and_end(stage: Stage, wante
     assert len(expected) > 8
     found: list[str] = []
     before = None
-    while page := await stage.runs.filtered(wanted, before=before, n=3):
+    while page := await stage.runs.filtered(wanted, before=before, n=3, scope=EVERYTHING):
         assert len(page) <= 3
         found += [run.id for run in page]
         before = found[-1]

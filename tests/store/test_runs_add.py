@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import Conflict, StoreError
 from mainspring.core.policy import PoolKind, Priority
 from mainspring.core.run import Added
@@ -94,7 +95,7 @@ async def test_doubles_within_a_batch_follow_the_first(stage: Stage) -> None:
         Added(runs[0].id, True), Added(runs[1].id, True), Added(runs[0].id, False), Added(held.id, False),
         Added(runs[4].id, True), Added(runs[0].id, False), Added(runs[1].id, False),
     ]  # fmt: skip
-    assert len(await stage.runs.page()) == 4
+    assert len(await stage.runs.page(scope=EVERYTHING)) == 4
 
 
 async def test_the_same_id_is_added_once(stage: Stage) -> None:
@@ -153,7 +154,7 @@ async def test_ten_thousand_in_one_round_trip_a_chunk_with_each_conflict_answere
     assert [n for n, answer in enumerate(answers) if not answer.is_new] == list(range(0, 10_000, 1000))
     assert [answers[n].id for n in range(0, 10_000, 1000)] == [answer.id for answer in held]
     assert all(answer.id == run.id for answer, run in zip(answers, runs, strict=True) if answer.is_new)
-    (counts,) = await stage.runs.waiting()
+    (counts,) = await stage.runs.waiting(scope=EVERYTHING)
     assert counts["n"] == 10_000
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.event import EventKind
 from mainspring.core.ids import make_claim_id
 from mainspring.core.policy import PoolKind, Retry
@@ -47,7 +48,7 @@ async def test_completion_moves_the_run_into_history_with_its_result(stage: Stag
     assert found.started_at == stage.clock.now - timedelta(milliseconds=1500)
     assert (found.key, found.label, found.attempt) == ("k", "l", 1)
     assert await stage.sql("select * from mainspring.hot_runs") == []
-    (attempt,) = await stage.runs.attempts(run.id)
+    (attempt,) = await stage.runs.attempts(run.id, scope=EVERYTHING)
     assert (attempt.number, attempt.outcome, attempt.node_id) == (1, AttemptOutcome.COMPLETED, found.node_id)
 
 
@@ -113,7 +114,7 @@ async def test_every_outcome_is_settled_as_decided(
     assert await stage.settle(run, outcome, entries=[LOG]) is state
     found = await stage.get(run.id)
     assert (found.state, found.reason, found.attempt) == (state, reason, 1)
-    (attempt,) = await stage.runs.attempts(run.id)
+    (attempt,) = await stage.runs.attempts(run.id, scope=EVERYTHING)
     assert (attempt.outcome, attempt.number, attempt.reason, attempt.finished_at) == (word, 1, reason, stage.clock.now)
     has_error = isinstance(outcome, (Failed, TimedOut, Lost))
     assert attempt.error == (ERROR if has_error else None) == found.error
@@ -161,7 +162,7 @@ async def test_every_try_keeps_its_own_outcome(stage: Stage) -> None:
         if not isinstance(outcome, Completed):
             await stage.runs.promote()
             (run,) = await stage.claim(node)
-    tries = await stage.runs.attempts(run.id)
+    tries = await stage.runs.attempts(run.id, scope=EVERYTHING)
     assert [each.outcome for each in tries] == ["timeout", "failed", "snoozed", "released", "lost", "completed"]
     assert [each.number for each in tries] == [1, 2, 3, 4, 5, 6]
     assert [each.error for each in tries] == [{"type": "Timeout"}, ERROR, None, None, {"signal": 11}, None]
@@ -176,7 +177,7 @@ async def test_a_completion_after_failures_leaves_a_row_of_its_own(stage: Stage)
     (run,) = await stage.claim(node)
     await stage.clock.advance(3)
     assert await stage.complete(run) == {run.id}
-    assert [each.outcome for each in await stage.runs.attempts(run.id)] == ["released", "completed"]
+    assert [each.outcome for each in await stage.runs.attempts(run.id, scope=EVERYTHING)] == ["released", "completed"]
     assert await stage.kinds(run.id) == ["queued", "claimed", "started", "released", "claimed", "started", "completed"]
 
 
@@ -192,7 +193,7 @@ async def test_a_run_that_is_lost_alone_again_and_again_ends(stage: Stage) -> No
     assert await stage.settle(run, loss) is RunState.FAILED
     found = await stage.get(run.id)
     assert (found.reason, found.rescues, found.attempt, found.retries) == ("lost", 3, 3, 0)
-    assert [each.outcome for each in await stage.runs.attempts(run.id)] == ["lost"] * 3
+    assert [each.outcome for each in await stage.runs.attempts(run.id, scope=EVERYTHING)] == ["lost"] * 3
 
 
 async def test_a_loss_in_company_marks_and_a_success_of_another_kind_clears(stage: Stage) -> None:
@@ -308,7 +309,7 @@ async def test_records_keep_their_order_and_their_age(stage: Stage) -> None:
     assert (await stage.get(run.id)).progress == {"current": 1, "total": 2}
     await stage.runs.append([Appended(run.id, run.claim_id, [], {"current": 2})])
     await stage.complete(run, entries=[LOG])
-    events = await stage.store.events.after(run.id)
+    events = await stage.store.events.after(run.id, scope=EVERYTHING)
     assert [str(each.kind) for each in events] == [
         "queued", "claimed", "started", "log", "progress", "log", "log", "completed",
     ]  # fmt: skip
@@ -342,7 +343,7 @@ async def test_what_bodies_put_into_records_does_not_bring_a_batch_down(stage: S
     assert await stage.runs.append([Appended(run.id, run.claim_id, [entry], nasty)]) == {run.id}
     assert await stage.settle(run, Failed({"type": "E", "message": "a\0b\ud800"}), entries=[entry]) is not None
     assert await stage.settle(other, Skipped("a\0b")) is RunState.SKIPPED
-    kept = (await stage.store.events.after(run.id))[3].data
+    kept = (await stage.store.events.after(run.id, scope=EVERYTHING))[3].data
     assert kept["nan"] == "NaN" and kept["none"] is None and kept["%s"] == "'%(x)s:y" and "\ud800" not in kept["half"]
 
 
@@ -367,7 +368,7 @@ async def _rescued(stage: Stage) -> tuple[str, ClaimedRun, ClaimedRun]:
 @pytest.mark.failure(6)
 async def test_all_six_writes_of_a_node_that_lost_its_lease_are_refused(stage: Stage) -> None:
     old, first, second = await _rescued(stage)
-    run_before, events_before = await stage.get(first.id), await stage.store.events.after(first.id)
+    run_before, events_before = await stage.get(first.id), await stage.store.events.after(first.id, scope=EVERYTHING)
     row_before = await stage.sql("select * from mainspring.hot_runs")
 
     assert await stage.nodes.beat(old, lease=timedelta(seconds=60), running=1) is None
@@ -378,7 +379,7 @@ async def test_all_six_writes_of_a_node_that_lost_its_lease_are_refused(stage: S
     assert await stage.settle(first, CancelledByRequest()) is None
 
     assert await stage.get(first.id) == run_before
-    assert await stage.store.events.after(first.id) == events_before
+    assert await stage.store.events.after(first.id, scope=EVERYTHING) == events_before
     assert await stage.sql("select * from mainspring.hot_runs") == row_before
     assert await stage.runs.outcome_of(old, {first.id: first.attempt}) == {first.id: RunState.RUNNING}
     assert await stage.complete(second) == {second.id}
@@ -388,7 +389,7 @@ async def test_all_six_writes_of_a_node_that_lost_its_lease_are_refused(stage: S
 async def test_a_rescued_run_tells_who_lost_it_and_who_finished_it(stage: Stage) -> None:
     old, first, second = await _rescued(stage)
     await stage.complete(second, result="2")
-    tries = await stage.runs.attempts(first.id)
+    tries = await stage.runs.attempts(first.id, scope=EVERYTHING)
     assert [(each.number, each.outcome, each.node_id == old) for each in tries] == [
         (1, "lost", True), (2, "completed", False),
     ]  # fmt: skip

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import Conflict, UnknownRun
 from mainspring.core.run import Failed, Skipped
 from mainspring.core.state import RunState
@@ -15,17 +16,17 @@ async def test_runs_are_found_wherever_they_are(stage: Stage) -> None:
     node = await stage.node()
     done, waiting = await stage.claim_new(node), await stage.add_one()
     await stage.complete(done)
-    found = await stage.runs.get_many([waiting, done.id, stage.new_id()])
+    found = await stage.runs.get_many([waiting, done.id, stage.new_id()], scope=EVERYTHING)
     assert {run_id: run.state for run_id, run in found.items()} == {
         waiting: RunState.PENDING, done.id: RunState.COMPLETED,
     }  # fmt: skip
-    assert await stage.runs.get_many([]) == {}
+    assert await stage.runs.get_many([], scope=EVERYTHING) == {}
 
 
 @pytest.mark.parametrize("run_id", ["no id at all", "01900000", "01900000-0000-7000-8000-00000000000g"])
 async def test_what_is_no_id_names_no_run(stage: Stage, run_id: str) -> None:
     with pytest.raises(UnknownRun, match=run_id):
-        await stage.store.runs.get(run_id)
+        await stage.store.runs.get(run_id, scope=EVERYTHING)
 
 
 async def test_an_unknown_run_is_named(stage: Stage) -> None:
@@ -33,21 +34,21 @@ async def test_an_unknown_run_is_named(stage: Stage) -> None:
     with pytest.raises(UnknownRun, match=run_id):
         await stage.get(run_id)
     with pytest.raises(UnknownRun, match=run_id):
-        await stage.store.events.after(run_id)
-    assert await stage.runs.attempts(run_id) == []
+        await stage.store.events.after(run_id, scope=EVERYTHING)
+    assert await stage.runs.attempts(run_id, scope=EVERYTHING) == []
 
 
 async def test_the_end_of_an_id_is_enough(stage: Stage) -> None:
     done, waiting = await stage.claim_new(), await stage.add_one()
     await stage.complete(done)
     for run_id in (done.id, waiting):
-        assert await stage.runs.find(run_id[-8:]) == run_id
-        assert await stage.runs.find(f" {run_id[-8:].upper()} ") == run_id
-        assert await stage.runs.find(run_id) == run_id
+        assert await stage.runs.find(run_id[-8:], scope=EVERYTHING) == run_id
+        assert await stage.runs.find(f" {run_id[-8:].upper()} ", scope=EVERYTHING) == run_id
+        assert await stage.runs.find(run_id, scope=EVERYTHING) == run_id
     with pytest.raises(UnknownRun, match="at least its last four characters"):
-        await stage.runs.find("xyz")
+        await stage.runs.find("xyz", scope=EVERYTHING)
     with pytest.raises(UnknownRun, match="ends with '00000000'"):
-        await stage.runs.find("00000000")
+        await stage.runs.find("00000000", scope=EVERYTHING)
 
 
 async def test_an_ambiguous_end_lists_those_that_fit(stage: Stage) -> None:
@@ -55,13 +56,13 @@ async def test_an_ambiguous_end_lists_those_that_fit(stage: Stage) -> None:
     twin = second[:-4] + first[-4:]
     await stage.add(stage.new(id=first), stage.new(id=twin))
     with pytest.raises(Conflict, match=rf"{twin}, {first}"):
-        await stage.runs.find(first[-4:])
+        await stage.runs.find(first[-4:], scope=EVERYTHING)
 
 
 async def _paged(stage: Stage, n: int, **filters: object) -> list[str]:
     ids: list[str] = []
     while True:
-        page = await stage.runs.page(n=n, before=ids[-1] if ids else None, **filters)  # type: ignore[arg-type]
+        page = await stage.runs.page(n=n, before=ids[-1] if ids else None, **filters, scope=EVERYTHING)  # type: ignore[arg-type]
         ids += [run.id for run in page]
         if len(page) < n:
             return ids
@@ -113,7 +114,7 @@ async def test_filters_are_joined_by_and_and_stable_over_pages(stage: Stage, fil
             await stage.settle(run, outcome)
     wanted = [
         run.id
-        for run in await stage.runs.page(n=100)
+        for run in await stage.runs.page(n=100, scope=EVERYTHING)
         if all(
             run.state in value if name == "states" else getattr(run, name) == value  # type: ignore[operator]
             for name, value in filters.items()
@@ -137,17 +138,17 @@ async def test_a_page_of_finished_runs_looks_at_none_that_wait(stage: Stage, sta
         steps += 1
 
     database._connection.set_progress_handler(count, 1000)
-    assert await stage.runs.page(states=states, task=task) == []
+    assert await stage.runs.page(states=states, task=task, scope=EVERYTHING) == []
     database._connection.set_progress_handler(None, 0)
     assert steps <= 1
 
 
 async def test_pages_stay_stable_while_runs_are_added_and_move(stage: Stage) -> None:
     ids = await stage.add_new(6)
-    first = await stage.runs.page(n=3)
+    first = await stage.runs.page(n=3, scope=EVERYTHING)
     await stage.add_new(4)
     await stage.complete(*[run for run in await stage.claim(await stage.node()) if run.id in ids])
-    second = await stage.runs.page(n=3, before=first[-1].id)
+    second = await stage.runs.page(n=3, before=first[-1].id, scope=EVERYTHING)
     assert [run.id for run in [*first, *second]] == ids[::-1]
 
 
@@ -157,13 +158,13 @@ async def test_waiting_runs_are_counted_by_queue_and_state(stage: Stage) -> None
     await stage.clock.advance(4)
     await stage.add_new(2, queue="a")
     await stage.add_new(2, queue="b", delay=timedelta(hours=1))
-    counts = await stage.runs.waiting()
+    counts = await stage.runs.waiting(scope=EVERYTHING)
     assert [(row["queue"], row["state"], row["n"], row["oldest_at"]) for row in counts] == [
         ("a", RunState.PENDING, 5, since), ("b", RunState.PENDING, 2, None),
     ]  # fmt: skip
     await stage.claim(await stage.node(), 1)
-    counts = await stage.runs.waiting()
+    counts = await stage.runs.waiting(scope=EVERYTHING)
     assert {(row["queue"], row["state"]): row["n"] for row in counts} == {
         ("a", RunState.PENDING): 4, ("a", RunState.RUNNING): 1, ("b", RunState.PENDING): 2,
     }  # fmt: skip
-    assert sum(row["n"] for row in await stage.runs.waiting(bound=3)) == 3
+    assert sum(row["n"] for row in await stage.runs.waiting(bound=3, scope=EVERYTHING)) == 3

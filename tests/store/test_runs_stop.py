@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.policy import PoolKind, Retry
 from mainspring.core.run import CancelledByRequest, Failed, Reason, Released
 from mainspring.core.state import RunState
@@ -54,7 +55,7 @@ async def test_cancelling_twice_tells_it_once(stage: Stage) -> None:
     found = await stage.get(run.id)
     assert found.cancelled_by == "ada"
     assert await stage.kinds(run.id) == ["queued", "claimed", "started", "cancel_requested"]
-    events = await stage.store.events.after(run.id, 3)
+    events = await stage.store.events.after(run.id, 3, scope=EVERYTHING)
     assert events[0].data == {"actor": "ada"}
 
 

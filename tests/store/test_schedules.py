@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import ConfigurationError, Conflict, UnknownSchedule
 from mainspring.core.firing import SlotReason, account
 from mainspring.core.run import NewRun, Run
@@ -52,7 +53,7 @@ class Book:
 
     async def runs(self) -> list[Run]:
         """Return everything that is or was a run or a record, by slot."""
-        found = await self.stage.runs.page(n=1000)
+        found = await self.stage.runs.page(n=1000, scope=EVERYTHING)
         return sorted(found, key=lambda run: (run.slot_at or run.created_at, run.id))
 
     async def told(self) -> list[tuple[str, str]]:

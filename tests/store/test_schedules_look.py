@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.explanation import Why, explain
 from mainspring.core.firing import account
 from mainspring.core.run import NewRun
@@ -36,15 +37,15 @@ async def test_a_record_tells_what_it_stands_for_and_explains_itself(stage: Stag
     (record,) = await store.due(look.now)
     fired = await store.fire([account(record, look.now, TOLERANCE)], make)
     stage.added |= {run.id for run in fired.runs}
-    runs = await stage.runs.page(n=1000)
+    runs = await stage.runs.page(n=1000, scope=EVERYTHING)
     told = await store.told(record.id, runs[-1].id, runs[0].id)
     ((run_id, about),) = told.items()
     assert about["slots"] + len(runs) - 1 == 1440
     assert await store.told(record.id + 1, runs[-1].id, runs[0].id) == {}
-    said = explain(await stage.store.explain.facts(run_id))
+    said = explain(await stage.store.explain.facts(run_id, scope=EVERYTHING))
     assert (said.code, said.values["schedule"], said.values["slots"]) == (Why.SLOT_MISSED, "often", about["slots"])
     other = next(run for run in runs if run.id != run_id and run.reason == "missed")
-    assert explain(await stage.store.explain.facts(other.id)).values["slots"] == 1
+    assert explain(await stage.store.explain.facts(other.id, scope=EVERYTHING)).values["slots"] == 1
 
 
 async def test_schedules_and_notices_leave_as_plain_values(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.run import Failed, Skipped
 from mainspring.core.state import RunState
 from mainspring.store import codes
@@ -15,7 +16,7 @@ async def test_queues_remember_who_paused_them_and_why(stage: Stage) -> None:
     assert await queues.list() == []
     await queues.pause("mail", actor="ada", reason="spam")
     (row,) = await queues.list()
-    assert row == {"name": "mail", "paused_at": stage.clock.now, "paused_by": "ada", "pause_reason": "spam"}
+    assert row == {"name": "mail", "paused_at": stage.clock.now, "paused_by": "ada", "pause_reason": "spam", "paused_until": None}
     assert await queues.paused() == {"mail"}
     await stage.clock.advance(5)
     await queues.pause("mail", actor="bob")
@@ -34,16 +35,16 @@ async def test_the_audit_trail_is_read_backwards_page_by_page(stage: Stage) -> N
     for n in range(5):
         await audit.add("runs.cancel", f"run:{n % 2}", actor="ada", source="cli", reason="why", data={"n": n})
         await stage.clock.advance(1)
-    page = await audit.page(n=2)
+    page = await audit.page(n=2, scope=EVERYTHING)
     assert [row["data"] for row in page] == [{"n": 4}, {"n": 3}]
     assert page[0]["at"] == stage.clock.now - timedelta(seconds=1)
     assert (page[0]["verb"], page[0]["object"], page[0]["actor"], page[0]["source"], page[0]["reason"]) == (
         "runs.cancel", "run:0", "ada", "cli", "why",
     )  # fmt: skip
-    assert [row["data"] for row in await audit.page(before=page[-1]["id"])] == [{"n": 2}, {"n": 1}, {"n": 0}]
-    assert [row["data"] for row in await audit.page(object_="run:1")] == [{"n": 3}, {"n": 1}]
+    assert [row["data"] for row in await audit.page(before=page[-1]["id"], scope=EVERYTHING)] == [{"n": 2}, {"n": 1}, {"n": 0}]
+    assert [row["data"] for row in await audit.page(object_="run:1", scope=EVERYTHING)] == [{"n": 3}, {"n": 1}]
     await audit.add("queues.pause", "queue:mail", actor=None, source="api")
-    (row, *_) = await audit.page()
+    (row, *_) = await audit.page(scope=EVERYTHING)
     assert (row["actor"], row["data"]) == (None, None)
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from mainspring import Mainspring, task
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import SchemaMismatch, StoreError, StoreForeign, StoreUnavailable
 from mainspring.core.ids import IdMaker
 from mainspring.core.run import NewRun
@@ -158,7 +159,7 @@ async def test_a_foreign_writer_holds_the_file_and_lets_go(tmp_path: Path) -> No
         foreign = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         foreign.execute("begin immediate")
         waiting = asyncio.create_task(store.runs.add(new_run(ids)))
-        assert await store.runs.page() == []  # readers do not wait
+        assert await store.runs.page(scope=EVERYTHING) == []  # readers do not wait
         assert not waiting.done()
         foreign.execute("rollback")
         assert (await asyncio.wait_for(waiting, PATIENCE)).is_new
@@ -204,7 +205,7 @@ async def test_a_reader_that_holds_on_does_not_stop_writes_and_the_log_shrinks_a
         for n in range(3):
             await store.runs.add_many([new_run(ids, 10 + n) for _ in range(100)])
         assert log.stat().st_size < held / 2
-        assert sum(row["n"] for row in await store.runs.waiting()) == 5300
+        assert sum(row["n"] for row in await store.runs.waiting(scope=EVERYTHING)) == 5300
 
 
 # -- files that are not ours, or not to be had -------------------------------------------------------------------------
@@ -326,11 +327,11 @@ async def test_a_full_disk_refuses_without_half_a_write_and_goes_on_when_there_i
         node, claim = ids.make(0), ids.make(0)
         with pytest.raises(StoreUnavailable, match=r"the disk of .*m\.db is full: free some space; nothing was half"):
             await store.runs.add_many([new_run(ids, n) for n in range(1000)])
-        assert len(await store.runs.page()) == 1
+        assert len(await store.runs.page(scope=EVERYTHING)) == 1
         results = await asyncio.gather(*(store.runs.add_many([new_run(ids, n)] * 1) for n in range(400)), return_exceptions=True)
         full = [each for each in results if isinstance(each, StoreUnavailable)]
         assert full and not [each for each in results if isinstance(each, BaseException) and each not in full]
-        (row,) = await store.runs.waiting()
+        (row,) = await store.runs.waiting(scope=EVERYTHING)
         assert row["n"] == 1 + len(results) - len(full)
         assert await store.runs.claimed_under(claim, node) == []
         database._connection.execute("pragma max_page_count = 1000000")
@@ -369,7 +370,7 @@ async def test_a_commit_that_finds_no_room_is_undone_and_the_next_one_goes(
         with pytest.raises(StoreError, match="full"):
             await store.runs.add(new_run(ids))
         assert (await store.runs.add(new_run(ids))).is_new
-        assert len(await store.runs.page()) == 1
+        assert len(await store.runs.page(scope=EVERYTHING)) == 1
 
 
 @pytest.mark.parametrize("is_undone", [True, False])
@@ -420,7 +421,7 @@ async def test_a_file_without_our_tables_names_the_command(tmp_path: Path) -> No
     store = Store(SqliteDatabase(tmp_path / "m.db"))
     await store.open()
     try:
-        for call in (store.runs.add(new_run(IdMaker())), store.runs.page()):
+        for call in (store.runs.add(new_run(IdMaker())), store.runs.page(scope=EVERYTHING)):
             with pytest.raises(StoreUnavailable, match="has no tables of ours .*run 'mainspring migrate'"):
                 await call
     finally:
@@ -441,13 +442,13 @@ async def test_it_can_be_opened_and_closed_again_and_says_when_it_is_closed(tmp_
     store = Store(SqliteDatabase(None if path is None else tmp_path / path))
     for _ in range(2):
         with pytest.raises(StoreUnavailable, match="closed"):
-            await store.runs.page()
+            await store.runs.page(scope=EVERYTHING)
         with pytest.raises(StoreUnavailable, match="closed"):
             await store.runs.promote()
         await store.open()
         await store.open()
         await store.migrations.apply()
-        await store.runs.page()
+        await store.runs.page(scope=EVERYTHING)
         await store.close()
         await store.close()
 
@@ -484,7 +485,7 @@ def test_a_forked_child_is_told_to_open_its_own(tmp_path: Path, runner: asyncio.
 
     async def go_on() -> int:
         await store.runs.add(new_run(ids, 2))
-        n = len(await store.runs.page())
+        n = len(await store.runs.page(scope=EVERYTHING))
         await store.close()
         return n
 
@@ -493,7 +494,7 @@ def test_a_forked_child_is_told_to_open_its_own(tmp_path: Path, runner: asyncio.
 
 async def _in_the_child(store: Store, ids: IdMaker) -> str:
     answers = []
-    for call in (store.runs.add(new_run(ids, 1)), store.runs.page()):
+    for call in (store.runs.add(new_run(ids, 1)), store.runs.page(scope=EVERYTHING)):
         try:
             await call
         except StoreError as error:
@@ -501,7 +502,7 @@ async def _in_the_child(store: Store, ids: IdMaker) -> str:
             answers.append("refused")
     await store.open()
     await store.runs.add(new_run(ids, 1))
-    answers.append(f"{len(await store.runs.page())} runs")
+    answers.append(f"{len(await store.runs.page(scope=EVERYTHING))} runs")
     await store.close()
     return ", ".join(answers)
 
@@ -535,7 +536,7 @@ async def test_blocking_callers_of_many_threads_write_on_their_own(tmp_path: Pat
         added = await asyncio.gather(*(store.runs.add(new_run(ids, 99)) for _ in range(20)))
         await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in threads))
         assert len(added) == 20
-        (row,) = await store.runs.waiting()
+        (row,) = await store.runs.waiting(scope=EVERYTHING)
         assert row["n"] == 60
         assert len(os.listdir("/proc/self/fd")) < 200 if sys.platform == "linux" else True
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.limit import Maximum, Rate, task_key
 from mainspring.core.policy import Retry
 from mainspring.core.run import CancelledByRequest, ClaimedRun, Failed, Lost, Outcome, Skipped, Snoozed, TimedOut, decide
@@ -54,7 +55,9 @@ class Workload:
                 case "end" if self.held:
                     await self._end(*self.held.pop(self.random.randrange(len(self.held))))
                 case "cancel":
-                    waiting = sorted(run.id for run in await self.stage.runs.page(states=[RunState.PENDING, RunState.BLOCKED], n=500))
+                    waiting = sorted(
+                        run.id for run in await self.stage.runs.page(states=[RunState.PENDING, RunState.BLOCKED], n=500, scope=EVERYTHING)
+                    )
                     await self.stage.runs.cancel(self.random.sample(waiting, min(len(waiting), 1)))
             await self.stage.clock.advance(self.random.choice((0.0, 0.25, 3.5, 61.0, 900.0, 7200.0)))
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.event import EventKind
 from mainspring.core.run import Reason, Released
 from mainspring.core.state import RunState
@@ -43,7 +44,7 @@ async def test_what_is_ready_is_held_and_let_go_again(stage: Stage) -> None:
     assert isinstance(next(iter(lanes)), Lane)
     assert await switches.free(["mail"]) == (1, lanes)
     assert {run.id for run in await stage.claim(node, 10)} == set(mail)
-    kinds = [event.kind for event in await stage.store.events.after(mail[0])]
+    kinds = [event.kind for event in await stage.store.events.after(mail[0], scope=EVERYTHING)]
     assert kinds[:4] == [EventKind.QUEUED, EventKind.BLOCKED, EventKind.UNBLOCKED, EventKind.CLAIMED]
 
 
@@ -86,10 +87,10 @@ async def test_what_a_task_is_doing_is_counted(stage: Stage) -> None:
     await stage.add_new(1, task="mail", delay=timedelta(hours=1))
     await stage.add_new(4, task="other")
     await stage.store.switches.hold("other", 1)
-    assert await stage.runs.of_task("mail") == {RunState.RUNNING: 1, RunState.PENDING: 2}
-    assert await stage.runs.of_task("other") == {RunState.BLOCKED: 1, RunState.PENDING: 3}
-    assert await stage.runs.of_task("nothing") == {}
-    assert await stage.runs.running() == {"mail": 1}
+    assert await stage.runs.of_task("mail", scope=EVERYTHING) == {RunState.RUNNING: 1, RunState.PENDING: 2}
+    assert await stage.runs.of_task("other", scope=EVERYTHING) == {RunState.BLOCKED: 1, RunState.PENDING: 3}
+    assert await stage.runs.of_task("nothing", scope=EVERYTHING) == {}
+    assert await stage.runs.running(scope=EVERYTHING) == {"mail": 1}
 
 
 @pytest.mark.scenario("L10", part="gauge")
@@ -97,8 +98,8 @@ async def test_what_no_node_can_do_is_a_number(stage: Stage) -> None:
     node = await stage.node()
     claimed = await stage.claim_new(node, task="mail")
     await stage.add_new(1, task="mail")
-    assert await stage.runs.stuck() == []
+    assert await stage.runs.stuck(scope=EVERYTHING) == []
     await stage.settle(claimed, Released(Reason.NO_CAPABLE_NODE))
     await stage.clock.advance(90)
-    (stuck,) = await stage.runs.stuck()
+    (stuck,) = await stage.runs.stuck(scope=EVERYTHING)
     assert (stuck.task, stuck.n, round(stuck.since_ms)) == ("mail", 1, 90_000)

@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.event import EventKind
 from mainspring.core.run import Released
 from mainspring.core.state import RunState
@@ -34,16 +35,16 @@ async def test_a_day_without_a_partition_loses_nothing_and_gets_one_later(stage:
     assert await stage.complete(run) == {run.id}
     rest = [len(await stage.sql(f"select * from mainspring.{table}_rest")) for table in ("history", "attempts", "events")]
     assert rest == [1, 2, 1]
-    events = await stage.store.events.after(run.id)
+    events = await stage.store.events.after(run.id, scope=EVERYTHING)
     await stage.store.upkeep.make_partitions(1)
     rest = [len(await stage.sql(f"select * from mainspring.{table}_rest")) for table in ("history", "attempts", "events")]
     assert rest == [0, 0, 0]
-    assert await stage.store.events.after(run.id) == events
+    assert await stage.store.events.after(run.id, scope=EVERYTHING) == events
     assert (await stage.get(run.id)).state is RunState.COMPLETED
     (row,) = await stage.sql("select tableoid::regclass::text as place from mainspring.history")
     assert row["place"].endswith("history_20310307")
-    indexes = await stage.sql("select count(*)::int as n from pg_index where indrelid = 'mainspring.history_20310307'::regclass")
-    assert indexes == [{"n": 5}]
+    count = "select count(*)::int as n from pg_index where indrelid = 'mainspring.{}'::regclass"
+    assert await stage.sql(count.format("history_20310307")) == await stage.sql(count.format("history"))
 
 
 @pytest.mark.parametrize("kind", ["postgres"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import ChainMap
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from copy import copy
@@ -20,6 +21,7 @@ from mainspring.app.retrying import Retrying
 from mainspring.app.schedules import Schedules
 from mainspring.app.services import Services
 from mainspring.core import active
+from mainspring.core.access import EVERYTHING, Scope
 from mainspring.core.errors import ConfigurationError, Conflict
 from mainspring.core.handle import RunHandle
 from mainspring.core.ids import IdMaker, make_claim_id
@@ -34,6 +36,7 @@ from mainspring.core.task import Bound, Task
 from mainspring.telemetry.address import parse_address
 
 if TYPE_CHECKING:
+    from mainspring.app.bulk import Bulk
     from mainspring.config import Settings
     from mainspring.core.capability import Capability
     from mainspring.core.event import Event
@@ -88,6 +91,13 @@ class App:
     @settings.setter
     def settings(self, settings: Settings) -> None:
         self._settings = self._definitions.settings = self._opening.settings = self._enqueuer.settings = settings
+
+    @property
+    def bulk(self) -> Bulk:
+        """What is done to many runs at once."""
+        from mainspring.app.bulk import Bulk
+
+        return Bulk(self, self._enqueuer)
 
     # -- definitions
 
@@ -186,10 +196,15 @@ class App:
         return await self._enqueuer.enqueue_many(task, given)
 
     async def enqueue_json(
-        self, task: Task[..., Any] | Bound[..., Any], params: str, *, origin: str = "api", actor: str | None = None
-    ) -> RunHandle[Any]:
-        """Add a run whose parameters arrive as JSON text, for faces; see `enqueue`. ``origin`` and ``actor`` are kept with the run."""
-        return await self._enqueuer.enqueue_json(task, params, origin=origin, actor=actor)
+        self, task: Task[..., Any] | Bound[..., Any], params: str, *, origin: str = "api", actor: str | None = None,
+        run_id: str | None = None, retry_of: str | None = None, locale: str | None = None,
+    ) -> RunHandle[Any]:  # fmt: skip
+        """Add a run whose parameters arrive as JSON text, for faces; see `enqueue`. ``origin`` and ``actor`` are kept with the run.
+
+        ``run_id`` is what the run is to be called, by who has made up an id (UUIDv7, of now) before: a run is never added twice under one.
+        ``retry_of`` is the run that this one does again, perhaps with other values. ``locale`` is the language of who asks: ``ctx.locale``.
+        """
+        return await self._enqueuer.enqueue_json(task, params, origin=origin, actor=actor, run_id=run_id, retry_of=retry_of, locale=locale)
 
     async def check(self, task: Task[..., Any], params: str) -> None:
         """Check parameters, given as JSON text, as an enqueue would, the task's ``validate`` included; nothing is written.
@@ -209,7 +224,7 @@ class App:
 
     async def artifacts(self, run_id: str) -> list[Artifact]:
         """Return the files that a run has left behind, in order; they can be read."""
-        return await (await self._opening.opened()).store.files.artifacts(run_id)
+        return await (await self._opening.opened()).store.runs.artifacts(run_id, scope=EVERYTHING)
 
     def place(self, file: File) -> None:
         """Let a file of a result be read from this app's store of files; for handles."""
@@ -234,7 +249,7 @@ class App:
         try:
             while True:
                 watch.changed.clear()
-                run = await held.store.runs.get(run_id)
+                run = await held.store.runs.get(run_id, scope=EVERYTHING)
                 if run.is_final:
                     return run
                 watch.seq = run.seq
@@ -276,11 +291,11 @@ class App:
 
     async def read_run(self, run_id: str) -> Run:
         """Return a run as it is now; raises `UnknownRun`."""
-        return await (await self._opening.opened()).store.runs.get(run_id)
+        return await (await self._opening.opened()).store.runs.get(run_id, scope=EVERYTHING)
 
     async def attempts(self, run_id: str) -> list[Attempt]:
         """Return the finished tries of a run, the oldest first; a run that completed at once has none to tell of."""
-        return await (await self._opening.opened()).store.runs.attempts(run_id)
+        return await (await self._opening.opened()).store.runs.attempts(run_id, scope=EVERYTHING)
 
     async def wait_for(self, run_id: str, timeout: float | None = None) -> Run:
         """Return a run once it is final; raises `StillRunning`, `UnknownRun`."""
@@ -288,16 +303,23 @@ class App:
 
     async def follow(self, run_id: str, after: int = 0) -> AsyncIterator[Event]:
         """Yield a run's events past a number, then follow it until its final event, from any process."""
+        async for page in self.follow_pages(run_id, after, scope=EVERYTHING):
+            for event in page:
+                yield event
+
+    async def follow_pages(self, run_id: str, after: int = 0, *, scope: Scope) -> AsyncIterator[Sequence[Event]]:
+        """Do as `follow`, as far as a scope sees, and yield together what is there together: for those who hand many events on."""
         held = await self._opening.opened()
-        async for event in held.bus.follow(run_id, after):
-            yield event
+        await held.listen()
+        async for page in held.bus.follow_pages(run_id, after, scope=scope):
+            yield page
 
     async def task_status(self, name: str) -> TaskStatus:
         """Return what the runs of a task are doing now, in the whole fleet; raises `UnknownTask`."""
         spec = self.task_named(name).spec
         held = await self._opening.opened()
-        counts = await held.store.runs.of_task(name)
-        newest = await held.store.runs.page(task=name, n=1)
+        counts = await held.store.runs.of_task(name, scope=EVERYTHING)
+        newest = await held.store.runs.page(task=name, n=1, scope=EVERYTHING)
         return TaskStatus(
             name=name,
             is_enabled=not (await held.board.fresh()).is_off(spec),
@@ -311,11 +333,11 @@ class App:
     async def is_running(self, name: str) -> bool:
         """Tell whether a run of a task is being carried out now, on any node; raises `UnknownTask`."""
         self.task_named(name)
-        return name in await (await self._opening.opened()).store.runs.running()
+        return name in await (await self._opening.opened()).store.runs.running(scope=EVERYTHING)
 
     async def running(self) -> list[str]:
         """Return the names of the tasks of which runs are being carried out now, on any node, sorted."""
-        return list(await (await self._opening.opened()).store.runs.running())
+        return list(await (await self._opening.opened()).store.runs.running(scope=EVERYTHING))
 
     async def cancel(self, run_id: str, *, reason: str | None = None, actor: str | None = None) -> str:
         """Ask a run to stop; answers ``cancelled`` (it was waiting), ``requested`` (it is running) or ``already`` (it was final)."""
@@ -328,7 +350,7 @@ class App:
                 elif not stopped.was_running:
                     held.bus.ended([run_id])
                 return "requested" if stopped.was_running else "cancelled"
-            if (await held.store.runs.get(run_id)).is_final:
+            if (await held.store.runs.get(run_id, scope=EVERYTHING)).is_final:
                 return "already"
             await asyncio.sleep(0.02 * (attempt + 1))  # it is being written right now
         raise Conflict(f"the run {run_id} is being written all the time: ask again")
@@ -353,7 +375,7 @@ class App:
         """Say why a run has not started, or why it stopped: a code with values, true at this moment; raises `UnknownRun`."""
         from mainspring.core.explanation import explain
 
-        return explain(await (await self._opening.opened()).store.explain.facts(run_id))
+        return explain(await (await self._opening.opened()).store.explain.facts(run_id, scope=EVERYTHING))
 
     async def switch(self, name: str, is_enabled: bool, *, actor: str | None = None, reason: str | None = None) -> int:
         """Enable or disable a task at run time, for every node and enqueuer; what the code says is only the default.
@@ -440,9 +462,7 @@ class App:
         except BaseException:
             held.runner = None
             raise
-        if not held.is_listening:
-            await held.bus.listen()
-            held.is_listening = True
+        await held.listen()
         return held.runner
 
     async def pulse(
@@ -472,6 +492,7 @@ class App:
         from mainspring.engine.options import NodeOptions
         from mainspring.engine.pools import Limits
         from mainspring.engine.runner import Runner
+        from mainspring.engine.vault import Vault
         from mainspring.store.foreign import home_of
 
         settings = self.settings
@@ -497,10 +518,13 @@ class App:
             expensive=settings.expensive_concurrent,
         )  # fmt: skip
         database = held.store.database
-        return Runner(
-            held.store, self._definitions.live, held.bus, spawn=self._enqueuer.spawn, options=options,
+        bulk = self.bulk.task()
+        runner = Runner(
+            held.store, ChainMap(self._definitions.live, {bulk.name: bulk}), held.bus, spawn=self._enqueuer.spawn, options=options,
             beside=getattr(database, "path", None), board=held.board, make_run=self._enqueuer.scheduled,
         )  # fmt: skip
+        runner.worker.vault = Vault(held.store.secrets, settings.secrets, settings.vault_keys, settings.vault_key_file)
+        return runner
 
     def _means(self) -> Means:
         from mainspring.engine.means import Means

@@ -16,15 +16,16 @@ from mainspring.core import active
 from mainspring.core.context import current_run
 from mainspring.core.dedupe import DedupePolicy, How
 from mainspring.core.dependency import dump_dependencies
-from mainspring.core.errors import AlreadyEnqueued, MainspringError, StoreUnavailable
+from mainspring.core.errors import AlreadyEnqueued, MainspringError, QuotaExceeded, StoreUnavailable, TenantClosed
 from mainspring.core.handle import Follower, RunHandle
 from mainspring.core.ids import IdMaker
 from mainspring.core.limit import own_key, queue_key
 from mainspring.core.overlap import SKIP, overlap_key
-from mainspring.core.run import Added, Beside, ClaimedRun, NewRun
+from mainspring.core.run import LOCALE, Added, Beside, ClaimedRun, NewRun
 from mainspring.core.service import not_enqueued
 from mainspring.core.state import RunState
 from mainspring.core.task import EXPENSIVE_QUEUE, Bound, CallOptions, Task
+from mainspring.core.tenant import Standing, TenantState
 from mainspring.engine import carry
 from mainspring.engine.again import insist
 from mainspring.engine.faults import FAULT
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from mainspring.engine.pools import EnqueueReply, EnqueueRequest
     from mainspring.store.caller import Caller
     from mainspring.store.runs import Lane
+    from mainspring.store.store import Store
 
 R = TypeVar("R")
 
@@ -70,6 +72,8 @@ class Enqueuer:
         first, definition = self.prepare(task, (), given[0])
         held = await self.opened_for(definition)
         first = self.gated(first)
+        if first.tenant:
+            await self.admit(held, first, len(given))
         make_id, now = self.ids.make, time.time_ns() // 1_000_000
         runs: Sequence[NewRun] = ()
         is_plain = first.is_plain and definition.hooks.validate is None and definition.params.marks.is_plain
@@ -95,12 +99,17 @@ class Enqueuer:
         return [self.handle(each, definition) for each in added]
 
     async def enqueue_json(
-        self, task: Task[..., Any] | Bound[..., Any], params: str, *, origin: str = "api", actor: str | None = None
-    ) -> RunHandle[Any]:
+        self, task: Task[..., Any] | Bound[..., Any], params: str, *, origin: str = "api", actor: str | None = None,
+        run_id: str | None = None, retry_of: str | None = None, locale: str | None = None,
+    ) -> RunHandle[Any]:  # fmt: skip
         """Add a run whose parameters arrive as JSON text, for faces; see `Mainspring.enqueue_json`."""
         checked = self._definitions.known(task.task if isinstance(task, Bound) else task).params.dump_json_text(params)
-        run, definition = self.prepare(task, (), {}, origin=origin, actor=actor, params=checked)
-        return self.handle(await self.add(run, definition), definition)
+        run, definition = self.prepare(task, (), {}, origin=origin, actor=actor, params=checked, retry_of=retry_of)
+        if run_id is not None:
+            run = replace(run, id=run_id)
+        if locale is not None:
+            run = replace(run, meta=json.dumps({LOCALE: locale}))
+        return self.handle(await self.add(run, definition, is_repeated=run_id is not None), definition)
 
     async def spawn(self, request: EnqueueRequest, parent: ClaimedRun) -> EnqueueReply:
         """Enqueue for a body in an executor child; its errors travel back as values."""
@@ -108,7 +117,10 @@ class Enqueuer:
 
         try:
             task = self._definitions.registry.get(request.task)
-            bound = Bound(task, request.call or _NOTHING)
+            call = request.call or _NOTHING
+            if parent.tenant and call.tenant is None:  # what a run makes is its tenant's, unless it says otherwise
+                call = replace(call, tenant=parent.tenant)
+            bound = Bound(task, call)
             run, definition = self.prepare(
                 bound, (), {}, origin="task", actor=f"run:{parent.id}", params=task.params.dump_json_text(request.params)
             )
@@ -198,9 +210,12 @@ class Enqueuer:
         It has no dedupe key: its slot is its key.
         """
         task = self._definitions.registry.get(record.task)
+        held = self._opening.now
+        if record.tenant and held is not None and (standing := held.tenants.known(record.tenant)) is not None:
+            refuse_closed(record.tenant, standing)
         params = task.params.dump_json_text(record.effective.params_json)
         target = task if not record.tenant else task.options(tenant=record.tenant)
-        run, _ = self.prepare(target, (), {}, origin="schedule", params=params, is_scheduled=True)
+        run, _ = self.prepare(target, (), {}, origin="schedule", actor=record.owner, params=params, is_scheduled=True)
         return run if run.key is None else replace(run, key=None, dedupe=DedupePolicy.EXISTING, window=None)
 
     def gated(self, run: NewRun) -> NewRun:
@@ -231,6 +246,25 @@ class Enqueuer:
             self._opening.switches.refuse(task.spec, task.spec.source)
         return held
 
+    async def admit(self, held: Opened, run: NewRun, n: int = 1) -> None:
+        """Refuse runs of a tenant that is suspended or deleted, or has as much as it may; raises `TenantClosed`, `QuotaExceeded`.
+
+        A quota is looked at before the runs are added: callers at the same moment may pass it by what they bring.
+        """
+        standing = await held.tenants.standing(run.tenant)
+        if standing is None:
+            return
+        refuse_closed(run.tenant, standing)
+        store = held.store.tenants
+        if (most := standing.max_waiting) is not None and await store.waiting(run.tenant, bound=most + 1) + n > most:
+            raise QuotaExceeded(
+                f"the tenant {run.tenant!r} may have {most} unfinished runs waiting, and {n} more would be too many: "
+                "wait for some to end, or let an operator raise the quota",
+                quota="max_waiting",
+            )
+        if (room := standing.max_bytes) is not None and run.beside is not None and run.beside.is_large:
+            await check_bytes(held.store, run.tenant, room, len(run.params))
+
     async def check(self, task: Task[..., Any], params: str) -> None:
         """Check parameters, given as JSON text, as an enqueue would; see `Mainspring.check`."""
         definition = self._definitions.known(task)
@@ -246,21 +280,26 @@ class Enqueuer:
 
         return await check_new(run, task)
 
-    async def add(self, run: NewRun, task: Task[..., Any]) -> Added:
-        """Ask ``validate`` and the switches about a run, and add it; raises `InvalidParams`, `TaskDisabled`, `AlreadyEnqueued`."""
+    async def add(self, run: NewRun, task: Task[..., Any], *, is_repeated: bool = False) -> Added:
+        """Ask ``validate`` and the switches about a run, and add it; raises `InvalidParams`, `TaskDisabled`, `AlreadyEnqueued`.
+
+        ``is_repeated``: it may have been added under its id before, by whoever asked first.
+        """
         run = await self.checked(run, task)
         held = await self.opened_for(task)
+        if run.tenant:
+            await self.admit(held, run)
         if run.overlap is not None or self._opening.switches.overlaps:
             run = self.gated(run)
         with submitting([run]) as [run]:
-            return await self._add_marked(held, run)
+            return await self._add_marked(held, run, is_repeated=is_repeated)
 
-    async def _add_marked(self, held: Opened, run: NewRun) -> Added:
+    async def _add_marked(self, held: Opened, run: NewRun, *, is_repeated: bool = False) -> Added:
         FAULT("before_enqueue")
         lane = lane_of(run)
-        hint = None if lane is None else held.bus.hint_to_ride(lane)
+        hint = None if lane is None or is_repeated else held.bus.hint_to_ride(lane)
         try:
-            added = await held.store.runs.add(run, hint)
+            added = await held.store.runs.add_again(run) if is_repeated else await held.store.runs.add(run, hint)
             FAULT("after_enqueue_commit")
         except StoreUnavailable:
             # The commit may have happened and only its answer been lost: the same id asked again is never a second run.
@@ -317,6 +356,22 @@ class Enqueuer:
             from mainspring.engine.within import warn_if_open
 
             warn_if_open(self.settings.url, task.name if isinstance(task, Task) else task.task.name)
+
+
+def refuse_closed(tenant: str, standing: Standing) -> None:
+    """Raise `TenantClosed` for a tenant that is suspended or deleted."""
+    if standing.state is not TenantState.ACTIVE:
+        why = f": {standing.reason}" if standing.reason else ""
+        raise TenantClosed(f"the tenant {tenant!r} is {standing.state}{why}; nothing is enqueued for it until it is restored")
+
+
+async def check_bytes(store: Store, tenant: str, room: int, more: int) -> None:
+    """Raise `QuotaExceeded` where so many bytes more are too many for a tenant."""
+    if (used := await store.tenants.bytes(tenant)) + more > room:
+        raise QuotaExceeded(
+            f"the tenant {tenant!r} has {used} bytes of files and may have {room}: delete runs that hold some, or raise the quota",
+            quota="max_bytes",
+        )
 
 
 _CHANGED = (How.REPLACED, How.DEBOUNCED)

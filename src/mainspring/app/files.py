@@ -28,8 +28,14 @@ class Files:
         `ConfigurationError` where there is no place for files. A file belongs to a tenant, goes with the last run that holds it, and is
         swept after a day when none does.
         """
-        files = (await self._opening.opened()).store.files
-        return await files.put(source, name=name, media_type=media_type, limit=limit, tenant=tenant or "")
+        held = await self._opening.opened()
+        if tenant and (standing := await held.tenants.standing(tenant)) is not None:
+            from mainspring.app.enqueuer import check_bytes, refuse_closed
+
+            refuse_closed(tenant, standing)
+            if standing.max_bytes is not None:
+                await check_bytes(held.store, tenant, standing.max_bytes, 1)
+        return await held.store.files.put(source, name=name, media_type=media_type, limit=limit, tenant=tenant or "")
 
     async def get(self, file_id: str, *, tenant: str | None = None) -> File:
         """Return the handle of a file that was put; raises `UnknownFile`, also for one of another tenant."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mainspring.engine.alerts import Alerts, OnAlert
     from mainspring.engine.bus import Bus
     from mainspring.engine.runner import Runner
+    from mainspring.engine.steward import TenantBoard
     from mainspring.engine.switcher import SwitchBoard
     from mainspring.store.store import Store
 
@@ -41,10 +42,17 @@ class Opened:
     board: SwitchBoard
     bus_task: asyncio.Task[None]
     stop: asyncio.Event
+    tenants: TenantBoard
     is_listening: bool = False
     alerts: Alerts | None = None
     runner: Runner | None = None
     pulsing: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a pulse beats: one at a time for each process
+
+    async def listen(self) -> None:
+        """Hear the hints of other processes from now on."""
+        if not self.is_listening:
+            self.is_listening = True
+            await self.bus.listen()
 
 
 class Opening:
@@ -106,6 +114,7 @@ class Opening:
         from mainspring.engine.bus import Bus
         from mainspring.engine.loop import Driver
         from mainspring.engine.means import blobs_for
+        from mainspring.engine.steward import TenantBoard
         from mainspring.engine.switcher import SwitchBoard
 
         _ = self._definitions.registry  # bad definitions stop the start before anything is touched
@@ -130,7 +139,8 @@ class Opening:
         driver = Driver(bus)
         bus.wake = driver.wake.set
         stop = asyncio.Event()
-        return Opened(loop, os.getpid(), store, bus, board, loop.create_task(driver.run(stop), name="mainspring-bus"), stop, alerts=alerts)
+        bus_task, tenants = loop.create_task(driver.run(stop), name="mainspring-bus"), TenantBoard(store, clock=loop.time)
+        return Opened(loop, os.getpid(), store, bus, board, bus_task, stop, tenants, alerts=alerts)
 
     async def close(self) -> None:
         """Stop this process's own node, if it has one, and let the store go. Runs in hand are given back."""

@@ -10,6 +10,7 @@ from typing import Any
 from mainspring.app.definitions import Definitions
 from mainspring.app.enqueuer import Enqueuer, lane_of
 from mainspring.app.opening import Opened, Opening
+from mainspring.core.access import EVERYTHING
 from mainspring.core.dedupe import DedupePolicy
 from mainspring.core.errors import Conflict, MainspringError, StoreUnavailable
 from mainspring.core.handle import RunHandle
@@ -28,7 +29,7 @@ class Retrying:
     async def retry(self, run_id: str, *, actor: str | None = None, params: str | None = None) -> RunHandle[Any]:
         """Run a finished run again; see `Mainspring.retry`."""
         held = await self._opening.opened()
-        old = await held.store.runs.get(run_id)
+        old = await held.store.runs.get(run_id, scope=EVERYTHING)
         run, definition = self._prepare_again(old, params or await self._upgraded(held, old), actor)
         return self._enqueuer.handle(await self._enqueuer.add(run, definition), definition)
 
@@ -41,7 +42,7 @@ class Retrying:
         return answers
 
     async def _retry_some(self, held: Opened, ids: Sequence[str], edit: Mapping[str, Any] | None, actor: str | None) -> list[Retried]:
-        old = await held.store.runs.get_many(ids)
+        old = await held.store.runs.get_many(ids, scope=EVERYTHING)
         prepared: list[tuple[str, NewRun]] = []
         problems: dict[str, str] = {id_: f"there is no run {id_}" for id_ in ids if id_ not in old}
         for id_, run in old.items():
@@ -50,6 +51,8 @@ class Retrying:
                 params = params if edit is None else json.dumps({**json.loads(params or run.params), **edit})
                 new, definition = self._prepare_again(run, params, actor)
                 await self._enqueuer.opened_for(definition)
+                if new.tenant:
+                    await self._enqueuer.admit(held, new, 1 + sum(other.tenant == new.tenant for _, other in prepared))
                 prepared.append((id_, self._enqueuer.gated(await self._enqueuer.checked(new, definition))))
             except (MainspringError, ValueError) as error:
                 problems[id_] = str(error)

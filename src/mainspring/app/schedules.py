@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mainspring.app.definitions import Definitions
 from mainspring.app.enqueuer import Enqueuer
 from mainspring.app.opening import Opened, Opening
+from mainspring.core.access import EVERYTHING
 from mainspring.core.duration import Duration, parse_duration
 from mainspring.core.errors import InvalidParams, UnknownSchedule
 from mainspring.core.handle import RunHandle
@@ -34,6 +35,7 @@ class Schedules:
 
     def __init__(self, opening: Opening, definitions: Definitions, enqueuer: Enqueuer) -> None:
         self._opening, self._definitions, self._enqueuer = opening, definitions, enqueuer
+        self._unwritten: tuple[int, frozenset[str]] | None = None
 
     # -- looking
 
@@ -55,6 +57,18 @@ class Schedules:
         now = (await store.look()).now
         new = [_not_yet(name, *said, now) for name, said in told.items() if name not in known and (name, "") > after]
         return sorted([*rows, *new], key=lambda record: (record.name, record.tenant))[:n]
+
+    async def unwritten(self) -> Sequence[ScheduleRecord]:
+        """Return the schedules that only this code knows, because no node has been started with it yet, in the order of their names.
+
+        Who has a row is asked once: of the others, only those that had none then are looked for again.
+        """
+        store, told = (await self._opening.opened()).store.schedules, self.in_code
+        names = set(told) if self._unwritten is None or self._unwritten[0] != len(told) else set(self._unwritten[1])
+        missing = frozenset(names - (await store.named(sorted(names))).keys()) if names else frozenset[str]()
+        self._unwritten = (len(told), missing)
+        now = (await store.look()).now if missing else None
+        return [_not_yet(name, *told[name], now) for name in sorted(missing) if now is not None]
 
     async def get(self, name: str, *, tenant: str = "") -> ScheduleRecord:
         """Return a schedule: what holds (``effective``), what the code says, whether they differ (``drift``), and how far it has come."""
@@ -85,7 +99,7 @@ class Schedules:
 
         record = await self.get(name, tenant=tenant)
         store = (await self._opening.opened()).store
-        return await store.runs.filtered(RunFilter(schedule_id=record.id), before=before, n=n) if record.id else []
+        return await store.runs.filtered(RunFilter(schedule_id=record.id), before=before, n=n, scope=EVERYTHING) if record.id else []
 
     async def pauses(self, name: str) -> Sequence[Pause]:
         """Return the spans in which it was or is paused, the oldest first, as far back as notices are kept."""
@@ -153,12 +167,14 @@ class Schedules:
             self._enqueuer.hint(held, added[0])  # they all go the same way
         return [self._enqueuer.handle(Added(run.id, True), task) for run in added]
 
-    async def edit(self, name: str, schedule: Schedule | str, *, tenant: str = "", actor: str | None = None) -> ScheduleRecord:
+    async def edit(
+        self, name: str, schedule: Schedule | str, *, tenant: str = "", actor: str | None = None, version: int | None = None
+    ) -> ScheduleRecord:  # fmt: skip
         """Let another definition hold from now on, over what the code says and its later versions, until `reset`.
 
         ``schedule`` is a whole one (``(await app.schedules.get(name)).effective.with_changes(tz="UTC")``) or what `parse_schedule` reads.
         Runs that go on are not touched; slots that were due before are accounted for by the old definition. Raises `InvalidParams` where
-        its parameters do not fit the task.
+        its parameters do not fit the task, and `VersionConflict` where ``version`` is given and is no longer the record's.
         """
         held = await self._written(name, tenant)
         record = await held.store.schedules.get(name, tenant)
@@ -167,7 +183,9 @@ class Schedules:
             wanted = wanted.with_changes(name=record.effective.name)
         self._check_params(record.task, wanted, is_demanded=False)
         store = held.store.schedules
-        return await self._told(held, await store.override(name, wanted, self._enqueuer.scheduled, tenant=tenant, actor=actor))
+        expected = 1 if version == 0 else version  # it was shown before anybody had written it down, which has just been done
+        make_run = self._enqueuer.scheduled
+        return await self._told(held, await store.override(name, wanted, make_run, tenant=tenant, actor=actor, version=expected))
 
     async def reset(self, name: str, *, tenant: str = "", actor: str | None = None) -> ScheduleRecord:
         """Go back to what the code says, its on and off as well. Raises `Conflict` for a schedule that no code declares."""
@@ -183,21 +201,24 @@ class Schedules:
         return await self._switch(name, False, tenant, actor)
 
     async def create(
-        self, name: str, task: str, schedule: Schedule | str, *, tenant: str = "", actor: str | None = None
+        self, name: str, task: str, schedule: Schedule | str, *, tenant: str = "", actor: str | None = None, owner: str | None = None
     ) -> ScheduleRecord:  # fmt: skip
-        """Add a schedule of a task that no code declares. Raises `Conflict` where the name is taken, `UnknownTask`, `InvalidParams`."""
+        """Add a schedule of a task that no code declares; its runs have the rights of its ``owner`` (None: of the host).
+
+        Raises `Conflict` where the name is taken, `UnknownTask`, `InvalidParams`."""
         held = await self._opening.opened()
         self._definitions.registry.get(task)
         wanted = parse_schedule(schedule, name=name) if isinstance(schedule, str) else schedule.with_changes(name=name)
         self._check_params(task, wanted, is_demanded=True)
         if not tenant and name in self.in_code:
             await self._written(name, tenant)  # so that the name is taken, and stays so
-        return await self._told(held, await held.store.schedules.create(name, task, wanted, tenant=tenant, actor=actor))
+        return await self._told(held, await held.store.schedules.create(name, task, wanted, tenant=tenant, actor=actor, owner=owner))
 
     async def delete(self, name: str, *, tenant: str = "", actor: str | None = None) -> None:
         """Forget a schedule that an operator has made, or whose code is gone; its runs stay. Raises `Conflict` for one of living code."""
         held = await self._written(name, tenant)
         await held.store.schedules.delete(name, tenant=tenant, actor=actor)
+        self._unwritten = None
         await held.bus.scheduled()
 
     # -- inside

@@ -60,6 +60,7 @@ class Context:
         "_sink",
         "_stopping",
         "_wakers",
+        "_who",
         "attempt",
         "claim_id",
         "queue",
@@ -95,6 +96,20 @@ class Context:
     def tell(self, error: Mapping[str, Any], *, will_retry: bool) -> None:
         """Say what went wrong; used by the engine before it calls a hook."""
         self._failure = (error, will_retry)
+
+    @property
+    def user(self) -> str | None:
+        """Who has started the run, as a face or the caller named them; None where nobody was named."""
+        return getattr(self, "_who", (None, None))[0]
+
+    @property
+    def locale(self) -> str | None:
+        """The language of who has started the run, as ``de``; None where nobody said one."""
+        return getattr(self, "_who", (None, None))[1]
+
+    def introduce(self, user: str | None, locale: str | None) -> None:
+        """Say who has started the run; used by the engine."""
+        self._who = (user, locale)
 
     @property
     def stopping(self) -> bool:

@@ -12,6 +12,7 @@
     ├── InvalidResult          a result that cannot be stored, or that no longer fits its annotation
     ├── NotFound
     │   ├── UnknownTask
+    │   ├── UnknownTenant      nobody has said anything of it
     │   ├── UnknownRun
     │   ├── UnknownSchedule
     │   ├── UnknownService     no code here and no node has ever told of it
@@ -20,10 +21,16 @@
     │   └── UnknownFile        was never put, was swept, or went with its run
     ├── Conflict               what is asked for is not possible in this state (disabled, already finished)
     │   ├── NotHere            nor will it ever be where the code runs: a body that waits for a run, a blocking call on a loop
+    │   ├── TenantClosed       the tenant is suspended or deleted
     │   ├── TaskDisabled       by the code or by an operator; says who and why
     │   ├── TransactionConflict  the caller's own transaction met another one: roll it back and run it again
+    │   ├── NotConfirmed       a dangerous task whose danger nobody has accepted; carries task and danger
+    │   ├── VersionConflict    somebody else has changed it since it was read; carries the version that holds
     │   └── AlreadyEnqueued    the dedupe policy rejects a second run of the key; carries the first one's id and state
+    ├── QuotaExceeded          a tenant has as much waiting, or as many bytes, as it may
     ├── Forbidden              not through this door, or not by this caller
+    ├── Unauthorized           nobody knows who asks: a wrong password, a token that is over
+    ├── TooManyRequests        asked too often; carries how long to wait
     ├── NoActiveApp            ``task.enqueue()`` without an app about
     ├── LeaseLost              the run is no longer ours; nothing was written
     ├── StoreError
@@ -129,6 +136,10 @@ class UnknownTask(NotFound):
     code = "unknown-task"
 
 
+class UnknownTenant(NotFound):
+    code = "unknown-tenant"
+
+
 class UnknownRun(NotFound):
     code = "unknown-run"
 
@@ -171,12 +182,66 @@ class AlreadyEnqueued(Conflict):
         self.run_id, self.state = run_id, state
 
 
+class NotConfirmed(Conflict):
+    """Carries the ``task`` and its ``danger``, for whoever is to be asked."""
+
+    code = "not-confirmed"
+
+    def __init__(self, message: str, *, task: str, danger: str) -> None:
+        super().__init__(message)
+        self.task, self.danger = task, danger
+
+
+class VersionConflict(Conflict):
+    """Carries the ``version`` that holds now."""
+
+    code = "version-conflict"
+
+    def __init__(self, message: str, *, version: int) -> None:
+        super().__init__(message)
+        self.version = version
+
+
 class TransactionConflict(Conflict):
     code = "transaction-conflict"
 
 
+class TenantClosed(Conflict):
+    code = "tenant-closed"
+
+
+class QuotaExceeded(MainspringError):
+    """Nothing was added. ``quota`` is what is used up: ``max_waiting`` or ``max_bytes``."""
+
+    code = "quota-exceeded"
+
+    def __init__(self, message: str, *, quota: str) -> None:
+        super().__init__(message)
+        self.quota = quota
+
+
 class Forbidden(MainspringError):
+    """``about`` is the object of what was refused, as the audit trail names it; None: the verb itself."""
+
     code = "forbidden"
+
+    def __init__(self, message: str, *, about: str | None = None) -> None:
+        super().__init__(message)
+        self.about = about
+
+
+class Unauthorized(MainspringError):
+    code = "unauthorized"
+
+
+class TooManyRequests(MainspringError):
+    """``retry_after`` says in how many seconds it may be tried again."""
+
+    code = "too-many-requests"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class NotHere(Conflict):

@@ -34,6 +34,8 @@ class Why(StrEnum):
     AWAITS_FRESH = "awaits-fresh"  # task, run, at: the task's latest success does not count, it is too long ago
     ASKED = "asked"  # at: it is due, and a gatekeeper is to let it go
     DISABLED = "disabled"  # task, by, at, reason
+    TENANT_SUSPENDED = "tenant-suspended"  # tenant, by, at, reason
+    OWNER_GONE = "owner-gone"  # owner, task, is_gone, at, reason: they may start it no more
     PAUSED = "paused"  # queue, by, at, reason
     MAINTENANCE = "maintenance"  # by, at, reason: the whole fleet rests
     NODES_PAUSED = "nodes-paused"  # workers, names: all that work are paused
@@ -116,6 +118,8 @@ class Facts:
     bound: int = 1000
     pause: Pause | None = None
     maintenance: Pause | None = None  # that of the fleet
+    tenant: Pause | None = None  # its tenant is suspended
+    owner: Mapping[str, Any] | None = None  # of a run that is held because of them: is_gone, at, reason
     is_off: bool = False
     switch: Switch | None = None
     hold: Hold | None = None
@@ -136,7 +140,8 @@ def explain(facts: Facts) -> Explanation:
         case RunState.BLOCKED:
             code, values = _blocked(facts)
         case RunState.PENDING:
-            code, values = _for_a_worker(facts) if facts.is_ready else _for_a_time(facts)
+            held = _tenant(facts) if facts.tenant is not None else None
+            code, values = held or (_for_a_worker(facts) if facts.is_ready else _for_a_time(facts))
         case _:
             code, values = _skipped(facts) if run.state is RunState.SKIPPED else _ended(run)
     return Explanation(run.id, code, values)
@@ -166,6 +171,10 @@ def _for_a_time(facts: Facts) -> _Answer:
 
 def _blocked(facts: Facts) -> _Answer:
     run = facts.run
+    if run.reason == Reason.TENANT_SUSPENDED or facts.tenant is not None:
+        return _tenant(facts)
+    if run.reason == Reason.OWNER_GONE:
+        return Why.OWNER_GONE, {"owner": run.actor, "task": run.task, **(facts.owner or {"is_gone": True, "at": None, "reason": None})}
     if run.reason == Reason.DISABLED or (facts.is_off and run.reason is None):
         return _disabled(facts)
     if facts.hold is not None:
@@ -181,6 +190,11 @@ def _blocked(facts: Facts) -> _Answer:
     if run.reason == Reason.DEPENDENCY:
         return _awaits(facts)
     return Why.WAITS, {"reason": run.reason}
+
+
+def _tenant(facts: Facts) -> _Answer:
+    rest = facts.tenant or Pause(facts.now, None, None)
+    return Why.TENANT_SUSPENDED, {"tenant": facts.run.tenant, "by": rest.by, "at": rest.at, "reason": rest.reason}
 
 
 def _awaits(facts: Facts) -> _Answer:

@@ -14,16 +14,18 @@ from typing import Any, Literal
 from mainspring.core.words import humanise
 
 Widget = Literal[
-    "text", "multiline", "password", "email", "uri", "integer", "number", "checkbox", "radio", "select", "checkboxes", "date", "time",
-    "date-time", "duration", "uuid", "path", "file", "rows", "fieldset", "variants", "json", "hidden",
+    "text", "multiline", "code", "password", "secret", "email", "uri", "integer", "number", "range", "checkbox", "radio", "select",
+    "checkboxes", "date", "time", "date-time", "duration", "uuid", "path", "file", "rows", "pairs", "fieldset", "variants", "json",
+    "hidden",
 ]  # fmt: skip
+_OURS = "x-mainspring"  # as `mainspring.core.param` has it, which is above this module
 
 MOST_RADIOS = 4
 DEEPEST = 12  # models in models; one that holds itself is edited as JSON past it
 _FORMATS: Mapping[str, Widget] = {
     "date": "date", "time": "time", "date-time": "date-time", "duration": "duration", "uuid": "uuid", "email": "email", "uri": "uri",
     "password": "password", "multiline": "multiline", "binary": "file", "path": "path", "file-path": "path", "directory-path": "path",
-    "json": "json",
+    "json": "json", "code": "code", "secret-reference": "secret",
 }  # fmt: skip
 _LIMITS = (
     "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "minItems", "maxItems",
@@ -44,7 +46,8 @@ class Option:
 class FormField:
     """One field. ``item`` is what the rows of a list are, ``fields`` what a nested model holds, ``variants`` the shapes of a union.
 
-    ``default`` counts only where ``has_default``; ``ui`` is what the definition says under ``x-ui``.
+    ``default`` counts only where ``has_default``; ``ui`` is what the definition says under ``x-ui``. A constant is hidden and has the one
+    option that it is. ``limits`` of a file are ``max_size`` (bytes) and ``types``; ``pairs`` are the entries of an object of texts.
     """
 
     name: str
@@ -96,6 +99,13 @@ def _field(name: str, given: Mapping[str, Any], defs: Mapping[str, Any], depth: 
     if widget == "variants":
         variants = tuple(_field("", each, defs, depth + 1) for each in shapes)
     chosen = resolved(inner.get("items", {}), defs) if widget == "checkboxes" else inner
+    limits = {key: inner[key] for key in _LIMITS if key in inner}
+    if widget == "file":
+        limits |= inner[_OURS]["file"]
+    if widget == "hidden":
+        options: tuple[Option, ...] = (Option(inner["const"], text_of(inner["const"]), ""),) if "const" in inner else ()
+    else:
+        options = _options(chosen, {**chosen.get("x-ui", {}), **ui}) if widget in ("radio", "select", "checkboxes") else ()
     return FormField(
         name=name,
         label=str(given.get("title") or outer.get("title") or humanise(name)),
@@ -105,9 +115,9 @@ def _field(name: str, given: Mapping[str, Any], defs: Mapping[str, Any], depth: 
         is_nullable=is_nullable,
         has_default="default" in given,
         default=given.get("default"),
-        options=_options(chosen, {**chosen.get("x-ui", {}), **ui}) if widget in ("radio", "select", "checkboxes") else (),
+        options=options,
         suggestions=tuple(inner.get("examples", ())),
-        limits={key: inner[key] for key in _LIMITS if key in inner},
+        limits=limits,
         item=item,
         fields=_properties(inner, defs, depth + 1) if widget == "fieldset" else (),
         variants=variants,
@@ -132,12 +142,19 @@ def resolved(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> dict[str, An
 def _widget(
     inner: Mapping[str, Any], shapes: Sequence[Mapping[str, Any]], ui: Mapping[str, Any], defs: Mapping[str, Any], depth: int
 ) -> Widget:
-    if "const" in inner:
+    said = ui.get("widget")
+    if "const" in inner or said == "hidden":
         return "hidden"
     if "enum" in inner:
-        return "radio" if len(inner["enum"]) <= MOST_RADIOS else "select"
+        return said if said in ("radio", "select") else "radio" if len(inner["enum"]) <= MOST_RADIOS else "select"
+    if said == "json":
+        return "json"
     if shapes:
         return _of_union(shapes, depth)
+    if "file" in inner.get(_OURS, {}):
+        return "file"
+    if said == "range" and inner.get("type") in ("integer", "number") and "minimum" in inner and "maximum" in inner:
+        return "range"  # a slider without ends would be none
     match inner.get("type"):
         case "boolean":
             return "checkbox"
@@ -148,12 +165,20 @@ def _widget(
         case "array":
             return _of_list(inner, defs, depth)
         case "object":
-            return "fieldset" if inner.get("properties") and depth < DEEPEST else "json"
+            return _of_object(inner, defs, depth)
         case "string":
             if inner.get("writeOnly"):
                 return "password"
-            return "multiline" if ui.get("widget") == "multiline" else _FORMATS.get(str(inner.get("format")), "text")
+            return said if said in ("multiline", "code") else _FORMATS.get(str(inner.get("format")), "text")
     return "json"
+
+
+def _of_object(inner: Mapping[str, Any], defs: Mapping[str, Any], depth: int) -> Widget:
+    if inner.get("properties"):
+        return "fieldset" if depth < DEEPEST else "json"
+    values = inner.get("additionalProperties")
+    is_of_texts = isinstance(values, Mapping) and resolved(values, defs).keys() <= {"type", "title"} and values.get("type") == "string"
+    return "pairs" if is_of_texts else "json"
 
 
 def _of_union(shapes: Sequence[Mapping[str, Any]], depth: int) -> Widget:

@@ -71,6 +71,12 @@ def first_id_of(moment: datetime) -> str:
     return f"{text[:8]}-{text[8:]}-7000-8000-000000000000"
 
 
+def next_id(id_: str) -> str:
+    """Return the smallest id above one."""
+    text = f"{int(id_.replace('-', ''), 16) + 1:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
 def short(id_: str) -> str:
     """Return the eight last characters: the random end, which people can tell apart."""
     return id_[-8:]

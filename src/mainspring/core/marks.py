@@ -28,6 +28,11 @@ _SHAPES = {
 }
 
 
+def looks_secret(name: str) -> bool:
+    """Tell whether a parameter is called like a secret."""
+    return _NAME.search(name) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Marks:
     """``searched`` are the parameters by which runs can be found, ``named`` those that are called like a secret and are plain texts.

@@ -7,7 +7,7 @@ stands under ``x-mainspring``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,8 @@ class Param:
 
     ``title`` and ``help`` are its label and the text below it, ``placeholder`` stands in an empty field, ``examples`` are suggestions and
     ``choices`` all that is allowed: values, or a mapping of values to their names. ``unit`` stands behind a number, ``section`` groups
-    fields, ``widget`` is one of `WIDGETS`.
+    fields, ``widget`` is one of `WIDGETS`. ``options`` is a function of a module that is given the form's other values by name, as JSON has
+    them, and returns suggestions for this one: a list, or a mapping of values to their names.
 
     ``search=True`` makes runs findable by this parameter (``mainspring runs list --where name=value``) at the price of a row each.
     ``secret=False`` says that the parameter only looks like a secret, by its name or its values: nothing warns of it.
@@ -38,13 +39,15 @@ class Param:
     unit: str | None
     section: str | None
     widget: str | None
+    options: str | None
     search: bool
     secret: bool | None
 
     def __init__(
         self, *, title: str | None = None, help: str | None = None, placeholder: str | None = None,
         choices: Sequence[Any] | Mapping[Any, str] = (), examples: Sequence[Any] = (), unit: str | None = None,
-        section: str | None = None, widget: str | None = None, search: bool = False, secret: bool | None = None,
+        section: str | None = None, widget: str | None = None, options: Callable[[Mapping[str, Any]], Any] | None = None,
+        search: bool = False, secret: bool | None = None,
     ) -> None:  # fmt: skip
         texts = {"title": title, "help": help, "placeholder": placeholder, "unit": unit, "section": section}
         for name, value in texts.items():
@@ -63,6 +66,7 @@ class Param:
                 "Param(secret=True) would not keep a value out of the store: annotate the parameter as Secret, and hand over a reference"
             )
         object.__setattr__(self, "widget", widget)
+        object.__setattr__(self, "options", None if options is None else _name_of(options))
         object.__setattr__(self, "search", bool(search))
         object.__setattr__(self, "secret", secret)
 
@@ -90,11 +94,20 @@ class Param:
             for part in scalars(made):
                 part["enum"] = list(self.choices)
         forms = {"placeholder": self.placeholder, "unit": self.unit, "section": self.section, "widget": self.widget, "labels": self.labels}
+        forms["options"] = self.options
         ours = {"search": self.search or None, "secret": self.secret}
         for key, words in ((FORMS, forms), (OURS, ours)):
             if found := {name: value for name, value in words.items() if value not in (None, {})}:
                 made[key] = {**made.get(key, {}), **found}
         return made
+
+
+def _name_of(function: object) -> str:
+    """Return how a function of a module is found again, as ``package.module:name``: the schema travels, the function does not."""
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    if not callable(function) or not module or not name or "<" in name:
+        raise ConfigurationError(f"Param(options)={function!r}: a function of a module is needed, it is found again by its name")
+    return f"{module}:{name}"
 
 
 def scalars(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from mainspring.core.access import EVERYTHING, Scope
 from mainspring.core.duration import Duration, parse_duration
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.policy import check_whole
@@ -77,32 +78,38 @@ class Policies:
     own: Mapping[str, Retention] = field(default_factory=dict)
     states: frozenset[RunState] | None = None  # only runs that ended so; None: however they ended
     task: str | None = None  # only runs of this task
+    tenants: Mapping[str, Retention] = field(default_factory=dict)  # what tenants say for all of theirs
+    scope: Scope = EVERYTHING  # only runs within it
 
-    def of(self, task: str) -> Keeping:
-        """Return what holds for a task."""
-        return self.default.refined(self.own.get(task))
+    def of(self, task: str, tenant: str = "") -> Keeping:
+        """Return what holds for a task; what its tenant says comes before what its definition says."""
+        keeping = self.default.refined(self.own.get(task))
+        return keeping.refined(self.tenants[tenant]) if tenant in self.tenants else keeping
 
-    def only(self, *, older_than: timedelta | None = None, states: frozenset[RunState] | None = None, task: str | None = None) -> Policies:
+    def only(
+        self, *, older_than: timedelta | None = None, states: frozenset[RunState] | None = None, task: str | None = None,
+        scope: Scope = EVERYTHING,
+    ) -> Policies:  # fmt: skip
         """Return the policies for a clean-up by hand: another age in place of all others, and only some of the runs.
 
         How many of the newest stay is not touched by the age.
         """
         if older_than is None:
-            return replace(self, states=states, task=task)
+            return replace(self, states=states, task=task, scope=scope)
         default = Keeping(older_than, older_than, self.default.last)
         own = {
             name: Retention(older_than, others=older_than, keep_last=each.keep_last) for name, each in self.own.items() if each.keep_last
         }
-        return Policies(default, own, states, task)
+        return Policies(default, own, states, task, scope=scope)
 
-    def has_expired(self, task: str, state: RunState, finished_at: datetime, now: datetime) -> bool:
+    def has_expired(self, task: str, state: RunState, finished_at: datetime, now: datetime, tenant: str = "") -> bool:
         """Tell whether a finished run is past its time; pins and the newest of a task are another's business."""
         if (self.task is not None and task != self.task) or (self.states is not None and state not in self.states):
             return False
-        age = self.of(task).age_of(state)
+        age = self.of(task, tenant).age_of(state)
         return age is not None and finished_at < now - age
 
     @property
     def is_partial(self) -> bool:
         """Whether only some of the runs are looked at."""
-        return self.states is not None or self.task is not None
+        return self.states is not None or self.task is not None or not self.scope.is_everything

@@ -34,7 +34,7 @@ from mainspring.core.run import (
 from mainspring.core.state import RunState
 
 _UNTOUCHED = frozenset({
-    Reason.NOT_STARTED, Reason.UNKNOWN_TASK, Reason.NO_CAPABLE_NODE, Reason.NEWER_PARAMS, Reason.DISABLED
+    Reason.NOT_STARTED, Reason.UNKNOWN_TASK, Reason.NO_CAPABLE_NODE, Reason.NEWER_PARAMS, Reason.DISABLED, Reason.OWNER_GONE,
 })  # fmt: skip
 
 

@@ -34,6 +34,9 @@ class Reason(StrEnum):
     LIMIT = "limit"  # waits in the list of a limit
     NOT_STARTED = "not_started"  # claimed, but never handed to a body
     DISABLED = "disabled"
+    TENANT_SUSPENDED = "tenant_suspended"  # held until its tenant is restored
+    TENANT_DELETED = "tenant_deleted"  # cancelled with its tenant
+    OWNER_GONE = "owner_gone"  # held: who started it may do so no more
     ROLLBACK = "rollback"  # the run waits for its rollback; of a try: it was the rollback
     OVERLAP = "overlap"  # waits for the active runs of its overlap key
     DEPENDENCY = "dependency"  # waits for a success of another task
@@ -41,6 +44,9 @@ class Reason(StrEnum):
     QUEUE_FULL = "overlap_queue_full"  # skipped: as many as the policy allows were waiting already
     REPLACED = "replaced"  # skipped, or cancelled: a newer run of its overlap key took the place
     ROLLBACK_FAILED = "rollback failed"  # the run failed, and so did its rollback; both errors are kept
+
+
+LOCALE = "locale"  # in what a run has besides: the language of who has started it
 
 
 class Suspicion(IntEnum):
@@ -444,7 +450,7 @@ def decide(run: ClaimedRun, outcome: Outcome, retry: Retry) -> Decision:
         case Snoozed(delay, until):
             return Decision(RunState.PENDING, AttemptOutcome.SNOOZED, delay=delay, until=until, suspicion=Suspicion.NONE)
         case Released(reason, delay):
-            if reason in (Reason.NO_CAPABLE_NODE, Reason.DISABLED):
+            if reason in (Reason.NO_CAPABLE_NODE, Reason.DISABLED, Reason.OWNER_GONE):
                 return Decision(RunState.BLOCKED, AttemptOutcome.RELEASED, reason)
             return Decision(RunState.PENDING, AttemptOutcome.RELEASED, reason, delay=delay)
         case Lost():

@@ -61,6 +61,7 @@ class ScheduleRecord:
     changed_at: datetime
     changed_by: str | None
     problem: str | None = None
+    owner: str | None = None  # whose rights its runs have; None: the host's
 
     @property
     def effective(self) -> Schedule:

@@ -1,6 +1,7 @@
 """Secrets as parameters: what travels and is stored is a reference, the value is looked up where the body runs.
 
-A reference is ``env:NAME`` (an environment variable of the node) or ``file:NAME`` (a file in the one folder that the configuration names).
+A reference is ``env:NAME`` (an environment variable of the node), ``file:NAME`` (a file in the one folder that the configuration names) or
+``store:NAME`` (a secret that the store keeps, encrypted).
 A node resolves only what its configuration declares for the task and the tenant.
 """
 
@@ -16,9 +17,10 @@ from mainspring.core.carried import tell
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.param import OURS
 
-PATTERN = r"^(env:[A-Za-z_][A-Za-z0-9_]{0,199}|file:[A-Za-z0-9_][A-Za-z0-9_.-]{0,199})$"
+PATTERN = r"^(env:[A-Za-z_][A-Za-z0-9_]{0,199}|file:[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}|store:[A-Za-z_][A-Za-z0-9_.-]{0,199})$"
+SOURCES = ("env", "file", "store")
 _REFERENCE = re.compile(PATTERN.replace("$", r"\Z"))
-NEEDED = "a reference is needed, env:NAME or file:NAME; the value itself never goes into a call"
+NEEDED = "a reference is needed, env:NAME, file:NAME or store:NAME; the value itself never goes into a call"
 
 
 class Secret:
@@ -36,7 +38,7 @@ class Secret:
 
     @property
     def source(self) -> str:
-        """``env`` or ``file``."""
+        """``env``, ``file`` or ``store``."""
         return self.reference.partition(":")[0]
 
     @property
@@ -155,14 +157,14 @@ def parse_secrets(table: object, where: str) -> SecretRules:
     if folder is not None and (not isinstance(folder, str) or not folder.startswith("/")):
         raise ConfigurationError(f"{where}: secrets.folder={folder!r}: an absolute path is needed, as '/run/secrets'")
     for key in table:
-        if key not in ("folder", "env", "file"):
-            near = get_close_matches(key, ("folder", "env", "file"), n=1)
+        if key not in ("folder", *SOURCES):
+            near = get_close_matches(key, ("folder", *SOURCES), n=1)
             raise ConfigurationError(
                 f"{where}: secrets.{key} is unknown"
-                + (f", did you mean {near[0]}?" if near else ": write [secrets.env.NAME] or [secrets.file.NAME]")
+                + (f", did you mean {near[0]}?" if near else ": write [secrets.env.NAME], [secrets.file.NAME] or [secrets.store.NAME]")
             )
     rules: dict[str, SecretRule] = {}
-    for source in ("env", "file"):
+    for source in SOURCES:
         given = table.get(source, {})
         if not isinstance(given, Mapping):
             raise ConfigurationError(f'{where}: secrets.{source} must be tables, as [secrets.{source}.NAME] with tasks = ["…"]')
@@ -170,7 +172,7 @@ def parse_secrets(table: object, where: str) -> SecretRules:
             reference = f"{source}:{name}"
             if not _REFERENCE.match(reference):
                 raise ConfigurationError(
-                    f"{where}: secrets.{source}.{name}: the name may have letters, digits and _, of a file . and - too"
+                    f"{where}: secrets.{source}.{name}: the name may have letters, digits and _, of a file or a stored one . and - too"
                 )
             rules[reference] = _parse_rule(rule, reference, f"{where}: secrets.{source}.{name}")
     if folder is None and any(reference.startswith("file:") for reference in rules):

@@ -13,6 +13,7 @@ from functools import update_wrapper
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, Self, TypedDict, TypeVar, Unpack, cast, overload
 
+from mainspring.core.access import TaskAccess, parse_access
 from mainspring.core.active import active_enqueuer
 from mainspring.core.capability import parse_requirement
 from mainspring.core.category import DEFAULT_CATEGORY, DEFAULT_ICON, ICON, LONGEST, category_of
@@ -122,6 +123,7 @@ class TaskSpec:
     retention: Retention | None = None
     requires: tuple[str, ...] = ()
     hidden_from: frozenset[Surface] = frozenset()
+    access: TaskAccess | None = None
     params_version: int = 1
     variant_of: str | None = None
     schedules: tuple[Schedule, ...] = ()
@@ -216,6 +218,8 @@ class TaskOptions(TypedDict, total=False):
     no_web: bool
     no_cli: bool
     no_mcp: bool
+    access: Mapping[str, str | Sequence[str]] | None
+    admin_only: bool
 
 
 class Task(Generic[P, R_co]):
@@ -471,6 +475,7 @@ def task(
     depends_on: Sequence[str | Dependency | Task[..., Any]] | str | Dependency | Task[..., Any] = (),
     schedule: Schedule | str | Sequence[Schedule | str] | None = None,
     no_web: bool = False, no_cli: bool = False, no_mcp: bool = False,
+    access: Mapping[str, str | Sequence[str]] | None = None, admin_only: bool = False,
 ) -> TaskDecorator: ...  # fmt: skip
 
 
@@ -489,6 +494,7 @@ def task(
     depends_on: Sequence[str | Dependency | Task[..., Any]] | str | Dependency | Task[..., Any] = (),
     schedule: Schedule | str | Sequence[Schedule | str] | None = None,
     no_web: bool = False, no_cli: bool = False, no_mcp: bool = False,
+    access: Mapping[str, str | Sequence[str]] | None = None, admin_only: bool = False,
 ) -> Any:  # fmt: skip
     """Make a function a durable task. Calling the task still calls the function; ``enqueue`` and ``app.run`` make runs.
 
@@ -505,7 +511,9 @@ def task(
     where that does not hold. ``overlap`` (``"skip"``, ``"queue:3"``, ``"replace"``, ``"allow:4"``, or an `Overlap` with a key) says what
     becomes of a run that is due while an earlier one has not ended; ``depends_on`` names tasks whose last run has to have succeeded.
     ``validate``, ``rollback``, ``on_error`` and ``upgrade`` are functions, see `Hooks`. ``no_web``, ``no_cli`` and ``no_mcp`` keep the task
-    off a door.
+    off a door. ``access`` says who may ``view``, ``start``, ``cancel``, ``retry``, ``delete`` or ``configure`` it, or see its ``payload``:
+    ``{"start": "viewer", "view": ["finance", "owner"]}`` names roles (the least), teams and users, and ``owner`` for who started the run;
+    what it does not say follows the roles. ``admin_only`` leaves nothing to others.
 
     ``schedule`` says when the task is run by itself: a cron text (in UTC), ``cron``, ``every``, ``at``, ``when`` or ``manual``, or several
     of them. A variant has none but its own.
@@ -576,6 +584,7 @@ def task(
                 surface for surface, no in zip(Surface, (no_web, no_cli, no_mcp), strict=True)
                 if check(_as_flag, no, f"no_{surface}", otherwise=False)
             ),
+            access=check(lambda: parse_access(access, is_admin_only=_as_flag(admin_only, "admin_only")), otherwise=None),
             params_version=params_version,
             schedules=check(as_schedules, schedule, given, otherwise=()),
         )  # fmt: skip

@@ -11,7 +11,7 @@ class ErrorGroup:
     """Failed tries with one fingerprint (task, type and innermost frames).
 
     ``n`` counts occurrences, also those whose runs are gone. ``message`` is that of the latest. A group is open until somebody resolves it,
-    and again as soon as it occurs after that; ``reopened`` says how often that has happened.
+    and again as soon as it occurs after that; ``reopened`` says how often that has happened. One that is ignored is counted on.
     """
 
     fingerprint: str
@@ -27,6 +27,8 @@ class ErrorGroup:
     resolved_by: str | None
     reason: str | None
     reopened: int
+    ignored_at: datetime | None = None
+    ignored_by: str | None = None
 
     @property
     def is_open(self) -> bool:

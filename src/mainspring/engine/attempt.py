@@ -172,24 +172,29 @@ def take_apart(task: Task[..., Any], means: Means = NO_MEANS) -> Body | Outcome:
 # -- the steps
 
 
-def accept(body: Body, params: str, context: Context | None = None) -> dict[str, Any] | Failed:
-    """Return the keyword arguments in stored parameters, or how the run fails when the code no longer accepts them.
-
-    With a context files can be read and secrets have their values afterwards.
-    """
+def accept(body: Body, params: str) -> dict[str, Any] | Failed:
+    """Return the keyword arguments in stored parameters, or how the run fails when the code no longer accepts them."""
     if params == "{}" and not body.takes_params:
         return {}
     try:
-        if body.carries and context is not None:
-            return body.means.furnish(lambda: body.load(params), context)
         return body.load(params)
-    except ConfigurationError as error:
-        return Failed(error_record(error, ErrorKind.CONFIGURATION, body.name), is_terminal=True)
-    except InvalidParams as error:
-        reason = Reason.UNDECODABLE if isinstance(error, UndecodableParams) else Reason.INVALID
-        return Failed(error_record(error, ErrorKind.VALIDATION, body.name), is_terminal=True, reason=reason)
     except Exception as error:  # noqa: BLE001 - a validator of the user may raise anything
-        return Failed(error_record(error, ErrorKind.VALIDATION, body.name), is_terminal=True, reason=Reason.INVALID)
+        return _refused(body, error)
+
+
+async def accept_carrying(body: Body, params: str, context: Context) -> dict[str, Any] | Failed:
+    """Return the keyword arguments, of which files can be read and secrets have their values; or how the run fails."""
+    try:
+        return await body.means.furnish(lambda: body.load(params), context, can_wait=body.is_async)
+    except Exception as error:  # noqa: BLE001 - a validator of the user may raise anything
+        return _refused(body, error)
+
+
+def _refused(body: Body, error: Exception) -> Failed:
+    if isinstance(error, ConfigurationError):
+        return Failed(error_record(error, ErrorKind.CONFIGURATION, body.name), is_terminal=True)
+    reason = Reason.UNDECODABLE if isinstance(error, UndecodableParams) else Reason.INVALID
+    return Failed(error_record(error, ErrorKind.VALIDATION, body.name), is_terminal=True, reason=reason)
 
 
 def conclude(body: Body, value: object, context: Context) -> Outcome:
@@ -288,6 +293,8 @@ async def _perform_all(body: Body, context: Context, packed: Packed, call: Calle
     provided = Provided(context, call)
     if "service" in extras:
         context.serve(extras["service"])
+    if "who" in extras:
+        context.introduce(**extras["who"])
     try:
         if is_reference(params):
             params = await asyncio.to_thread(body.means.text_of, params) if body.is_async else body.means.text_of(params)
@@ -318,7 +325,7 @@ async def _accept_dressed(body: Body, context: Context, params: str, extras: Map
             said = f"the parameters of version {stored} cannot be upgraded to version {body.params_version}: {said_by(error)}"
             record = error_record(error, ErrorKind.VALIDATION, body.name, message=said)
             return Failed(record, is_terminal=True, reason=Reason.INVALID)
-    arguments = accept(body, params, context)
+    arguments = await accept_carrying(body, params, context) if body.carries else accept(body, params)
     if isinstance(arguments, Failed):
         if is_old:
             how = "its upgrade= made of them what the code does not take" if body.plans.upgrade is not None else "it declares no upgrade="

@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 
+from mainspring.core.access import EVERYTHING, Scope
 from mainspring.core.errors import StillRunning, StoreError
 from mainspring.core.event import Event
 from mainspring.core.run import Run
@@ -21,6 +22,13 @@ SWITCHED = '["switches"]'  # the hint that a switch was thrown; to nodes of olde
 SERVICES = '["services"]'  # likewise, that an operator wants something of a service
 SCHEDULED = '["schedules"]'  # likewise, that somebody has changed a schedule
 COMMANDED = '["nodes"]'  # the hint that an operator wants something of nodes, or of all
+SAID = "said"  # such a row says that a run which others watch has something to tell, or has ended
+WATCHED = "watched"  # likewise, that somebody follows a run: its node is to be quick, and to say so
+MOST_LOOKS = 3  # at a run that has ended and whose next event is missing: then it is gone
+ANNOUNCE_EVERY = 10.0  # seconds between two announcements of what is followed here
+WATCHED_FOR = 25.0  # seconds for which an announcement holds: two of them may be lost
+MOST_WATCHED = 10_000  # runs of other processes that are remembered as watched
+NAMED_AT_ONCE = 100  # runs in one hint
 GATED = ["gate", ""]  # such a row says that runs wait at a gate; to nodes of older versions that something changed
 LIMITED = "limit"  # such a row of a hint names a limit instead of a lane
 MOST_KEYS = 20  # limits in one hint, past which it says that something changed
@@ -52,6 +60,9 @@ class Bus:
         self._keys: set[str] = set()
         self._is_gated = False  # the next hint says: look at the gates
         self._is_poked = False  # the next hint says: look everywhere
+        self._followed: dict[str, int] = {}  # runs that are followed here, and by how many
+        self._announced_at = float("-inf")
+        self._watched: dict[str, float] = {}  # runs that are followed elsewhere, and until when that is good
         self._hint_timer: asyncio.TimerHandle | None = None
         self._hinted_at = float("-inf")
         self._in_a_row = 0
@@ -80,13 +91,14 @@ class Bus:
         """Look at every watched run once, and tell who waits for one that has changed."""
         if not self._watches:
             return 60.0
+        self._announce_now_and_then()
         if self._is_fresh:  # who has just begun to watch has just looked
             self._is_fresh = False
             return SOON
-        runs = await self._store.runs.get_many(list(self._watches))
+        found = await self._store.runs.seqs(list(self._watches))
         is_changed = False
         for run_id, watches in list(self._watches.items()):
-            run = runs.get(run_id)
+            run = found.get(run_id)
             for watch in watches:
                 if run is None or run.seq != watch.seq or run.is_final:
                     watch.changed.set()
@@ -97,9 +109,57 @@ class Bus:
     def ended(self, run_ids: Sequence[str]) -> None:
         """Hear from this process's own node that runs have ended: who waits for them need not wait for a round."""
         if self._watches:
-            for run_id in run_ids:
-                for watch in self._watches.get(run_id, ()):
-                    watch.changed.set()
+            self._tell(run_ids)
+        if self._watched:
+            self._say(run_ids)
+
+    def said(self, run_ids: Collection[str]) -> None:
+        """Hear from this process's own node that records of runs are written: who follows them, here or elsewhere, is told."""
+        if self._watches:
+            self._tell(run_ids)
+        if self._watched:
+            self._say(run_ids)
+
+    def is_followed(self, run_id: str) -> bool:
+        """Tell whether somebody follows a run, in this process or in another one."""
+        if not self._watched and not self._followed:
+            return False
+        return run_id in self._followed or self._watched.get(run_id, 0.0) > asyncio.get_running_loop().time()
+
+    def _tell(self, run_ids: Iterable[str]) -> None:
+        for run_id in run_ids:
+            for watch in self._watches.get(run_id, ()):
+                watch.changed.set()
+
+    def _say(self, run_ids: Iterable[str]) -> None:
+        """Hint to other processes at once: a person looks, and records come in batches already."""
+        now = asyncio.get_running_loop().time()
+        wanted = [run_id for run_id in run_ids if self._watched.get(run_id, 0.0) > now]
+        for start in range(0, len(wanted), NAMED_AT_ONCE):
+            self._send_apart(json.dumps([[SAID, run_id] for run_id in wanted[start : start + NAMED_AT_ONCE]]))
+
+    def _announce_now_and_then(self) -> None:
+        """Tell other processes what is followed here, so that they are quick about it."""
+        now = asyncio.get_running_loop().time()
+        if self._followed and now >= self._announced_at + ANNOUNCE_EVERY:
+            self._announced_at = now
+            self._announce(list(self._followed))
+
+    def _announce(self, run_ids: Sequence[str]) -> None:
+        for start in range(0, len(run_ids), NAMED_AT_ONCE):
+            self._send_apart(json.dumps([[WATCHED, run_id] for run_id in run_ids[start : start + NAMED_AT_ONCE]]))
+
+    def _send_apart(self, payload: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._send(payload))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    def _heard_watched(self, run_ids: Sequence[str]) -> None:
+        now = asyncio.get_running_loop().time()
+        if len(self._watched) > MOST_WATCHED:
+            self._watched = {run_id: until for run_id, until in self._watched.items() if until > now}
+        for run_id in run_ids:
+            self._watched[run_id] = now + WATCHED_FOR
 
     def watch(self, run_id: str) -> Watch:
         """Begin to watch a run; give the watch back to `unwatch`."""
@@ -127,7 +187,7 @@ class Bus:
             async with asyncio.timeout(timeout):
                 while True:
                     watch.changed.clear()
-                    run = await self._store.runs.get(run_id)
+                    run = await self._store.runs.get(run_id, scope=EVERYTHING)
                     if run.is_final:
                         return run
                     watch.seq = run.seq
@@ -140,28 +200,52 @@ class Bus:
 
     async def follow(self, run_id: str, after: int) -> AsyncIterator[Event]:
         """Yield a run's events past a number, and go on until its final one."""
+        async for page in self.follow_pages(run_id, after, scope=EVERYTHING):
+            for event in page:
+                yield event
+
+    async def follow_pages(self, run_id: str, after: int, *, scope: Scope) -> AsyncIterator[Sequence[Event]]:
+        """Yield a run's events past a number as they come, those together that are there together, and go on until its final one.
+
+        While that lasts, the run's node is told that somebody watches: it writes sooner, and says when it has.
+        """
         watch = self.watch(run_id)
-        seq = after
+        self._follow(run_id)
         try:
+            watch.seq, looks = after, 0
             while True:
                 watch.changed.clear()
-                events = await self._store.events.after(run_id, seq)
-                for event in events:
-                    seq = event.seq
-                    yield event
-                    if event.kind.is_final:
+                events = await self._store.events.after(run_id, watch.seq, scope=scope, over_gap=looks >= MOST_LOOKS)
+                if events:
+                    watch.seq, looks = events[-1].seq, 0
+                    yield events
+                    if events[-1].kind.is_final:
                         return
-                if not events:
-                    run = await self._store.runs.get(run_id)
-                    if run.is_final and run.seq <= seq:
-                        return
-                    watch.seq = seq
-                    if run.seq == seq:
-                        await watch.changed.wait()
-                    else:
-                        await asyncio.sleep(SOON)  # a number is taken whose row we cannot see yet
+                    continue
+                run = (await self._store.runs.seqs([run_id])).get(run_id)
+                if run is None or (run.is_final and run.seq <= watch.seq):
+                    return
+                if run.seq <= watch.seq:
+                    await watch.changed.wait()
+                elif looks > MOST_LOOKS:
+                    return  # there is nothing more to be seen of it
+                else:  # a number is taken whose row we cannot see yet; of a run that has ended it would be there by now
+                    looks += run.is_final
+                    await asyncio.sleep(SOON)
         finally:
+            self._unfollow(run_id)
             self.unwatch(watch)
+
+    def _follow(self, run_id: str) -> None:
+        known = self._followed.get(run_id, 0)
+        self._followed[run_id] = known + 1
+        if not known:
+            self._announce([run_id])
+
+    def _unfollow(self, run_id: str) -> None:
+        self._followed[run_id] -= 1
+        if not self._followed[run_id]:
+            del self._followed[run_id]
 
     # -- hints
 
@@ -187,15 +271,21 @@ class Bus:
             keys = [str(row[1]) for row in rows if len(row) == 2 and row[0] == LIMITED]
             is_gated = GATED in rows
             lanes = [Lane(str(row[0]), str(row[1]), int(row[2]), int(row[3])) for row in rows if len(row) != 2]
+            said = [str(row[1]) for row in rows if len(row) == 2 and row[0] == SAID]
+            watched = [str(row[1]) for row in rows if len(row) == 2 and row[0] == WATCHED]
         except (ValueError, TypeError, LookupError):
-            keys, lanes, is_gated = [], [], False  # a hint of another version: something changed
+            keys, lanes, said, watched, is_gated = [], [], [], [], False  # a hint of another version: something changed
+        if said:
+            self._tell(said)
+        if watched:
+            self._heard_watched(watched)
         for lane in lanes:
             self.on_hint(lane)
         if keys:
             self.on_limited(keys)
         if is_gated:
             self.on_gated()
-        if not lanes and not keys and not is_gated:
+        if not lanes and not keys and not is_gated and not said and not watched:
             self.on_hint(None)
 
     async def switched(self) -> None:

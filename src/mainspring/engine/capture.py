@@ -17,6 +17,7 @@ import time
 import traceback
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
 from typing import Any, Protocol, TextIO
 
 from pydantic_core import to_json, to_jsonable_python
@@ -54,6 +55,9 @@ class Completes(Protocol):
         """Write the completion, or return what writes it."""
 
 
+Unlocks = Callable[["Tape", list[str]], "Future[Any]"]  # promises ["told", number, values by reference, why not]
+
+
 class Tapes:
     """The open tapes of an executor. ``wake`` is called when one of them has something to say, from any thread."""
 
@@ -69,6 +73,7 @@ class Tapes:
         self.lock = threading.Lock()
         self._dirty: list[Tape] = []
         self.finisher: Completes | None = None
+        self.unlocker: Unlocks | None = None
 
     def open(self, serial: int) -> Tape:
         """Return the tape of a run that begins."""
@@ -147,6 +152,10 @@ class Tape:
         if self._tapes.finisher is None:
             raise Conflict("complete_in works in a body that runs")
         return self._tapes.finisher.complete(context, self, connection, result)
+
+    def unlock(self, references: list[str]) -> Future[Any] | None:
+        """Ask for secrets that the store keeps; None where nobody could be asked."""
+        return None if self._tapes.unlocker is None else self._tapes.unlocker(self, references)
 
     def left(self, file: File, role: int) -> None:
         """Take note of a file that is stored; it has room on a full tape, too."""

@@ -68,6 +68,7 @@ class DefHost:
         self._bodies = Bodies(tasks, means)
         self._tapes = Tapes(wake=self._wake, most=options["buffer"], grace=options["grace"], keeper=means)
         self._tapes.finisher = Finisher(self._bodies, foreigners_of(options["home"]), self._make_way, time.monotonic)
+        self._tapes.unlocker = self._unlock
         self._began_at = 0.0
         self._capture = Capture(level=options["log_level"], is_child=True, owner=lambda: self._tape)
         self._queue: deque[list[Any]] = deque()
@@ -174,6 +175,9 @@ class DefHost:
     def _ask(self, serial: int, request: list[Any]) -> Future[Answer]:
         """Ask and wait here: the body's thread is the one that reads the socket, and it has nothing else to do."""
         return self._tell(lambda number: encode(["ask", number, serial, *request]))
+
+    def _unlock(self, tape: Tape, references: list[str]) -> Future[Answer]:
+        return self._tell(lambda number: encode(["unlock", number, tape.serial, references]))
 
     def _make_way(self, tape: Tape) -> Way:
         ran_ms = (time.monotonic() - self._began_at) * 1000

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -176,6 +176,8 @@ class Executor:
                 self._ask(*message[1:])
             case "finish":
                 self._make_way(*message[1])
+            case "unlock":
+                self._unlock(*message[1:])
             case "lag":
                 self._owner.lagged(message[2])
 
@@ -219,6 +221,17 @@ class Executor:
             answer(EnqueueReply(code="conflict", message=f"{task} cannot be enqueued: the run that asks is over"))
         else:
             self._report.asked(run, EnqueueRequest(task, params, unpack_call(call), trace), answer)
+
+    def _unlock(self, number: int, serial: int, references: list[str]) -> None:
+        def answer(values: Mapping[str, str], problems: Mapping[str, str]) -> None:
+            if not self.is_gone:
+                self._child.channel.send(["told", number, dict(values), dict(problems)])
+
+        run = self._runs.get(serial)
+        if run is None:
+            answer({}, {})
+        else:
+            self._report.unlocking(run, references, answer)
 
     def _make_way(self, number: int, serial: int, rows: list[Any]) -> None:
         def answer(unwritten: Sequence[Record]) -> None:

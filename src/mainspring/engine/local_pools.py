@@ -37,7 +37,7 @@ _RARELY = 60.0
 class _Held:
     """A run whose body has begun."""
 
-    __slots__ = ("began_at", "context", "has_ended", "loop", "run", "stop_at", "tape", "task", "why")
+    __slots__ = ("began_at", "context", "has_ended", "loop", "run", "stop_at", "tape", "task", "unlocked", "why")
 
     def __init__(self, run: ClaimedRun, tape: Tape, began_at: float) -> None:
         self.run, self.tape, self.began_at = run, tape, began_at
@@ -50,6 +50,7 @@ class _Held:
         self.why: Why | None = None
         self.stop_at = 0.0
         self.has_ended = False
+        self.unlocked: tuple[Mapping[str, str], Mapping[str, str]] | None = None  # what a body needs that cannot wait for an answer
 
     def ask_to_stop(self, why: Why, now: float) -> None:
         """Ask the body to stop. Who asks again (each beat does) interrupts its cleaning up only when that takes longer than the grace."""
@@ -96,6 +97,7 @@ class LocalPool:
         self._tapes = Tapes(self._clock or self._loop.time, self._wake, most=self.buffer, keeper=self._means)
         if self.foreign is not None:
             self._tapes.finisher = Finisher(self._bodies, self.foreign, self._make_way, self._tapes.clock)
+        self._tapes.unlocker = self._unlock
         self._capture.install()
 
     @property
@@ -204,6 +206,21 @@ class LocalPool:
             loop.call_soon_threadsafe(ask)
         return promise, ran_ms
 
+    def _unlock(self, tape: Tape, references: list[str]) -> Future[Message]:
+        held = next(held for held in self._running.values() if held.tape is tape)
+        loop, promise = self._loop, Future[Message]()
+        assert loop is not None
+
+        def answer(values: Mapping[str, str], problems: Mapping[str, str]) -> None:
+            if not promise.done():
+                promise.set_result(["told", 0, dict(values), dict(problems)])
+
+        if held.unlocked is not None:
+            answer(*held.unlocked)
+        else:
+            loop.call_soon_threadsafe(lambda: self._report.unlocking(held.run, references, answer))
+        return promise
+
     # -- words of bodies that go on
 
     def _wake(self) -> None:
@@ -245,6 +262,8 @@ class InlinePool(LocalPool):
                 self._report.finished(run, body, 0.0, [])
             elif body.is_async:
                 self._begin(run, body, self._loop)
+            elif body.carries and (wanted := self._means.has_stored(run.task, run.tenant)):
+                self._begin_unlocked(run, body, wanted)
             else:
                 held = self._open(run)
                 self._end(held, perform_def(body, held.context, packed(run)))
@@ -256,6 +275,19 @@ class InlinePool(LocalPool):
         task = loop.create_task(self._perform(self._open(run), body, loop), name=f"run {run.id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _begin_unlocked(self, run: ClaimedRun, body: Body, wanted: list[str]) -> None:
+        """Ask for the secrets of a ``def`` body before it holds the loop, on which the answer comes."""
+        held = self._open(run)
+
+        def answer(values: Mapping[str, str], problems: Mapping[str, str]) -> None:
+            if held.why is not None:
+                self._end(held, not_begun(held.why))
+            elif not held.has_ended:
+                held.unlocked = (values, problems)
+                self._end(held, perform_def(body, held.context, packed(run)))
+
+        self._report.unlocking(run, wanted, answer)
 
     async def _perform(self, held: _Held, body: Body, loop: asyncio.AbstractEventLoop) -> None:
         if held.why is not None:  # asked to stop between its turn and its first step

@@ -115,6 +115,7 @@ class LoopHost:
         self._bodies = Bodies(tasks, means)
         self._tapes = Tapes(wake=self._wake, most=options["buffer"], grace=options["grace"], keeper=means)
         self._tapes.finisher = Finisher(self._bodies, foreigners_of(options["home"]), self._make_way, time.monotonic)
+        self._tapes.unlocker = self._unlock
         self._capture = Capture(level=options["log_level"], is_child=True)
         self._queue: deque[list[Any]] = deque()
         self._running: dict[int, _Held] = {}
@@ -272,6 +273,9 @@ class LoopHost:
 
     def _ask(self, serial: int, request: list[Any]) -> Future[Answer]:
         return self._tell(lambda number: encode(["ask", number, serial, *request]))
+
+    def _unlock(self, tape: Tape, references: list[str]) -> Future[Answer]:
+        return self._tell(lambda number: encode(["unlock", number, tape.serial, references]))
 
     def _make_way(self, tape: Tape) -> Way:
         ran_ms = (time.monotonic() - self._running[tape.serial].began_at) * 1000

@@ -7,14 +7,15 @@ with whatever else a run says, so that they are fenced by its claim.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from mainspring.core.carried import carried
 from mainspring.core.context import Context
-from mainspring.core.errors import ConfigurationError
+from mainspring.core.errors import ConfigurationError, StoreUnavailable
 from mainspring.core.file import File
 from mainspring.core.ids import IdMaker
 from mainspring.core.payload import check_payload, reference_of, to_reference
@@ -22,7 +23,7 @@ from mainspring.core.run import Outcome
 from mainspring.core.secret import Secret, SecretRule, SecretRules
 from mainspring.engine.capture import Tape
 from mainspring.engine.mask import Mask
-from mainspring.engine.vault import look_up
+from mainspring.engine.vault import check_rules, look_up
 from mainspring.store.blobs import Blob, Blobs, BlobSource, blobs_at, key_of
 from mainspring.store.file_store import Role, names_of, pieces_of
 
@@ -67,16 +68,19 @@ class Means:
         with self.blobs.open(key_of(file)) as content:
             return content.read().decode()
 
-    def furnish(self, load: Callable[[], dict[str, Any]], context: Context) -> dict[str, Any]:
+    async def furnish(self, load: Callable[[], dict[str, Any]], context: Context, *, can_wait: bool) -> dict[str, Any]:
         """Return arguments whose files can be read and whose secrets have their values; the run's words are masked from now on.
 
-        Raises as ``load`` does, and `ConfigurationError` for a secret that the run may not have or that is not there.
+        What the store keeps the engine is asked for: an event loop lives on meanwhile (``can_wait``), a thread stands still. Raises as
+        ``load`` does, and `ConfigurationError` for a secret that the run may not have or that is not there.
         """
         with carried() as found:
             arguments = load()
         values = []
-        for secret in (each for each in found if isinstance(each, Secret)):
-            value = look_up(secret, self._secrets, context.task, context.tenant)
+        secrets = [each for each in found if isinstance(each, Secret)]
+        kept = await self._unlock([each for each in secrets if each.source == "store"], context, can_wait=can_wait)
+        for secret in secrets:
+            value = kept[secret.reference] if secret.source == "store" else look_up(secret, self._secrets, context.task, context.tenant)
             secret.resolved(value)
             values.append(value)
         if values and (tape := _tape_of(context)) is not None:
@@ -88,6 +92,29 @@ class Means:
             for file in files:
                 file.at(source)
         return arguments
+
+    def has_stored(self, task: str, tenant: str) -> list[str]:
+        """Return the references to what the store keeps that are declared for a task."""
+        return [ref for ref, rule in self._secrets.rules.items() if ref.startswith("store:") and rule.allows(task, tenant)]
+
+    async def _unlock(self, secrets: Sequence[Secret], context: Context, *, can_wait: bool) -> Mapping[str, str]:
+        if not secrets:
+            return {}
+        references = list(dict.fromkeys(each.reference for each in secrets))
+        for reference in references:
+            check_rules(reference, self._secrets, context.task, context.tenant)
+        tape = _tape_of(context)
+        promise = None if tape is None else tape.unlock(references)
+        if promise is None:
+            raise ConfigurationError(f"the secret {references[0]} is known only inside a body that runs")
+        answer = await asyncio.wrap_future(promise) if can_wait and not promise.done() else promise.result()
+        values, problems = answer[2], answer[3]
+        if values is None:
+            raise StoreUnavailable("the engine is gone")  # the run is somebody else's by now
+        for reference in references:
+            if reference not in values:
+                raise ConfigurationError(problems.get(reference, f"the secret {reference} was not handed over"))
+        return cast("Mapping[str, str]", values)
 
     # -- from the body
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from mainspring.core.task import Task
 from mainspring.engine.frames import Channel, Message
+from mainspring.engine.keyring import environment_of_children
 from mainspring.engine.loop import log
 from mainspring.engine.page import Page
 from mainspring.engine.template import MESSAGE
@@ -275,8 +276,9 @@ class TemplateNursery(Nursery):
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
         try:
             self._process = subprocess.Popen(
-                [sys.executable, *flags, "-c", start], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno(), plan]
-            )
+                [sys.executable, *flags, "-c", start], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno(), plan],
+                env=environment_of_children(),
+            )  # fmt: skip
         finally:
             os.close(plan)
             theirs.close()
@@ -363,6 +365,7 @@ class SpawnNursery(Nursery):
             [sys.executable, *flags, "-c", start],
             stdin=subprocess.PIPE,
             pass_fds=[sock.fileno(), child.page.fd] if posix else (),
+            env=environment_of_children(),
         )
         self._processes[child.token] = process
         where: dict[str, object] = {"parent": os.getpid(), "page": child.page.fd if posix else child.page.path}

@@ -50,6 +50,9 @@ class EnqueueReply:
     state: str | None = None
 
 
+Unlocked = Callable[[Mapping[str, str], Mapping[str, str]], None]  # values, and why there is none, by reference
+
+
 class Report(Protocol):
     """The worker's side. Called on the engine's loop; must not block and must not raise."""
 
@@ -61,6 +64,9 @@ class Report(Protocol):
 
     def finishing(self, run: ClaimedRun, records: list[Record], reply: Callable[[Sequence[Record]], None]) -> None:
         """Hear that a body is about to complete its run itself, and what it said last; ``reply`` with all that is not written yet."""
+
+    def unlocking(self, run: ClaimedRun, references: Sequence[str], reply: Unlocked) -> None:
+        """Open secrets that the store keeps, for a run; ``reply`` now or later, once."""
 
     def asked(self, run: ClaimedRun, request: EnqueueRequest, reply: Callable[[EnqueueReply], None]) -> None:
         """Enqueue for a body; ``reply`` may be called now or later, once."""

@@ -38,6 +38,7 @@ class Pruner:
         if is_hourly:
             await self._store.upkeep.make_partitions()
             await self._store.errors.forget(ERRORS_KEPT)
+            await self._store.dead.prune()
             while await self._store.notices.prune() == PRUNED_TOGETHER:
                 continue
         if self._pass is None and self._rounds % SWEEP_EVERY == 0:
@@ -45,6 +46,7 @@ class Pruner:
             self._pass = self._store.retention.steps(await self._store.retention.policies(self._keeping))
         if self._rounds % FORGET_EVERY == 0:
             await self._store.runs.dedupe.sweep()
+            await self._store.idempotency.sweep()
         self._rounds += 1
         if self._pass is not None:
             await self._prune(self._pass)

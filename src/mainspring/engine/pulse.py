@@ -27,8 +27,8 @@ from mainspring.store.runs import Within
 from mainspring.store.store import Store
 
 # The heartbeat first, which brings what operators want; then what makes runs ready, in the order in which they pass through it.
-FIRST = ("heartbeat", "switches", "rescuer", "scheduler", "prober", "promoter", "gatekeeper", "limiter")
-UPKEEP = ("pruner", "sweeper", "meter")  # when everything else is done, and there is time
+FIRST = ("heartbeat", "switches", "steward", "rescuer", "scheduler", "prober", "promoter", "gatekeeper", "limiter")
+UPKEEP = ("pruner", "sweeper", "sampler", "meter")  # when everything else is done, and there is time
 NEVER = ("supervisor",)  # services live longer than a pulse
 PART_OF_ONE = 0.25  # of the budget, that one round of one loop may take
 MOST_UPKEEP = 20  # rounds of each, where one does not suffice

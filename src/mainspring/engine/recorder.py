@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import StoreUnavailable
 from mainspring.core.event import EventKind
 from mainspring.core.run import AttemptOutcome, ClaimedRun, Decision, ErrorKind
@@ -30,6 +32,7 @@ MOST_RECORDS = 20_000  # unwritten log lines of a whole node past which they are
 SOON = timedelta(seconds=1)  # a run that waits longer is found in time by those who look once a second
 MOMENT, MOMENTS = 0.01, 20  # seconds between looks whether log lines are written whose batch is under way, and how many looks
 GATHER = 0.1  # seconds that log lines of running runs wait for company
+BRIEFLY, FOLLOWED_EVERY = 0.02, 0.05  # likewise where somebody follows one of them, and seconds from one such write to the next
 
 T = TypeVar("T")
 
@@ -97,6 +100,10 @@ class Recorder:
         self.dropped = 0
         self.lost_leases = 0
         self.on_tasks: Callable[[Collection[str]], None] = lambda tasks: None  # hears of which tasks runs have ended, or wait again
+        self.is_followed: Callable[[str], bool] = lambda run_id: False  # whether somebody watches a run now
+        self.on_said: Callable[[Collection[str]], None] = lambda run_ids: None  # hears of which runs records are written
+        self._hurry = asyncio.Event()  # somebody watches a run that has said something
+        self._appended_at = float("-inf")
 
     @property
     def backlog(self) -> int:
@@ -152,6 +159,8 @@ class Recorder:
         if run.id in self._own:
             return
         self._idle.clear()
+        if self.is_followed(run.id):
+            self._hurry.set()
         if self._append_task is None:
             self._append_task = asyncio.get_running_loop().create_task(self._append_all(), name="mainspring-append")
 
@@ -302,7 +311,7 @@ class Recorder:
 
     async def _write_own(self, batch: list[_Finish]) -> None:
         run = batch[0].run
-        found = (await self._runs.get_many([run.id])).get(run.id)
+        found = (await self._runs.get_many([run.id], scope=EVERYTHING)).get(run.id)
         if found is None or found.state is not RunState.COMPLETED or found.attempt != run.attempt:
             await self._write_finishes(batch)  # its transaction was rolled back: the run ends as any other
             return
@@ -316,7 +325,7 @@ class Recorder:
     async def _append_all(self) -> None:
         try:
             while self._spoken:
-                await asyncio.sleep(GATHER)
+                await self._gather()
                 batch = list(self._spoken.values())
                 if not batch:
                     break
@@ -327,12 +336,24 @@ class Recorder:
                 await self._insist(batch, self._write_records, self._refuse_records, "log lines")
                 FAULT("after_append_commit")
                 waited, self._appending = self._appending, {}
+                self.on_said(waited.keys())
                 for finishes in waited.values():
                     for finish in finishes:
                         self._finish(finish)
         finally:
             self._append_task = None
             self._settle_idle()
+
+    async def _gather(self) -> None:
+        """Let log lines wait for company; not for long where somebody looks at them come in."""
+        now = asyncio.get_running_loop().time
+        until = now() + GATHER
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), GATHER)
+        if self._hurry.is_set():
+            self._hurry.clear()
+            await asyncio.sleep(max(min(max(now() + BRIEFLY, self._appended_at + FOLLOWED_EVERY), until) - now(), 0.0))
+        self._appended_at = now()
 
     async def _write_records(self, batch: list[_Spoken]) -> None:
         await self._leave((each.run, each.records) for each in batch)

@@ -33,8 +33,10 @@ from mainspring.engine.prober import Prober
 from mainspring.engine.promoter import Promoter
 from mainspring.engine.pruner import Pruner
 from mainspring.engine.rescuer import Rescuer
+from mainspring.engine.sampler import Sampler
 from mainspring.engine.scheduler import Scheduler, schedules_among
 from mainspring.engine.service_pools import ServicePools, services_among
+from mainspring.engine.steward import OwnerBoard, Steward
 from mainspring.engine.supervisor import Supervisor
 from mainspring.engine.sweeper import Sweeper
 from mainspring.engine.switcher import SwitchBoard, Switcher
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
 
 CLAIM_AGE = 10.0  # seconds since the last good claim round past which a node is not ready
 # Without these a node does harm, or none is helped: one that cannot start keeps the node from starting.
-SAFETY = ("heartbeat", "rescuer", "promoter", "limiter", "gatekeeper", "pruner", "switches", "sweeper")
+SAFETY = ("heartbeat", "rescuer", "promoter", "limiter", "gatekeeper", "pruner", "switches", "steward", "sweeper", "sampler")
 LAST_SECONDS = 3.0  # for giving runs back after the second signal
 
 
@@ -115,7 +117,12 @@ class Runner:
         self.limiter.on_slots = self._resize
         self.gatekeeper = Gatekeeper(store.gates, store.runs, tasks, board.switches, clock=clock)
         self.switcher = Switcher(store, tasks, self.presence, board, claims=options.claims)
+        owners = OwnerBoard(store, tasks)
+        self.steward = Steward(store, tasks, self.presence, owners, moves=options.role.keeps and options.claims)
+        self.worker.owners = owners
+        self.worker.stages.knows_people = lambda: owners.has_people
         self.sweeper = Sweeper(store)
+        self.sampler = Sampler(store)
         self.pruner = Pruner(store, options.retention, tasks, name)
         self.scheduler: Scheduler | None = None
         if options.role.fires and make_run is not None:
@@ -145,7 +152,7 @@ class Runner:
         if self.role.executes:
             loops += [self.worker, PoolKeeper(self.pools)]
         if self.role.keeps:
-            loops += [self.rescuer, self.promoter, self.limiter, self.gatekeeper, self.pruner, self.switcher]
+            loops += [self.rescuer, self.promoter, self.limiter, self.gatekeeper, self.pruner, self.switcher, self.steward, self.sampler]
         if self.role.supervises:
             loops.append(self.supervisor)
         if self.scheduler is not None:
@@ -233,7 +240,8 @@ class Runner:
         worker.on_ended = self._ended
         worker.on_put_back = self._put_back
         self._bus.on_hint = self._hinted
-        self.promoter.on_ready = self.switcher.on_ready = self.sweeper.on_ready = self._ready
+        self.switcher.on_resumed = self._bus.poke
+        self.promoter.on_ready = self.switcher.on_ready = self.steward.on_ready = self.sweeper.on_ready = self._ready
         self._bus.on_switched = self._waker("switches")
         self._bus.on_services = self.supervisor.wake = self._waker("supervisor")
         self._bus.on_commanded = self._waker("heartbeat")
@@ -257,6 +265,7 @@ class Runner:
         self.gatekeeper.on_changed = self._bus.ended
         self.gatekeeper.on_cancelled = worker.cancel
         worker.recorder.on_tasks = self.gatekeeper.ended
+        worker.recorder.is_followed, worker.recorder.on_said = self._bus.is_followed, self._bus.said
         self.heartbeat.on_renewed = worker.wake
 
     def _ended(self, run_ids: Sequence[str]) -> None:

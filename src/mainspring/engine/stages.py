@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mainspring.core.policy import PoolKind
-from mainspring.core.run import ClaimedRun, Completed, Decision, Failed, Lost, Outcome, Released, Suspicion, TimedOut
+from mainspring.core.run import LOCALE, ClaimedRun, Completed, Decision, Failed, Lost, Outcome, Released, Suspicion, TimedOut
 from mainspring.core.state import RunState
 from mainspring.core.task import Task
 from mainspring.engine.attempt import CHECKED
@@ -38,6 +38,7 @@ class Stages:
         self._runs, self._tasks, self._clock = runs, tasks, clock
         self._told: dict[str, _Told] = {}
         self.traces = False  # attempts get spans: what the enqueue has left for them is read as well
+        self.knows_people: Callable[[], bool] = lambda: False  # whether runs of people are about, whose names bodies may want
         self.is_leaving = False  # the node is about to stop: nothing new is begun
 
     def must_look(self, run: ClaimedRun, task: Task[..., Any]) -> bool:
@@ -47,6 +48,7 @@ class Stages:
             or run.pool == PoolKind.ROLLBACK
             or run.suspicion >= Suspicion.EXECUTOR  # an older node's rescuer may have taken it out of the lane of the rollbacks
             or (run.retries == 0 and task.hooks.validate is not None)
+            or (task.spec.takes_context and (run.tenant != "" or self.knows_people()))
         )
 
     async def look(self, runs: Sequence[ClaimedRun]) -> list[ClaimedRun]:
@@ -58,6 +60,8 @@ class Stages:
             run.ending, run.error = besides.ending, besides.error
             task = self._tasks[run.task]
             extras: dict[str, Any] = {}
+            if (besides.actor is not None or LOCALE in besides.meta) and task.spec.takes_context:
+                extras["who"] = {"user": besides.actor, "locale": besides.meta.get(LOCALE)}
             if self.traces:
                 extras["trace"] = note(
                     besides.meta, category=task.spec.category, key=besides.key, origin=besides.origin, schedule_id=besides.schedule_id,

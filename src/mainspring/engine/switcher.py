@@ -2,7 +2,8 @@
 
 A disabled task's runs are held, not lost: those that are ready leave the lanes (blocked, reason ``disabled``), a worker that had claimed
 one gives it back unburnt, and all of them go on once the task is enabled. What runs already is not touched. A switch is read every few
-seconds and whenever a hint says that one was thrown, by every node and by every process that enqueues.
+seconds and whenever a hint says that one was thrown, by every node and by every process that enqueues. A queue that was paused until a
+time is resumed here as well.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Switcher:
         self._to_hold: set[str] = set()  # tasks whose ready runs are still to be taken out of the lanes; later ones the worker gives back
         self._rounds = 0
         self.on_ready: Callable[[Lane], None] = lambda lane: None
+        self.on_resumed: Callable[[], None] = lambda: None
 
     async def tick(self) -> float:
         """Read the switches; hold what is disabled, free what is enabled."""
@@ -49,6 +51,8 @@ class Switcher:
             if await self._store.switches.hold(name, BATCH) < BATCH:
                 self._to_hold.discard(name)
         is_more = bool(self._to_hold)
+        if self._rounds % FREE_EVERY == 0 and await self._store.queues.wake():
+            self.on_resumed()
         if was - off or self._rounds % FREE_EVERY == 0:
             freed, lanes = await self._store.switches.free([name for name in self._tasks if name not in off], BATCH)
             is_more |= freed == BATCH

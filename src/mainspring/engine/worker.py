@@ -20,11 +20,12 @@ from mainspring.engine.blame import said_by
 from mainspring.engine.faults import FAULT
 from mainspring.engine.lanes import Lanes
 from mainspring.engine.loop import log
-from mainspring.engine.pools import EnqueueReply, EnqueueRequest, Pool, PoolName, pool_for
+from mainspring.engine.pools import EnqueueReply, EnqueueRequest, Pool, PoolName, Unlocked, pool_for
 from mainspring.engine.presence import Presence
 from mainspring.engine.recorder import Recorder
 from mainspring.engine.records import Record
 from mainspring.engine.stages import Stages
+from mainspring.engine.vault import Vault
 from mainspring.store.runs import Lane, Within
 from mainspring.store.store import Store
 
@@ -46,6 +47,18 @@ STOP_GRACE = timedelta(seconds=30)  # past timeout plus this, a rescuer takes a 
 _POOL_OF: Mapping[PoolKind, PoolName] = {
     PoolKind.ASYNC: "async", PoolKind.DEF: "def", PoolKind.THREAD: "thread", PoolKind.INLINE: "inline", PoolKind.SOLO: "solo",
 }  # fmt: skip
+
+
+class OwnerBoard(Protocol):
+    """What the worker asks about the owners of runs."""
+
+    @property
+    def lost(self) -> Mapping[str, object]:
+        """Those who may do less than they once could; mostly nobody."""
+
+    async def refused(self, runs: Sequence[ClaimedRun]) -> set[str]:
+        """Return the ids of those of these runs whose owner may start them no more."""
+
 
 Spawn = Callable[[EnqueueRequest, ClaimedRun], Awaitable[EnqueueReply]]
 
@@ -116,6 +129,7 @@ class Worker:
         self.recorder = Recorder(store.runs, self, clock=clock, node_id=lambda: presence.id, files=store.files, notices=store.notices)
         self.stages = Stages(store.runs, tasks, clock)
         self.observe: Callable[[ClaimedRun, Outcome, float], None] | None = None  # hears of each attempt that ended here
+        self.vault: Vault | None = None  # the way to secrets that the store keeps
         self.lanes = Lanes()
         self.within: Callable[[], Within] | None = None  # a pulse: what it may still begin, asked before each claim
         self.wake: Callable[[], None] = lambda: None
@@ -139,6 +153,7 @@ class Worker:
         self._asking: set[asyncio.Task[None]] = set()
         self._asked = 0  # runs that the latest claim asked for
         self.keeper: ServiceKeeper | None = None  # of services; given by the runner
+        self.owners: OwnerBoard | None = None  # who may do less than they once could; likewise
         self.claimed_at = clock()
         self.claimed = 0
 
@@ -303,6 +318,26 @@ class Worker:
 
     def _take(self, runs: Sequence[ClaimedRun]) -> None:
         self.claimed += len(runs)
+        if self.owners is not None and self.owners.lost and runs:  # somebody may do less than they once could: whose are these?
+            self._track(asyncio.get_running_loop().create_task(self._take_permitted(runs, self.owners)))
+        else:
+            self._begin(runs)
+
+    async def _take_permitted(self, runs: Sequence[ClaimedRun], owners: OwnerBoard) -> None:
+        """Begin what its owners may still start, and give the rest back."""
+        try:
+            refused = await owners.refused(runs)
+            is_sure = self._presence.may_start(self._clock())
+        except StoreError:
+            refused, is_sure = set(), False
+        for run in runs:
+            if not is_sure:
+                self._decide(run, Released(Reason.NOT_STARTED), 0.0, [])
+            elif run.id in refused:
+                self._decide(run, Released(Reason.OWNER_GONE), 0.0, [])
+        self._begin([run for run in runs if is_sure and run.id not in refused])
+
+    def _begin(self, runs: Sequence[ClaimedRun]) -> None:
         unclear: list[ClaimedRun] = []
         for run in runs:
             if self._presence.is_quiet:  # the claim was under way when the node was told to stop
@@ -530,6 +565,17 @@ class Worker:
     async def _make_way(self, run: ClaimedRun, records: list[Record], reply: Callable[[Sequence[Record]], None]) -> None:
         under_way = await self.recorder.appended(run.id)
         reply([*under_way, *self.recorder.hold_back(run, records)])
+
+    def unlocking(self, run: ClaimedRun, references: Sequence[str], reply: Unlocked) -> None:
+        """Open secrets for a body."""
+
+        async def answer() -> None:
+            if self.vault is None:
+                reply({}, dict.fromkeys(references, "this node has no vault"))
+            else:
+                reply(*await self.vault.open(references, run.task, run.tenant))
+
+        self._track(asyncio.get_running_loop().create_task(answer()))
 
     def asked(self, run: ClaimedRun, request: EnqueueRequest, reply: Callable[[EnqueueReply], None]) -> None:
         """Enqueue for a body."""

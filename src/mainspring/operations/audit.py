@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from mainspring.app import Mainspring
+from mainspring.core.access import Verb
 from mainspring.core.duration import parse_duration
 from mainspring.operations.operation import Caller, Request, View, operation
 
@@ -45,14 +46,14 @@ class AuditRequest(Request):
     limit: int = Field(50, ge=1, le=1000, description="how many at most")
 
 
-@operation("audit.list")
+@operation("audit.list", needs=Verb.VIEW_AUDIT)
 async def list_audit(app: Mainspring, request: AuditRequest, caller: Caller) -> AuditPage:
     """List who did what, to which object and why, newest first."""
     store = await app.store()
     since = None if request.since is None else await store.database.now() - parse_duration(request.since, "since")
-    before = {} if request.before is None else {"before": request.before}
     rows = await store.audit.page(
-        object_=request.object, actor=request.actor, verb=request.verb, source=request.source, since=since, n=request.limit, **before
-    )
+        object_=request.object, actor=request.actor, verb=request.verb, source=request.source, since=since, n=request.limit,
+        before=2**62 if request.before is None else request.before, scope=caller.scope,
+    )  # fmt: skip
     items = [AuditRow.model_validate({**row, "is_refused": bool((row["data"] or {}).get("refused"))}) for row in rows]
     return AuditPage(items=items, next=items[-1].id if len(items) == request.limit else None)

@@ -21,6 +21,6 @@ class ExplanationView(View):
 @operation("runs.explain")
 async def explain_run(app: Mainspring, request: RunRequest, caller: Caller) -> ExplanationView:
     """Say in a sentence why a run has not started, or why it stopped."""
-    run_id = await (await app.store()).runs.find(request.id)
+    run_id = await (await app.store()).runs.find(request.id, scope=caller.scope)
     answer = await app.explain(run_id)
     return ExplanationView(id=answer.run_id, code=answer.code, values=dict(answer.values))

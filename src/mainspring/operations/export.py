@@ -11,53 +11,63 @@ from typing import Any
 from pydantic import Field
 
 from mainspring.app import Mainspring
-from mainspring.core.duration import parse_duration
-from mainspring.core.ids import first_id_of
-from mainspring.core.state import RunState
+from mainspring.core.access import Verb
+from mainspring.core.errors import Forbidden
+from mainspring.core.event import EventKind
 from mainspring.core.version import VERSION
-from mainspring.operations.operation import Request
-from mainspring.operations.runs import run_view
+from mainspring.operations.live import must_look
+from mainspring.operations.operation import Caller, settled
+from mainspring.operations.permit import is_host, may
+from mainspring.operations.run_search import wanted_of
+from mainspring.operations.runs import FilterRequest, run_view
 from mainspring.store.export import SMALL
 
 FORMAT = 1  # of the lines: it grows when a key goes or changes its meaning
 PAGE = 500
 
 
-class ExportRequest(Request):
+class ExportRequest(FilterRequest):
     """Which runs."""
 
-    state: list[RunState] | None = Field(None, description="only runs in this state; may be repeated")
-    task: str | None = Field(None, description="only runs of this task")
-    queue: str | None = Field(None, description="only runs of this queue")
-    label: str | None = Field(None, description="only runs with this label")
-    since: str | None = Field(None, description="only runs made in the last while, as 7d")
     limit: int | None = Field(None, ge=1, description="how many at most; all, when it is not given")
 
 
-async def runs(app: Mainspring, request: ExportRequest) -> AsyncIterator[dict[str, Any]]:
+async def runs(app: Mainspring, request: ExportRequest, caller: Caller) -> AsyncIterator[dict[str, Any]]:
     """Yield runs as plain values, newest first."""
+    must_look(caller)
+    caller = await settled(app, caller)
     store = await app.store()
-    since = None
-    if request.since is not None:
-        since = first_id_of(await store.database.now() - parse_duration(request.since, "since"))
-    left, before = request.limit, None
-    while True:
-        n = PAGE if left is None else min(PAGE, left)
-        page = await store.runs.page(
-            states=request.state or None, task=request.task, queue=request.queue, label=request.label, before=before, n=n
-        )
-        for run in page:
-            if since is not None and run.id < since:
-                return
-            yield run_view(run, app).model_dump(mode="json")
-        left = None if left is None else left - len(page)
-        if len(page) < n or left == 0:
+    wanted = await wanted_of(app, store, request, caller)
+    left = request.limit
+    walk = store.run_lists.walk(wanted.filter, scope=caller.scope, together=PAGE, terms=wanted.terms, errors=wanted.errors)
+    async for ids in walk:
+        page = await store.runs.get_with_claim(ids[:left], scope=caller.scope)
+        for run, _ in sorted(page, key=lambda each: each[0].id, reverse=True):
+            yield run_view(run, app, shows=may(app, caller.user, Verb.PAYLOAD, run.task, owner=run.actor)).model_dump(mode="json")
+        left = None if left is None else left - len(ids)
+        if left is not None and left <= 0:
             return
-        before = page[-1].id
 
 
-async def everything(app: Mainspring) -> AsyncIterator[dict[str, Any]]:
+async def log(app: Mainspring, run_id: str, caller: Caller) -> AsyncIterator[dict[str, Any]]:
+    """Yield the lines of a run's log, with their numbers; where lines are missing, one says how many were ``dropped``."""
+    must_look(caller)
+    caller = await settled(app, caller)
+    events, after = (await app.store()).events, 0
+    while page := await events.after(run_id, after, PAGE, scope=caller.scope):
+        for event in page:
+            if event.kind in (EventKind.LOG, EventKind.GAP):
+                yield {
+                    "seq": event.seq, "at": event.at.isoformat(), "attempt": event.attempt, "level": event.data.get("level"),
+                    "stream": event.data.get("stream"), "message": event.data.get("message"), "dropped": event.data.get("dropped"),
+                }  # fmt: skip
+        after = page[-1].seq
+
+
+async def everything(app: Mainspring, caller: Caller) -> AsyncIterator[dict[str, Any]]:
     """Yield a header, every run, try, event, audit row and small thing, and an end that counts them: without it, the export was cut off."""
+    if not is_host(caller):
+        raise Forbidden(f"{caller.user.name!r} sees a part of the store only: everything can be exported by the host's people")
     store = await app.store()
     status = await store.migrations.status()
     yield {

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from mainspring.app import Mainspring
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import MainspringError, SchemaMismatch
 from mainspring.core.node import Node, NodeState
 from mainspring.core.pulse import PulseState
@@ -276,7 +277,7 @@ def _fleet(nodes: Sequence[Node], now: datetime) -> FleetView:
 
 
 async def _waiting(app: Mainspring, now: datetime) -> WaitingView:
-    queues = await read_queues(app)
+    queues = await read_queues(app, EVERYTHING)  # how the house is, whoever asks
     oldest = min((each.oldest_at for each in queues if each.oldest_at is not None and not each.is_paused), default=None)
 
     def total(name: str) -> int:

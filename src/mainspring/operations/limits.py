@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from mainspring.app import Mainspring
+from mainspring.core.access import Verb
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.limit import NODE_KEY, Maximum, check_key, parse_rate
 from mainspring.operations.operation import Caller, Request, View, operation
@@ -120,7 +121,7 @@ async def _changed(app: Mainspring, key: str, *, has_changed: bool) -> LimitChan
     )  # fmt: skip
 
 
-@operation("limits.list")
+@operation("limits.list", of_host=True)
 async def list_limits(app: Mainspring, request: LimitsRequest, caller: Caller) -> LimitPage:
     """List the limits with what runs and what waits under each."""
     found = await (await app.store()).limits.list(after=request.after, n=request.limit + 1)
@@ -128,7 +129,7 @@ async def list_limits(app: Mainspring, request: LimitsRequest, caller: Caller) -
     return LimitPage(items=[limit_view(each) for each in page], next=page[-1].key if len(found) > request.limit else None)
 
 
-@operation("limits.set", changes="limit:{key}", dangerous=True)
+@operation("limits.set", changes="limit:{key}", dangerous=True, needs=Verb.CONTROL_QUEUES)
 async def set_limit(app: Mainspring, request: SetRequest, caller: Caller) -> LimitChanged:
     """Set a limit while everything runs: what runs goes on, and nothing more starts until there is room."""
     key, fields = check_key(request.key), _fields(request)
@@ -138,7 +139,7 @@ async def set_limit(app: Mainspring, request: SetRequest, caller: Caller) -> Lim
     return await _changed(app, key, has_changed=True)
 
 
-@operation("limits.clear", changes="limit:{key}")
+@operation("limits.clear", changes="limit:{key}", needs=Verb.CONTROL_QUEUES)
 async def clear_limit(app: Mainspring, request: ClearRequest, caller: Caller) -> LimitChanged:
     """Take back what was set: what the code says counts again, and what waited for nothing else goes at once."""
     key = check_key(request.key)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import Field
 
 from mainspring.app import Mainspring
+from mainspring.core.access import Verb
 from mainspring.core.notice import Severity
 from mainspring.operations.operation import Caller, Request, View, operation
 from mainspring.store.modes import MAINTENANCE, is_maintenance
@@ -47,7 +48,7 @@ async def show_maintenance(app: Mainspring, request: MaintenanceRequest, caller:
     return await read_maintenance(await app.store())
 
 
-@operation("maintenance.on", changes="maintenance", dangerous=True)
+@operation("maintenance.on", changes="maintenance", dangerous=True, needs=Verb.CONTROL_NODES)
 async def begin_maintenance(app: Mainspring, request: SwitchRequest, caller: Caller) -> MaintenanceView:
     """Let the fleet rest: nothing is claimed, schedules skip their slots, what runs goes on to its end."""
     store = await app.store()
@@ -60,7 +61,7 @@ async def begin_maintenance(app: Mainspring, request: SwitchRequest, caller: Cal
     return (await read_maintenance(store)).model_copy(update={"has_changed": not was.is_on})
 
 
-@operation("maintenance.off", changes="maintenance")
+@operation("maintenance.off", changes="maintenance", needs=Verb.CONTROL_NODES)
 async def end_maintenance(app: Mainspring, request: SwitchRequest, caller: Caller) -> MaintenanceView:
     """Let the fleet go on: runs are claimed again, schedules fire from their next slot."""
     store = await app.store()

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from mainspring.app import Mainspring
+from mainspring.core.access import Verb
 from mainspring.core.duration import describe
 from mainspring.core.pulse import Deferred, PulseHealth, PulseRecord, PulseReport, PulseState
 from mainspring.operations.operation import Caller, Request, View, audit, operation
@@ -189,19 +190,19 @@ async def beat(app: Mainspring, request: ExecuteRequest, caller: Caller, *, mark
     return view
 
 
-@operation("pulse.execute", changes="pulse:{id}", keeps_own_audit=True)
+@operation("pulse.execute", changes="pulse:{id}", keeps_own_audit=True, needs=Verb.CONTROL_NODES)
 async def execute_pulse(app: Mainspring, request: ExecuteRequest, caller: Caller) -> PulseView:
     """Do what a runner does, once and within a budget: fire due slots, carry out due runs, keep everything in order."""
     return await beat(app, request, caller)
 
 
-@operation("pulse.status")
+@operation("pulse.status", of_host=True)
 async def show_pulses(app: Mainspring, request: StatusRequest, caller: Caller) -> PulseHealthView:
     """Say how pulses are doing: healthy, failing, or missed."""
     return health_view(await app.pulse_health())
 
 
-@operation("pulse.history")
+@operation("pulse.history", of_host=True)
 async def list_pulses(app: Mainspring, request: HistoryRequest, caller: Caller) -> PulsePage:
     """List what pulses have done, the latest first."""
     before = {} if request.before is None else {"before": request.before}

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from mainspring.app import Mainspring
+from mainspring.core.access import Verb
 from mainspring.core.duration import parse_duration
 from mainspring.core.errors import Conflict, UnknownNode
 from mainspring.core.ids import looks_like_id
@@ -15,7 +16,7 @@ from mainspring.core.node import Node, NodeCommand, NodeState
 from mainspring.core.role import Role
 from mainspring.operations.maintenance import MaintenanceView, read_maintenance
 from mainspring.operations.nodes import NodeView, node_view
-from mainspring.operations.operation import Caller, Request, View, operation
+from mainspring.operations.operation import Caller, Request, View, operation, tell
 from mainspring.store.store import Store
 
 LOOK = 0.1  # seconds between looks whether nodes have done what they were told
@@ -71,25 +72,25 @@ async def show_runner(app: Mainspring, request: RunnerRequest, caller: Caller) -
     return RunnerView(nodes=nodes, maintenance=await read_maintenance(store))
 
 
-@operation("runner.stop", changes="node:{name}", dangerous=True)
+@operation("runner.stop", changes="node:{name}", dangerous=True, needs=Verb.CONTROL_NODES)
 async def stop_nodes(app: Mainspring, request: CommandRequest, caller: Caller) -> Commanded:
     """Stop nodes: nothing more is begun, bodies get the drain budget, then the process ends."""
     return await _command(app, NodeCommand.STOP, request, caller)
 
 
-@operation("runner.pause", changes="node:{name}", dangerous=True)
+@operation("runner.pause", changes="node:{name}", dangerous=True, needs=Verb.CONTROL_NODES)
 async def pause_nodes(app: Mainspring, request: CommandRequest, caller: Caller) -> Commanded:
     """Pause nodes: they claim and fire nothing, what they hold goes on; other nodes do the rest."""
     return await _command(app, NodeCommand.PAUSE, request, caller)
 
 
-@operation("runner.resume", changes="node:{name}")
+@operation("runner.resume", changes="node:{name}", needs=Verb.CONTROL_NODES)
 async def resume_nodes(app: Mainspring, request: CommandRequest, caller: Caller) -> Commanded:
     """Let paused nodes go on."""
     return await _command(app, NodeCommand.RUN, request, caller)
 
 
-@operation("runner.quiet", changes="node:{name}", dangerous=True)
+@operation("runner.quiet", changes="node:{name}", dangerous=True, needs=Verb.CONTROL_NODES)
 async def quiet_nodes(app: Mainspring, request: CommandRequest, caller: Caller) -> Commanded:
     """Let nodes begin nothing more, for good: the first half of a stop."""
     return await _command(app, NodeCommand.QUIET, request, caller)
@@ -99,6 +100,7 @@ async def _command(app: Mainspring, command: NodeCommand, request: CommandReques
     wait = None if request.wait is None else parse_duration(request.wait, "wait").total_seconds()
     store = await app.store()
     chosen = _chosen([each for each in await store.nodes.list() if each.state in _LIVING], request)
+    tell("node:" + ", ".join(sorted({each.name for each in chosen})))
     told = set(await store.nodes.command([each.id for each in chosen], command, actor=caller.actor, reason=request.reason))
     if chosen and not told:
         names = ", ".join(each.name for each in chosen)

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AliasChoices, AwareDatetime, Field
 
 from mainspring.app import Mainspring
+from mainspring.core.access import Scope, Verb
 from mainspring.core.dedupe import Dedupe, How
-from mainspring.core.duration import parse_duration
-from mainspring.core.errors import ConfigurationError, Conflict, InvalidParams, Problem
+from mainspring.core.errors import ConfigurationError, Conflict, NotConfirmed
 from mainspring.core.event import Event, EventKind
-from mainspring.core.policy import Priority
+from mainspring.core.ids import made_at, next_id
 from mainspring.core.run import Run
 from mainspring.core.run_filter import RunFilter
 from mainspring.core.state import RunState
 from mainspring.core.task import Task, TaskSpec
 from mainspring.core.template import literal
 from mainspring.operations.operation import Caller, Request, View, operation
+from mainspring.operations.permit import may, permit, permitted, seen, tenant_of
+from mainspring.operations.run_search import Wanted, wanted_of
 from mainspring.operations.tasks import visible
+from mainspring.store.run_lists import RunBrief, Way
 from mainspring.store.store import Store
 
 PriorityWord = Literal["critical", "high", "medium", "low", "background"]
 StateWord = Literal["pending", "blocked", "running", "suspended", "completed", "failed", "timeout", "cancelled", "skipped", "lost"]
 DedupeWord = Literal["existing", "reject", "replace", "debounce", "once"]
 Definition = Literal["present", "missing"]
+SortWord = Literal["new", "old", "longest"]
+BULK = "mainspring.bulk"  # the task of runs that do something to many others
+FAMILY = 50  # runs of each kind around one
+DEEP = 5  # windows that a look goes through
 
 
 class RunRow(View):
@@ -57,6 +65,16 @@ class RunRow(View):
     slot_at: datetime | None = None
     blocked_by: str | None = None
     blocked_on: str | None = None
+    tenant: str = ""
+    actor: str | None = None
+    key: str | None = None
+    retry_of: str | None = None
+    max_attempts: int | None = None
+    cancel_requested: bool = False
+    waited_ms: float | None = None
+    node: str | None = None
+    error_type: str | None = None
+    error_message: str | None = None
 
 
 class WaitingView(View):
@@ -73,7 +91,8 @@ class WaitingView(View):
 class RunView(RunRow):
     """A run with everything that is known about it.
 
-    ``params_text`` is set instead of ``params`` where what is stored is not even JSON; ``result`` likewise.
+    ``params_text`` is set instead of ``params`` where what is stored is not even JSON. ``is_redacted``: who asks may see neither parameters
+    nor result.
     """
 
     retries: int
@@ -89,16 +108,50 @@ class RunView(RunRow):
     cancel_requested: bool
     cancelled_by: str | None
     is_final: bool
+    is_redacted: bool = False
     is_pinned: bool = False
     waits_for: WaitingView | None = None
 
 
+class FamilyView(View):
+    """Runs around one: ``above`` the run that started it, ``below`` those that it has started, ``tries`` it and those that did it again.
+
+    Each oldest first; ``has_more``: of those below not all are named.
+    """
+
+    above: list[RunRow]
+    below: list[RunRow]
+    tries: list[RunRow]
+    has_more: bool
+
+
 class RunPage(View):
-    """Runs, newest first; ``next`` is the cursor of the following page, if there is one, ``total`` how many there are in all pages."""
+    """Runs in the order that was asked for; ``next`` is the cursor of the following page, if there is one, ``total`` how many there are.
+
+    ``older`` and ``newer`` are the ids from which the pages in both directions begin. ``searched_back_to`` is there where what was asked
+    for is so rare that the look ended before the page was full: ``next`` goes on from that time.
+    """
 
     items: list[RunRow]
     next: str | None
     total: int | None = None
+    older: str | None = None
+    newer: str | None = None
+    searched_back_to: datetime | None = None
+
+
+class TallyRow(View):
+    """How many runs are in a state; ``is_bounded``: at least so many. Lost ones are among the failed."""
+
+    state: str
+    n: int
+    is_bounded: bool
+
+
+class TallyView(View):
+    """Counts of all states, whichever of them the filter asks for."""
+
+    items: list[TallyRow]
 
 
 class RunCount(View):
@@ -182,6 +235,9 @@ class ArtifactList(View):
 class FilterRequest(Request):
     """Which runs; conditions are joined by *and*. Times are of the enqueue."""
 
+    query: str | None = Field(
+        None, validation_alias=AliasChoices("query", "q"), description="a search as in the console: task:backup status:failed dur:>30s"
+    )
     state: list[StateWord] | None = Field(None, description="only runs in this state, or lost ones; may be repeated")
     task: str | None = Field(None, description="only runs of this task")
     queue: str | None = Field(None, description="only runs of this queue")
@@ -200,6 +256,10 @@ class ListRequest(FilterRequest):
 
     total: bool = Field(False, description="also say how many there are in all")
     before: str | None = Field(None, description="only runs older than this id: the next page")
+    after: str | None = Field(None, description="only runs newer than this id, the nearest to it")
+    top: str | None = Field(None, description="this run first, then older ones")
+    sort: SortWord = Field("new", description="new or old ones first, or of the latest 20,000 those that took the longest")
+    quick: bool = Field(False, description="look through 20,000 runs for what is rare, and not through 100,000")
     limit: int = Field(50, ge=1, le=1000, description="how many at most")
 
 
@@ -247,14 +307,22 @@ class EnqueueRequest(Request):
     deadline: str | None = Field(None, description="how long the run may take with all attempts, as 1h")
     retries: int | None = Field(None, ge=0, le=1000, description="how many retries")
     label: str | None = Field(None, description="a word of yours to find the run by")
+    tenant: str = Field("", max_length=200, description="on whose behalf; your own tenant, when it is not given")
     is_confirmed: bool = Field(False, description="the danger of the task was accepted")
     reason: str | None = Field(None, description="why; kept in the audit trail")
 
 
-def run_view(run: Run, app: Mainspring) -> RunView:
-    """Return a run with its texts read."""
-    params, params_text = _read(run.params)
-    result, _ = _read(run.result)
+class PlannedRequest(EnqueueRequest):
+    """A run whose id was given out before: to ask again with it is never a second run. No face lets callers choose it."""
+
+    run_id: str = Field(description="the run's id, made up for this request")
+    retry_of: str | None = Field(None, description="the run that this one does again, perhaps with other values")
+
+
+def run_view(run: Run, app: Mainspring, *, shows: bool = True) -> RunView:
+    """Return a run with its texts read; unless ``shows`` without what went in and what came out."""
+    params, params_text = _read(run.params) if shows else (None, None)
+    result, _ = _read(run.result) if shows else (None, None)
     return RunView(
         **row_of(run, app),
         retries=run.retries,
@@ -270,6 +338,7 @@ def run_view(run: Run, app: Mainspring) -> RunView:
         cancel_requested=run.cancel_requested,
         cancelled_by=run.cancelled_by,
         is_final=run.is_final,
+        is_redacted=not shows,
     )
 
 
@@ -278,11 +347,11 @@ def event_view(event: Event) -> EventView:
     return EventView(run_id=event.run_id, seq=event.seq, kind=event.kind, at=event.at, attempt=event.attempt, data=dict(event.data))
 
 
-def row_of(run: Run, app: Mainspring) -> dict[str, Any]:
+def row_of(run: Run | RunBrief, app: Mainspring) -> dict[str, Any]:
     return {
         "id": run.id,
         "task": run.task,
-        "definition": "present" if run.task in app.registry or run.task in app.registry.services else "missing",
+        "definition": "present" if run.task in app.registry or run.task in app.registry.services or run.task == BULK else "missing",
         "state": run.state,
         "reason": run.reason,
         "queue": run.queue,
@@ -300,10 +369,12 @@ def row_of(run: Run, app: Mainspring) -> dict[str, Any]:
         "slot_at": run.slot_at,
         "blocked_by": run.blocked_by,
         "blocked_on": run.blocked_on,
+        "tenant": run.tenant,
+        "max_attempts": run.max_retries + 1,
     }
 
 
-def _duration_ms(run: Run) -> float | None:
+def _duration_ms(run: Run | RunBrief) -> float | None:
     if run.started_at is None or run.finished_at is None:
         return None
     return round((run.finished_at - run.started_at) / timedelta(milliseconds=1), 3)
@@ -318,13 +389,15 @@ def _read(text: str | None) -> tuple[Any, str | None]:
         return None, text
 
 
-@operation("runs.enqueue", changes="run:{id}")
+@operation("runs.enqueue", changes="run:{id}", needs=Verb.START, asks_tasks=True)
 async def enqueue_run(app: Mainspring, request: EnqueueRequest, caller: Caller) -> Enqueued:
     """Enqueue a task and print the id of its run."""
     task = visible(app, request.task, caller)
+    await permit(app, caller, Verb.START, task)
     await check_danger(app, task, "runs.enqueue", caller, is_confirmed=request.is_confirmed)
     dedupe = _dedupe_of(task.spec, request)
     bound = task.options(
+        tenant=tenant_of(caller, request.tenant) or None,
         delay=request.delay,
         run_at=request.run_at,
         key=request.key if dedupe is None else None,
@@ -336,18 +409,26 @@ async def enqueue_run(app: Mainspring, request: EnqueueRequest, caller: Caller) 
         deadline=request.deadline,
         label=request.label,
     )
-    handle = await app.enqueue_json(bound, json.dumps(request.params), origin=caller.source, actor=caller.actor)
+    planned = request if isinstance(request, PlannedRequest) else None
+    if planned is not None and planned.retry_of is not None:
+        old = await seen(app, caller, planned.retry_of)
+        if old.task != task.name:
+            raise Conflict(f"the run {old.id} is one of {old.task!r}, and cannot be done again as {task.name!r}")
+    handle = await app.enqueue_json(
+        bound, json.dumps(request.params), origin=caller.source, actor=caller.actor, run_id=None if planned is None else planned.run_id,
+        retry_of=None if planned is None else planned.retry_of, locale=caller.locale,
+    )  # fmt: skip
     return Enqueued(id=handle.id, task=task.name, is_new=handle.is_new, how=handle.how)
 
 
 async def check_danger(app: Mainspring, task: Task[..., Any], verb: str, caller: Caller, *, is_confirmed: bool) -> None:
-    """Raise `Conflict` for a dangerous task whose danger nobody has accepted; that it was tried is written down."""
+    """Raise `NotConfirmed` for a dangerous task whose danger nobody has accepted; that it was tried is written down."""
     danger = task.spec.danger
     if danger is None or is_confirmed:
         return
     audit = (await app.store()).audit
     await audit.add(verb, f"task:{task.name}", actor=caller.actor, source=caller.source, reason=danger, data={"refused": "unconfirmed"})
-    raise Conflict(f"the task {task.name!r} is dangerous and has not been confirmed: {danger}")
+    raise NotConfirmed(f"the task {task.name!r} is dangerous and has not been confirmed: {danger}", task=task.name, danger=danger)
 
 
 def _dedupe_of(spec: TaskSpec, request: EnqueueRequest) -> Dedupe | None:
@@ -371,75 +452,128 @@ def _dedupe_of(spec: TaskSpec, request: EnqueueRequest) -> Dedupe | None:
 async def list_runs(app: Mainspring, request: ListRequest, caller: Caller) -> RunPage:
     """List runs, newest first."""
     store = await app.store()
-    before = None if request.before is None else await store.runs.find(request.before)
-    wanted, where = await _filter_of(app, store, request)
-    page = await store.runs.filtered(wanted, before=before, n=request.limit, where=where)
-    names = await store.runs.schedule_names(page)
-    items = [RunRow(**row_of(run, app), schedule=names.get(run.schedule_id or 0)) for run in page]
-    total = await store.runs.count(wanted, where=where) if request.total else None
-    return RunPage(items=items, next=items[-1].id if len(items) == request.limit else None, total=total)
+    before = None if request.before is None else await store.runs.find(request.before, scope=caller.scope)
+    after = None if request.after is None else await store.runs.find(request.after, scope=caller.scope)
+    if request.top is not None and before is None and after is None:
+        before = next_id(await store.runs.find(request.top, scope=caller.scope))
+    wanted = await wanted_of(app, store, request, caller)
+    total = await _count(store, wanted, caller) if request.total else None
+    if request.sort == "longest":
+        longest = await store.run_lists.longest(
+            wanted.filter, scope=caller.scope, n=request.limit, terms=wanted.terms, errors=wanted.errors
+        )
+        return RunPage(items=await rows_of(app, store, longest), next=None, total=total)
+    way: Way = "up" if after is not None or (request.sort == "old" and before is None) else "down"
+    start = after if way == "up" else before
+    runs: list[RunBrief] = []
+    edge, windows = start, 1 if request.quick else DEEP
+    for _ in range(windows):
+        page = await store.run_lists.page(
+            wanted.filter, scope=caller.scope, start=edge, way=way, n=request.limit - len(runs), terms=wanted.terms,
+            errors=wanted.errors,
+        )  # fmt: skip
+        runs += page.runs
+        edge = page.edge
+        if page.is_whole or edge is None:
+            break
+    is_cut = edge is not None and len(runs) < request.limit
+    ids = [run.id for run in runs]
+    older, newer = (edge, max(ids, default=start)) if way == "down" else (min(ids, default=start), edge)
+    if start is None:  # the end that it began at
+        older, newer = (older, None) if way == "down" else (None, newer)
+    runs.sort(key=lambda run: run.id, reverse=request.sort == "new")
+    return RunPage(
+        items=await rows_of(app, store, runs), next=older if request.sort == "new" else newer, total=total, older=older, newer=newer,
+        searched_back_to=made_at(edge) if is_cut and edge is not None else None,
+    )  # fmt: skip
+
+
+async def rows_of(app: Mainspring, store: Store, runs: Sequence[RunBrief]) -> list[RunRow]:
+    """Return runs as lists show them, with the names of their schedules and nodes."""
+    schedules = await store.runs.schedule_names(runs)
+    nodes = {node.id: node.name for node in await store.nodes.list()} if any(run.node_id for run in runs) else {}
+    return [
+        RunRow(
+            **row_of(run, app), schedule=schedules.get(run.schedule_id or 0), actor=run.actor, key=run.key, retry_of=run.retry_of,
+            cancel_requested=run.cancel_requested, waited_ms=_waited_ms(run),
+            node=nodes.get(run.node_id or ""), error_type=run.error_type, error_message=run.error_message,
+        )
+        for run in runs
+    ]  # fmt: skip
+
+
+def _waited_ms(run: RunBrief) -> float | None:
+    if run.ready_at is None or run.started_at is None:
+        return None
+    return max(0.0, round((run.started_at - run.ready_at) / timedelta(milliseconds=1), 3))
 
 
 @operation("runs.count")
 async def count_runs(app: Mainspring, request: FilterRequest, caller: Caller) -> RunCount:
     """Count runs."""
     store = await app.store()
-    wanted, where = await _filter_of(app, store, request)
-    return RunCount(total=await store.runs.count(wanted, where=where))
+    return RunCount(total=await _count(store, await wanted_of(app, store, request, caller), caller))
 
 
-async def _filter_of(app: Mainspring, store: Store, request: FilterRequest) -> tuple[RunFilter, list[tuple[str, str]]]:
-    now = await store.database.now() if request.since or request.until else None
-    states = [RunState(each) for each in request.state or () if each != "lost"]
-    wanted = RunFilter(
-        states=states or None, is_lost="lost" in (request.state or ()), task=request.task, queue=request.queue, label=request.label,
-        reason=request.reason, origin=request.origin, priority=None if request.priority is None else Priority.parse(request.priority),
-        schedule_id=None if request.schedule is None else (await store.schedules.get(request.schedule)).id,
-        since=_moment(request.since, "since", now), until=_moment(request.until, "until", now),
-    )  # fmt: skip
-    return wanted, [_term(app, each) for each in request.where or ()]
+async def _count(store: Store, wanted: Wanted, caller: Caller) -> int:
+    """Count runs one by one, for a person who asks."""
+    if wanted.terms or wanted.errors is not None or not wanted.filter.is_plain:
+        walk = store.run_lists.walk(wanted.filter, scope=caller.scope, together=1000, terms=wanted.terms, errors=wanted.errors)
+        return sum([len(ids) async for ids in walk])
+    return await store.runs.count(wanted.filter, scope=caller.scope)
 
 
-def _moment(text: str | None, field: str, now: datetime | None) -> datetime | None:
-    """Return the time that a person has written: so long ago, or a date or time of UTC or with its zone."""
-    if text is None or now is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError:
-        try:
-            return now - parse_duration(text, field)
-        except ConfigurationError:
-            what = "is neither a while such as 24h or 7d nor a date or time such as 2026-05-01 or 2026-05-01T08:30+02:00"
-            raise InvalidParams("wrong time", [Problem(field, what, text)]) from None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-def _term(app: Mainspring, text: str) -> tuple[str, str]:
-    """Return name and value of a condition; raises `InvalidParams` where no task marks the parameter for search."""
-    name, has_value, value = text.partition("=")
-    known = sorted({each for task in app.registry for each in task.params.marks.searched})
-    if not has_value or name not in known:
-        what = f"is no parameter for search, known are {', '.join(known) or 'none'}: mark it with Param(search=True)"
-        problem = Problem(name, what) if has_value else Problem("where", "is to be written as name=value", text)
-        raise InvalidParams("wrong condition", [problem])
-    return name, value
+@operation("runs.tally")
+async def tally_runs(app: Mainspring, request: FilterRequest, caller: Caller) -> TallyView:
+    """Count the runs of each state, up to 10,000 of each."""
+    store = await app.store()
+    wanted = await wanted_of(app, store, request, caller)
+    found = await store.run_lists.tally(wanted.filter, scope=caller.scope, terms=wanted.terms, errors=wanted.errors)
+    return TallyView(items=[TallyRow(state=name, n=each.n, is_bounded=each.is_bounded) for name, each in found.items()])
 
 
 @operation("runs.show")
 async def show_run(app: Mainspring, request: RunRequest, caller: Caller) -> RunView:
     """Show a run with its parameters, its outcome and its error."""
     store = await app.store()
-    run = await store.runs.get(await store.runs.find(request.id))
+    run = await store.runs.get(await store.runs.find(request.id, scope=caller.scope), scope=caller.scope)
     more = {
-        "is_pinned": await store.retention.pin_of(run.id) is not None, "waits_for": await _waits_for(store, run),
+        "is_pinned": await store.retention.pin_of(run.id) is not None, "waits_for": await _waits_for(store, run, caller.scope),
         "schedule": (await store.runs.schedule_names([run])).get(run.schedule_id or 0),
+        "node": next((each.name for each in await store.nodes.list() if each.id == run.node_id), None) if run.node_id else None,
+        "error_type": (run.error or {}).get("type"), "error_message": (run.error or {}).get("message"),
     }  # fmt: skip
-    return run_view(run, app).model_copy(update=more)
+    shows = may(app, caller.user, Verb.PAYLOAD, run.task, owner=run.actor)
+    return run_view(run, app, shows=shows).model_copy(update=more)
 
 
-async def _waits_for(store: Store, run: Run) -> WaitingView | None:
-    if run.state is not RunState.BLOCKED or (found := await store.limits.waiting_for(run.id)) is None:
+@operation("runs.family")
+async def show_family(app: Mainspring, request: RunRequest, caller: Caller) -> FamilyView:
+    """Show where a run came from, what it has started, and how often it was done again."""
+    store = await app.store()
+    run = await seen(app, caller, request.id)
+    children = await store.run_lists.page(RunFilter(actor=f"run:{run.id}"), scope=caller.scope, way="up", n=FAMILY)
+    parent = [run.actor.removeprefix("run:")] if run.actor is not None and run.actor.startswith("run:") else []
+    chain, first = {run.id}, run.retry_of
+    while first is not None and first not in chain and len(chain) < FAMILY:
+        chain.add(first)
+        earlier = await store.runs.get_many([first], scope=caller.scope)
+        first = earlier[first].retry_of if first in earlier else None
+    later = [run.id]
+    while later and len(chain) < FAMILY:
+        later = [each for each in await store.run_lists.retries_of(later.pop()) if each not in chain] + later
+        chain.update(later)
+    visible_ids = [each.id for each, _ in await store.runs.get_with_claim([*parent, *chain], scope=caller.scope)]
+    briefs = {each.id: each for each in await store.run_lists.briefs(visible_ids)}
+    rows = {name: [briefs[each] for each in sorted(ids) if each in briefs] for name, ids in (("above", parent), ("tries", chain))}
+    return FamilyView(
+        above=await rows_of(app, store, rows["above"]), below=await rows_of(app, store, children.runs),
+        tries=await rows_of(app, store, rows["tries"]) if len(rows["tries"]) > 1 else [], has_more=children.edge is not None,
+    )  # fmt: skip
+
+
+async def _waits_for(store: Store, run: Run, scope: Scope) -> WaitingView | None:
+    if run.state is not RunState.BLOCKED or (found := await store.limits.waiting_for(run.id, scope=scope)) is None:
         return None
     most = found.maximum
     return WaitingView(
@@ -451,7 +585,7 @@ async def _waits_for(store: Store, run: Run) -> WaitingView | None:
 @operation("runs.artifacts")
 async def list_artifacts(app: Mainspring, request: RunRequest, caller: Caller) -> ArtifactList:
     """List the files that a run has left behind."""
-    run_id = await (await app.store()).runs.find(request.id)
+    run_id = (await permitted(app, caller, Verb.PAYLOAD, request.id)).id
     return ArtifactList(
         items=[
             ArtifactView(**each.as_json(), attempt=each.attempt, created_at=each.created_at)  # the handle itself is for programs
@@ -464,7 +598,7 @@ async def list_artifacts(app: Mainspring, request: RunRequest, caller: Caller) -
 async def list_attempts(app: Mainspring, request: RunRequest, caller: Caller) -> AttemptList:
     """List the finished tries of a run."""
     runs = (await app.store()).runs
-    run = await runs.get(await runs.find(request.id))
+    run = await runs.get(await runs.find(request.id, scope=caller.scope), scope=caller.scope)
     return AttemptList(
         items=[
             AttemptView(
@@ -477,7 +611,7 @@ async def list_attempts(app: Mainspring, request: RunRequest, caller: Caller) ->
                 retry_at=each.retry_at,
                 error=None if each.error is None else dict(each.error),
             )
-            for each in await runs.attempts(run.id)
+            for each in await runs.attempts(run.id, scope=caller.scope)
         ]
     )
 
@@ -485,7 +619,7 @@ async def list_attempts(app: Mainspring, request: RunRequest, caller: Caller) ->
 @operation("runs.events")
 async def list_events(app: Mainspring, request: PageRequest, caller: Caller) -> EventPage:
     """List what happened to a run, in order."""
-    events = await _events(app, request)
+    events = await _events(app, request, caller)
     return EventPage(
         items=[event_view(each) for each in events[: request.limit]],
         next=events[request.limit - 1].seq if len(events) > request.limit else None,
@@ -498,7 +632,7 @@ async def list_logs(app: Mainspring, request: PageRequest, caller: Caller) -> Ev
     shown: list[EventView] = []
     after = request.after
     while len(shown) <= request.limit:
-        page = await _events(app, request.model_copy(update={"after": after}))
+        page = await _events(app, request.model_copy(update={"after": after}), caller)
         if not page:
             break
         after = page[-1].seq
@@ -506,26 +640,26 @@ async def list_logs(app: Mainspring, request: PageRequest, caller: Caller) -> Ev
     return EventPage(items=shown[: request.limit], next=shown[request.limit - 1].seq if len(shown) > request.limit else None)
 
 
-async def _events(app: Mainspring, request: PageRequest) -> list[Event]:
+async def _events(app: Mainspring, request: PageRequest, caller: Caller) -> list[Event]:
     store = await app.store()
-    return await store.events.after(await store.runs.find(request.id), request.after, request.limit + 1)
+    run_id = await store.runs.find(request.id, scope=caller.scope)
+    return await store.events.after(run_id, request.after, request.limit + 1, scope=caller.scope)
 
 
-@operation("runs.cancel", changes="run:{id}", dangerous=True)
+@operation("runs.cancel", changes="run:{id}", dangerous=True, needs=Verb.CANCEL, asks_tasks=True)
 async def cancel_run(app: Mainspring, request: CancelRequest, caller: Caller) -> Stopped:
     """Ask a run to stop; one that waits is cancelled at once."""
-    runs = (await app.store()).runs
-    run_id = await runs.find(request.id)
-    answer = await app.cancel(run_id, reason=request.reason, actor=caller.actor)
-    return Stopped.model_validate({"id": run_id, "answer": answer, "state": (await runs.get(run_id)).state})
+    run = await permitted(app, caller, Verb.CANCEL, request.id)
+    answer = await app.cancel(run.id, reason=request.reason, actor=caller.actor)
+    return Stopped.model_validate({"id": run.id, "answer": answer, "state": (await seen(app, caller, run.id)).state})
 
 
-@operation("runs.retry", changes="run:{id}")
+@operation("runs.retry", changes="run:{id}", needs=Verb.RETRY, asks_tasks=True)
 async def retry_run(app: Mainspring, request: RetryRequest, caller: Caller) -> Enqueued:
     """Do a finished run again, as a new run that points at the old."""
-    runs = (await app.store()).runs
-    run_id = await runs.find(request.id)
-    old = await runs.get(run_id)
+    old = await seen(app, caller, request.id)
+    run_id = old.id
+    await permit(app, caller, Verb.RETRY, old.task, owner=old.actor)
     if old.task in app.registry:
         await check_danger(app, visible(app, old.task, caller), "runs.retry", caller, is_confirmed=request.is_confirmed)
     params = None if request.params is None else json.dumps(request.params)
@@ -535,4 +669,4 @@ async def retry_run(app: Mainspring, request: RetryRequest, caller: Caller) -> E
             raise Conflict(f"the parameters of {run_id} are not readable ({text!r}): give all of them with params instead of edit")
         params = json.dumps({**given, **request.edit})
     handle = await app.retry(run_id, actor=caller.actor, params=params)
-    return Enqueued(id=handle.id, task=(await runs.get(handle.id)).task, is_new=handle.is_new, how=handle.how)
+    return Enqueued(id=handle.id, task=old.task, is_new=handle.is_new, how=handle.how)

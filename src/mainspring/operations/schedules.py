@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import Field
 
 from mainspring.app import Mainspring
+from mainspring.core.access import Verb
 from mainspring.core.duration import parse_duration
-from mainspring.core.errors import ConfigurationError, InvalidParams, Problem
+from mainspring.core.errors import ConfigurationError, InvalidParams, Problem, UnknownSchedule
 from mainspring.core.preview import Upcoming, preview
 from mainspring.core.schedule import (
     DEFAULT_TIMEOUT,
@@ -22,11 +24,15 @@ from mainspring.core.schedule import (
     problems_in,
 )
 from mainspring.core.schedule_record import ScheduleRecord, ScheduleState
-from mainspring.operations.operation import Caller, Request, View, operation
+from mainspring.core.state import RunState
+from mainspring.operations.operation import Caller, Request, View, operation, tell
+from mainspring.operations.permit import owner_of, permit, tenant_of
 from mainspring.operations.runs import RunRow, check_danger, row_of
 from mainspring.operations.tasks import visible
 
 StateWord = Literal["new", "active", "paused", "ended", "disabled", "orphaned", "manual"]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOST_LETTERS = 500  # of an expression, before anybody reads it: no list of numbers that means anything is longer
 MOST_SHOWN = 5  # next times that are shown with a schedule
 
 _NAME = "the schedule's name: that of its task, unless it has one of its own"
@@ -64,6 +70,15 @@ class ScheduleRow(View):
     problem: str | None
 
 
+class StripView(View):
+    """One run of a schedule, as a strip shows it; ``at`` is its slot."""
+
+    id: str
+    state: RunState
+    reason: str | None
+    at: datetime
+
+
 class UpcomingView(View):
     """One slot to come. ``local`` is as the schedule's clocks show it, ``viewer`` as the reader's; ``due_at`` has jitter or window added.
 
@@ -97,10 +112,16 @@ class ScheduleView(ScheduleRow):
 
 
 class SchedulePage(View):
-    """Schedules by name; ``next`` is where the following page begins."""
+    """Schedules in the order that was asked for; ``next`` is where the following page begins.
+
+    ``strips`` are the latest runs of each, the oldest first, where somebody asked for them. ``counts`` says how many there are in
+    each state, whatever states were asked for, and besides how many are ``late`` or ``drifted``; None where nobody asked.
+    """
 
     items: list[ScheduleRow]
     next: str | None
+    counts: dict[str, int] | None = None
+    strips: list[list[StripView]] | None = None
 
 
 class UpcomingList(View):
@@ -208,7 +229,11 @@ class ListRequest(Request):
     state: list[StateWord] | None = Field(None, description="only schedules in this state; may be repeated")
     drifted: bool = Field(False, description="only those for which an operator has set something else than the code says")
     tenant: str | None = Field(None, description="only schedules of this tenant")
-    after: str | None = Field(None, description="only names past this one: the next page")
+    words: str | None = Field(None, max_length=200, description="only schedules whose name and task have all of these words in them")
+    sort: Literal["name", "next", "last"] = Field("name", description="by name, by what is due next, or by what fired last")
+    counts: bool = Field(False, description="also say how many there are in each state")
+    strips: int = Field(0, ge=0, le=100, description="also the latest runs of each, so many at most")
+    after: str | None = Field(None, max_length=600, description="only those past this name, or past the cursor of the page before")
     limit: int = Field(100, ge=1, le=1000, description="how many at most")
 
 
@@ -291,7 +316,7 @@ class Options(Request):
 class PreviewRequest(Options):
     """What is asked about."""
 
-    expression: str = Field(description="cron as '0 3 * * *', 'every 90s', 'at 2030-01-31T08:00', or 'manual'")
+    expression: str = Field(max_length=MOST_LETTERS, description="cron as '0 3 * * *', 'every 90s', 'at 2030-01-31T08:00', or 'manual'")
     zone: str = Field("UTC", description=_ZONE)
     after: str | None = Field(None, description="times past this one instead of now")
     limit: int = Field(MOST_SHOWN, ge=1, le=10_000, description="how many")
@@ -302,7 +327,7 @@ class CreateRequest(Options):
 
     name: str = Field(min_length=1, max_length=220, description="a name that no other schedule has")
     task: str = Field(description="the task's name")
-    expression: str = Field(description="cron as '0 3 * * *', 'every 90s', 'at 2030-01-31T08:00', or 'manual'")
+    expression: str = Field(max_length=MOST_LETTERS, description="cron as '0 3 * * *', 'every 90s', 'at 2030-01-31T08:00', or 'manual'")
     tenant: str = Field("", description=_TENANT)
     is_confirmed: bool = Field(False, description="the danger of the task was accepted")
     reason: str | None = Field(None, description=_REASON)
@@ -313,10 +338,11 @@ class EditRequest(Options):
 
     name: str = Field(min_length=1, max_length=220, description=_NAME)
     expression: str | None = Field(
-        None, description="cron, 'every 90s', 'at 2030-01-31T08:00' or 'manual'; of a predicate: when it is asked"
+        None, max_length=MOST_LETTERS, description="cron, 'every 90s', 'at 2030-01-31T08:00' or 'manual'; of a predicate: when it is asked"
     )
     tenant: str = Field("", description=_TENANT)
     timeout: str | None = Field(None, description="of a predicate: how long one answer may take")
+    version: int | None = Field(None, ge=0, description="only if this is still its version, so that nobody's change is lost")
     reason: str | None = Field(None, description=_REASON)
 
 
@@ -326,23 +352,71 @@ class EditRequest(Options):
 @operation("schedules.list")
 async def list_schedules(app: Mainspring, request: ListRequest, caller: Caller) -> SchedulePage:
     """List the schedules: what each does, in which state it is, and when it is due next."""
-    after, found = (request.after or "", "\U0010ffff" if request.after else ""), list[ScheduleRow]()
-    while True:
-        page = await app.schedules.list(task=request.task, tenant=request.tenant, after=after, n=request.limit + 1)
-        for record in page:
-            row = _row(record)
-            if (not request.state or row.state in request.state) and (row.has_drifted or not request.drifted):
-                found.append(row)
-        if len(page) <= request.limit or len(found) > request.limit:
-            break
-        after = (page[-1].name, page[-1].tenant)
-    return SchedulePage(items=found[: request.limit], next=found[request.limit - 1].name if len(found) > request.limit else None)
+    store = (await app.store()).schedules
+    words = (request.words or "").lower().split()
+    places, past = _places(request.sort), _read_cursor(request.after)
+    new = [
+        (places(record), record)
+        for record in await app.schedules.unwritten()
+        if request.task in (None, record.task) and request.tenant in (None, "")
+        and all(word in f"{record.name} {record.task}".lower() for word in words) and caller.scope.sees("", None, record.task)
+    ]  # fmt: skip
+    found = list(await store.find(
+        scope=caller.scope, words=words, task=request.task, tenant=request.tenant, states=request.state, is_drifted=request.drifted,
+        sort=request.sort, past=past, n=request.limit + 1,
+    ))  # fmt: skip
+    if not request.drifted:
+        found += [(place, each) for place, each in new if (request.state is None or _state(each) in request.state)
+                  and (past is None or (place, each.name, each.tenant) > past)]  # fmt: skip
+    found.sort(key=lambda each: (each[0], each[1].name, each[1].tenant))
+    counts = None
+    if request.counts:
+        counts = await store.states(scope=caller.scope, words=words, task=request.task, tenant=request.tenant)
+        for _, record in new:
+            counts[_state(record)] = counts.get(_state(record), 0) + 1
+    page, rest = found[: request.limit], found[request.limit :]
+    strips = None
+    if request.strips:
+        runs = await store.strips([record.id for _, record in page if record.id], scope=caller.scope, n=request.strips)
+        strips = [[StripView.model_validate(run, from_attributes=True) for run in runs.get(each.id, ())] for _, each in page]
+    return SchedulePage(
+        items=[_row(record) for _, record in page], next=_cursor(*page[-1]) if rest else None, counts=counts, strips=strips
+    )  # fmt: skip
+
+
+_NEVER = 2**63 - 1  # microseconds since 1970: behind everything that is due
+
+
+def _places(sort: str) -> Callable[[ScheduleRecord], int]:
+    """Return what gives a record its place in an order, as the store does."""
+    match sort:
+        case "next":
+            return lambda record: _NEVER if record.next_at is None else (record.next_at - _EPOCH) // timedelta(microseconds=1)
+        case "last":
+            return lambda record: 0 if record.fired_at is None else -((record.fired_at - _EPOCH) // timedelta(microseconds=1))
+        case _:
+            return lambda record: 0
+
+
+def _cursor(place: int, record: ScheduleRecord) -> str:
+    return record.name if place == 0 and not record.tenant and "~" not in record.name else f"{place}~{record.tenant}~{record.name}"
+
+
+def _read_cursor(text: str | None) -> tuple[int, str, str] | None:
+    """Return place, name and tenant of a cursor; a plain name is that of nobody's tenant, in the order of names."""
+    if not text:
+        return None
+    place, _, rest = text.partition("~")
+    tenant, has_name, name = rest.partition("~")
+    if not has_name or not place.lstrip("-").isdigit() or abs(int(place)) > _NEVER:
+        return 0, text, ""
+    return int(place), name, tenant
 
 
 @operation("schedules.show")
 async def show_schedule(app: Mainspring, request: ShowRequest, caller: Caller) -> ScheduleView:
     """Show a schedule: what it does, what the code says, its pause, its next times."""
-    record = await app.schedules.get(request.name, tenant=request.tenant)
+    record = await _seen(app, caller, request.name, request.tenant)
     upcoming: list[UpcomingView] = []
     if record.problem is None:
         now = await (await app.store()).database.now()
@@ -358,7 +432,7 @@ async def show_schedule(app: Mainspring, request: ShowRequest, caller: Caller) -
 @operation("schedules.next")
 async def list_upcoming(app: Mainspring, request: NextRequest, caller: Caller) -> UpcomingList:
     """List the next times of a schedule, in its zone and in yours."""
-    record = await app.schedules.get(request.name, tenant=request.tenant)
+    record = await _seen(app, caller, request.name, request.tenant)
     schedule = record.effective
     now = await (await app.store()).database.now()
     after = now if request.after is None else _moment(request.after, "after", schedule, now, ahead=True)
@@ -380,9 +454,9 @@ async def preview_schedule(app: Mainspring, request: PreviewRequest, caller: Cal
 async def list_history(app: Mainspring, request: HistoryRequest, caller: Caller) -> HistoryPage:
     """List the runs of a schedule, the slots that had none and why, and the times when it was paused."""
     store = await app.store()
-    record = await app.schedules.get(request.name, tenant=request.tenant)
-    before = None if request.before is None else await store.runs.find(request.before)
-    runs = await app.schedules.history(request.name, n=request.limit, before=before, tenant=request.tenant)
+    record = await _seen(app, caller, request.name, request.tenant)
+    before = None if request.before is None else await store.runs.find(request.before, scope=caller.scope)
+    runs = await app.schedules.history(request.name, n=request.limit, before=before, tenant=tenant_of(caller, request.tenant))
     is_full = len(runs) == request.limit
     told = await store.schedules.told(record.id, runs[-1].id, runs[0].id) if runs else {}
     nodes = {node.id: node.name for node in await store.nodes.list()} if any(run.node_id for run in runs) else {}
@@ -395,7 +469,7 @@ async def list_history(app: Mainspring, request: HistoryRequest, caller: Caller)
         )  # fmt: skip
         items.append(((run.created_at, run.slot_at or run.created_at), row))  # what was written together stands by its slots
     oldest = runs[-1].created_at if is_full else None
-    newest = None if before is None else (await store.runs.get(before)).created_at
+    newest = None if before is None else (await store.runs.get(before, scope=caller.scope)).created_at
     for span in await app.schedules.pauses(request.name):
         if (oldest is None or span.began_at >= oldest) and (newest is None or span.began_at < newest):
             pause = HistoryPause(
@@ -414,61 +488,62 @@ async def list_history(app: Mainspring, request: HistoryRequest, caller: Caller)
 # -- changing
 
 
-@operation("schedules.pause", changes="schedule:{name}", dangerous=True)
+@operation("schedules.pause", changes="schedule:{name}", dangerous=True, needs=Verb.CONTROL_SCHEDULES)
 async def pause_schedule(app: Mainspring, request: PauseRequest, caller: Caller) -> ScheduleChanged:
     """Let nothing fire until somebody resumes, or until a time."""
-    before = await app.schedules.get(request.name, tenant=request.tenant)
+    before = await _seen(app, caller, request.name, request.tenant)
     until = None
     if request.until is not None:
         until = _moment(request.until, "until", before.effective, await (await app.store()).database.now(), ahead=True)
     try:
         record = await app.schedules.pause(
-            request.name, until=until, reason=request.reason, tenant=request.tenant, actor=caller.actor
+            request.name, until=until, reason=request.reason, tenant=tenant_of(caller, request.tenant), actor=caller.actor
         )  # fmt: skip
     except ConfigurationError as error:
         raise InvalidParams("wrong time", [Problem("until", str(error).partition(" ")[2], request.until)]) from None
     return _changed(before, record, has_changed=True)
 
 
-@operation("schedules.resume", changes="schedule:{name}")
+@operation("schedules.resume", changes="schedule:{name}", needs=Verb.CONTROL_SCHEDULES)
 async def resume_schedule(app: Mainspring, request: ChangeRequest, caller: Caller) -> ScheduleChanged:
     """End a pause; missed slots follow the misfire policy."""
-    before = await app.schedules.get(request.name, tenant=request.tenant)
-    record = await app.schedules.resume(request.name, tenant=request.tenant, actor=caller.actor)
+    before = await _seen(app, caller, request.name, request.tenant)
+    record = await app.schedules.resume(request.name, tenant=tenant_of(caller, request.tenant), actor=caller.actor)
     return _changed(before, record, has_changed=True)
 
 
-@operation("schedules.skip", changes="schedule:{name}")
+@operation("schedules.skip", changes="schedule:{name}", needs=Verb.CONTROL_SCHEDULES)
 async def skip_slot(app: Mainspring, request: SkipRequest, caller: Caller) -> ScheduleChanged:
     """Leave the next slot out, or take that back."""
-    before = await app.schedules.get(request.name, tenant=request.tenant)
+    before = await _seen(app, caller, request.name, request.tenant)
     verb = app.schedules.unskip if request.undo else app.schedules.skip
-    record = await verb(request.name, tenant=request.tenant, actor=caller.actor)
+    record = await verb(request.name, tenant=tenant_of(caller, request.tenant), actor=caller.actor)
     return _changed(before, record, has_changed=record.skip_slot != before.skip_slot)
 
 
-@operation("schedules.run", changes="schedule:{name}")
+@operation("schedules.run", changes="schedule:{name}", needs=Verb.CONTROL_SCHEDULES)
 async def run_schedule(app: Mainspring, request: RunNowRequest, caller: Caller) -> ScheduledRun:
     """Do its task once, now, with its parameters; what is due next stays."""
-    record = await app.schedules.get(request.name, tenant=request.tenant)
+    record = await _seen(app, caller, request.name, request.tenant)
     await _confirm(app, record.task, "schedules.run", caller, is_confirmed=request.is_confirmed)
-    handle = await app.schedules.run_now(request.name, tenant=request.tenant, actor=caller.actor)
-    after = await app.schedules.get(request.name, tenant=request.tenant)
+    handle = await app.schedules.run_now(request.name, tenant=tenant_of(caller, request.tenant), actor=caller.actor)
+    after = await _seen(app, caller, request.name, request.tenant)
     return ScheduledRun(id=handle.id, name=record.name, tenant=record.tenant, task=record.task, next_slot=after.next_slot)
 
 
-@operation("schedules.backfill", changes="schedule:{name}", dangerous=True)
+@operation("schedules.backfill", changes="schedule:{name}", dangerous=True, needs=Verb.CONTROL_SCHEDULES)
 async def backfill_schedule(app: Mainspring, request: BackfillRequest, caller: Caller) -> Backfilled:
     """Make up for the slots of a span of the past that have no run, the oldest first."""
-    record = await app.schedules.get(request.name, tenant=request.tenant)
+    record = await _seen(app, caller, request.name, request.tenant)
     schedule = record.effective
     await _confirm(app, record.task, "schedules.backfill", caller, is_confirmed=request.is_confirmed)
     now = await (await app.store()).database.now()
     since = _moment(request.since, "since", schedule, now, ahead=False)
     until = now if request.until is None else _moment(request.until, "until", schedule, now, ahead=False)
+    tell(since=since.isoformat(), until=until.isoformat())
     try:
         handles = await app.schedules.backfill(
-            request.name, since, until, most=request.most, tenant=request.tenant, actor=caller.actor
+            request.name, since, until, most=request.most, tenant=tenant_of(caller, request.tenant), actor=caller.actor
         )  # fmt: skip
     except ConfigurationError as error:
         raise InvalidParams("this span cannot be made up for", [_span_problem(str(error), request)]) from None
@@ -478,53 +553,61 @@ async def backfill_schedule(app: Mainspring, request: BackfillRequest, caller: C
     )
 
 
-@operation("schedules.edit", changes="schedule:{name}")
+@operation("schedules.edit", changes="schedule:{name}", needs=Verb.EDIT_SCHEDULES)
 async def edit_schedule(app: Mainspring, request: EditRequest, caller: Caller) -> ScheduleChanged:
     """Let another definition hold from now on, over what the code says; runs that go on are not touched."""
-    before = await app.schedules.get(request.name, tenant=request.tenant)
+    before = await _seen(app, caller, request.name, request.tenant)
+    await permit(app, caller, Verb.START, before.task, owner=before.owner)
     wanted = _edited(before.effective, request)
-    record = await app.schedules.edit(request.name, wanted, tenant=request.tenant, actor=caller.actor)
+    if wanted != before.effective:
+        tell(before=_definition(before.effective), after=_definition(wanted))
+    record = await app.schedules.edit(request.name, wanted, tenant=before.tenant, actor=caller.actor, version=request.version)
     return _changed(before, record, has_changed=wanted != before.effective)
 
 
-@operation("schedules.reset", changes="schedule:{name}")
+@operation("schedules.reset", changes="schedule:{name}", needs=Verb.EDIT_SCHEDULES)
 async def reset_schedule(app: Mainspring, request: ChangeRequest, caller: Caller) -> ScheduleChanged:
     """Go back to what the code says."""
-    before = await app.schedules.get(request.name, tenant=request.tenant)
-    record = await app.schedules.reset(request.name, tenant=request.tenant, actor=caller.actor)
+    before = await _seen(app, caller, request.name, request.tenant)
+    if before.code is not None and before.code != before.effective:
+        tell(before=_definition(before.effective), after=_definition(before.code))
+    record = await app.schedules.reset(request.name, tenant=tenant_of(caller, request.tenant), actor=caller.actor)
     return _changed(before, record, has_changed=(before.override, before.is_enabled) != (None, None))
 
 
-@operation("schedules.enable", changes="schedule:{name}")
+@operation("schedules.enable", changes="schedule:{name}", needs=Verb.CONTROL_SCHEDULES)
 async def enable_schedule(app: Mainspring, request: ChangeRequest, caller: Caller) -> ScheduleChanged:
     """Switch a schedule on, whatever its code says."""
-    before = await app.schedules.get(request.name, tenant=request.tenant)
-    record = await app.schedules.enable(request.name, tenant=request.tenant, actor=caller.actor)
+    before = await _seen(app, caller, request.name, request.tenant)
+    record = await app.schedules.enable(request.name, tenant=tenant_of(caller, request.tenant), actor=caller.actor)
     return _changed(before, record, has_changed=not before.is_on)
 
 
-@operation("schedules.disable", changes="schedule:{name}", dangerous=True)
+@operation("schedules.disable", changes="schedule:{name}", dangerous=True, needs=Verb.CONTROL_SCHEDULES)
 async def disable_schedule(app: Mainspring, request: ChangeRequest, caller: Caller) -> ScheduleChanged:
     """Switch a schedule off: times that pass are not made up for."""
-    before = await app.schedules.get(request.name, tenant=request.tenant)
-    record = await app.schedules.disable(request.name, tenant=request.tenant, actor=caller.actor)
+    before = await _seen(app, caller, request.name, request.tenant)
+    record = await app.schedules.disable(request.name, tenant=tenant_of(caller, request.tenant), actor=caller.actor)
     return _changed(before, record, has_changed=before.is_on)
 
 
-@operation("schedules.create", changes="schedule:{name}")
+@operation("schedules.create", changes="schedule:{name}", needs=Verb.EDIT_SCHEDULES)
 async def create_schedule(app: Mainspring, request: CreateRequest, caller: Caller) -> ScheduleChanged:
     """Add a schedule that no code declares."""
     wanted = _parsed(request.expression, request, request.name)
     await _confirm(app, visible(app, request.task, caller).name, "schedules.create", caller, is_confirmed=request.is_confirmed)
-    record = await app.schedules.create(request.name, request.task, wanted, tenant=request.tenant, actor=caller.actor)
+    record = await app.schedules.create(
+        request.name, request.task, wanted, tenant=tenant_of(caller, request.tenant), actor=caller.actor, owner=owner_of(caller)
+    )  # fmt: skip
     return _changed(None, record, has_changed=True)
 
 
-@operation("schedules.delete", changes="schedule:{name}", dangerous=True)
+@operation("schedules.delete", changes="schedule:{name}", dangerous=True, needs=Verb.EDIT_SCHEDULES)
 async def delete_schedule(app: Mainspring, request: ChangeRequest, caller: Caller) -> Deleted:
     """Forget a schedule that an operator has made, or whose code is gone; its runs stay."""
-    await app.schedules.delete(request.name, tenant=request.tenant, actor=caller.actor)
-    return Deleted(name=request.name, tenant=request.tenant)
+    await _seen(app, caller, request.name, request.tenant)
+    await app.schedules.delete(request.name, tenant=tenant_of(caller, request.tenant), actor=caller.actor)
+    return Deleted(name=request.name, tenant=tenant_of(caller, request.tenant))
 
 
 # -- views of records
@@ -680,5 +763,17 @@ def _span_problem(message: str, request: BackfillRequest) -> Problem:
     return Problem("since", message, request.since)
 
 
+async def _seen(app: Mainspring, caller: Caller, name: str, tenant: str) -> ScheduleRecord:
+    """Return a schedule that a caller may see; raises `UnknownSchedule`, also for one of another tenant, owner or hidden task."""
+    if caller.scope.is_everything:
+        return await app.schedules.get(name, tenant=tenant)
+    with suppress(UnknownSchedule):
+        record = await app.schedules.get(name, tenant=tenant_of(caller, tenant))
+        if caller.scope.sees(record.tenant, record.owner, record.task):
+            return record
+    raise UnknownSchedule(f"there is no schedule named {name!r}")
+
+
 async def _confirm(app: Mainspring, task: str, verb: str, caller: Caller, *, is_confirmed: bool) -> None:
+    await permit(app, caller, Verb.START, task)  # what a schedule starts, its people may start
     await check_danger(app, visible(app, task, caller), verb, caller, is_confirmed=is_confirmed)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import Field
 
 from mainspring.app import Mainspring
-from mainspring.core.errors import ConfigurationError, Conflict
-from mainspring.core.service import Instances, Service, ServiceRow, ServiceState
+from mainspring.core.access import Verb
+from mainspring.core.duration import parse_duration
+from mainspring.core.errors import ConfigurationError, Conflict, InvalidParams, Problem
+from mainspring.core.service import Instances, Sample, Service, ServiceRow, ServiceState
+from mainspring.core.state import RunState
 from mainspring.operations.operation import Caller, Request, View, operation
 from mainspring.operations.runs import EventPage, ListRequest, PageRequest, RunPage, list_logs, list_runs
+from mainspring.store.services import Span
+
+LONGEST_WINDOW = timedelta(days=30)
+BEFORE = timedelta(days=7)  # that a start may lie before the window and still be seen to have ended in it
 
 
 class ServiceView(View):
@@ -56,6 +63,31 @@ class ServiceList(View):
     items: list[ServiceView]
     problem: str | None = None
     why: str | None = None
+
+
+class UptimeView(View):
+    """When an instance was up, in ``slots`` of equal length up to now, the oldest first: the part of each in which it ran.
+
+    None stands for a slot before anything is known of it; ``crashes`` counts failures in each, ``hour_restarts`` the starts within the last
+    hour beside the first. ``memory`` and ``cpu`` are what its probe last measured: bytes, and the part of a processor between two answers.
+    """
+
+    name: str
+    node: str | None
+    slots: list[float | None]
+    crashes: list[int]
+    up: float | None
+    hour_restarts: int
+    memory: int | None
+    cpu: float | None
+
+
+class UptimeList(View):
+    """Instances by name and node, and from when on they were looked at."""
+
+    items: list[UptimeView]
+    since: datetime
+    slot_seconds: float
 
 
 class ServiceDetail(View):
@@ -129,6 +161,14 @@ class SwitchRequest(ServiceRequest):
     reason: str | None = Field(None, description="why; kept with the service and in the audit trail")
 
 
+class UptimeRequest(Request):
+    """Of which service, and how finely."""
+
+    name: str | None = Field(None, description="only this service")
+    within: str = Field("24h", description="how far back, as 24h or 7d")
+    slots: int = Field(90, ge=1, le=500, description="in how many parts")
+
+
 class SamplesRequest(InstanceRequest):
     """Which answers."""
 
@@ -197,7 +237,7 @@ async def _run_of(app: Mainspring, request: InstanceRequest) -> str:
     return views[0].run_id
 
 
-@operation("services.list")
+@operation("services.list", of_host=True)
 async def list_services(app: Mainspring, request: ServicesRequest, caller: Caller) -> ServiceList:
     """List services and what they are doing."""
     views = await _views(app)
@@ -209,7 +249,7 @@ async def list_services(app: Mainspring, request: ServicesRequest, caller: Calle
     )
 
 
-@operation("services.show")
+@operation("services.show", of_host=True)
 async def show_service(app: Mainspring, request: ServiceRequest, caller: Caller) -> ServiceDetail:
     """Show a service with its instances and its policy."""
     rows = await app.services.list(request.name)
@@ -221,49 +261,102 @@ async def show_service(app: Mainspring, request: ServiceRequest, caller: Caller)
     )
 
 
-@operation("services.start", changes="service:{name}")
+@operation("services.uptime", of_host=True)
+async def show_uptime(app: Mainspring, request: UptimeRequest, caller: Caller) -> UptimeList:
+    """Show when services were up, how often they were started again, and what they use."""
+    store = await app.store()
+    window = parse_duration(request.within, "within")
+    if not timedelta(0) < window <= LONGEST_WINDOW:
+        raise InvalidParams("wrong span", [Problem("within", "must be a while of at most 30 days", repr(request.within))])
+    now = await store.database.now()
+    since, width = now - window, window / request.slots
+    views = await _views(app, request.name)
+    spans = await store.services.spans(sorted({each.name for each in views}), since - BEFORE, scope=caller.scope)
+    latest = await store.services.latest_samples()
+    items = []
+    for each in views:
+        of = spans.get((each.name, each.node or ""), ())
+        slots, crashes = _slots_of(of, since, now, width, request.slots)
+        known = [part for part in slots if part is not None]
+        sample = latest.get((each.name, each.node or ""), ())
+        items.append(UptimeView(
+            name=each.name, node=each.node, slots=slots, crashes=crashes, up=sum(known) / len(known) if known else None,
+            hour_restarts=max(sum(span.began_at >= now - timedelta(hours=1) for span in of[1:]), 0),
+            memory=sample[0].memory if sample and each.on else None, cpu=_cpu_of(sample) if each.on else None,
+        ))  # fmt: skip
+    return UptimeList(items=items, since=since, slot_seconds=width.total_seconds())
+
+
+def _slots_of(
+    spans: Sequence[Span], since: datetime, now: datetime, width: timedelta, n: int
+) -> tuple[list[float | None], list[int]]:  # fmt: skip
+    """Return which part of each slot an instance was up, from its first known start on, and how often it failed in each."""
+    slots: list[float | None] = [None] * n
+    crashes = [0] * n
+    if not spans:
+        return slots, crashes
+    for place in range(max(int((spans[0].began_at - since) / width), 0), n):
+        begins, ends = since + place * width, since + (place + 1) * width
+        up = sum((max(min(span.ended_at or now, ends) - max(span.began_at, begins), timedelta(0)) for span in spans), start=timedelta(0))
+        first = max(begins, spans[0].began_at)
+        slots[place] = min(up / max(ends - first, timedelta(microseconds=1)), 1.0)
+    for span in spans:
+        if span.ended_at is not None and span.state in (RunState.FAILED, RunState.TIMEOUT) and since <= span.ended_at <= now:
+            crashes[min(int((span.ended_at - since) / width), n - 1)] += 1
+    return slots, crashes
+
+
+def _cpu_of(samples: Sequence[Sample]) -> float | None:
+    """Return which part of a processor was used between the two latest answers of one run."""
+    if len(samples) < 2 or samples[0].run_id != samples[1].run_id or samples[0].cpu is None or samples[1].cpu is None:
+        return None
+    seconds = (samples[0].at - samples[1].at).total_seconds()
+    return round(max(samples[0].cpu - samples[1].cpu, 0.0) / seconds, 4) if seconds > 0 else None
+
+
+@operation("services.start", changes="service:{name}", needs=Verb.CONTROL_SERVICES)
 async def start_service(app: Mainspring, request: ChangeRequest, caller: Caller) -> ServiceChanged:
     """Start a service that was stopped, has completed or has failed."""
     n = await app.services.start(request.name, node=request.node, actor=caller.actor, reason=request.reason)
     return ServiceChanged(name=request.name, node=request.node, verb="start", rows=n)
 
 
-@operation("services.stop", changes="service:{name}", dangerous=True)
+@operation("services.stop", changes="service:{name}", dangerous=True, needs=Verb.CONTROL_SERVICES)
 async def stop_service(app: Mainspring, request: ChangeRequest, caller: Caller) -> ServiceChanged:
     """Stop a service until it is started again."""
     n = await app.services.stop(request.name, node=request.node, actor=caller.actor, reason=request.reason)
     return ServiceChanged(name=request.name, node=request.node, verb="stop", rows=n)
 
 
-@operation("services.restart", changes="service:{name}")
+@operation("services.restart", changes="service:{name}", needs=Verb.CONTROL_SERVICES)
 async def restart_service(app: Mainspring, request: ChangeRequest, caller: Caller) -> ServiceChanged:
     """Replace what runs of a service, and start what does not."""
     n = await app.services.restart(request.name, node=request.node, actor=caller.actor, reason=request.reason)
     return ServiceChanged(name=request.name, node=request.node, verb="restart", rows=n)
 
 
-@operation("services.enable", changes="service:{name}")
+@operation("services.enable", changes="service:{name}", needs=Verb.CONTROL_SERVICES)
 async def enable_service(app: Mainspring, request: SwitchRequest, caller: Caller) -> ServiceChanged:
     """Enable a service, over what its code says."""
     n = await app.services.enable(request.name, actor=caller.actor, reason=request.reason)
     return ServiceChanged(name=request.name, node=None, verb="enable", rows=n)
 
 
-@operation("services.disable", changes="service:{name}", dangerous=True)
+@operation("services.disable", changes="service:{name}", dangerous=True, needs=Verb.CONTROL_SERVICES)
 async def disable_service(app: Mainspring, request: SwitchRequest, caller: Caller) -> ServiceChanged:
     """Disable a service, over what its code says: it stops, and does not start."""
     n = await app.services.disable(request.name, actor=caller.actor, reason=request.reason)
     return ServiceChanged(name=request.name, node=None, verb="disable", rows=n)
 
 
-@operation("services.forget", changes="service:{name}", dangerous=True)
+@operation("services.forget", changes="service:{name}", dangerous=True, needs=Verb.CONTROL_SERVICES)
 async def forget_service(app: Mainspring, request: SwitchRequest, caller: Caller) -> ServiceChanged:
     """Forget a service that no code has any more."""
     await app.services.forget(request.name)
     return ServiceChanged(name=request.name, node=None, verb="forget", rows=0)
 
 
-@operation("services.history")
+@operation("services.history", of_host=True)
 async def list_starts(app: Mainspring, request: HistoryRequest, caller: Caller) -> RunPage:
     """List the starts of a service as the runs that they are, newest first."""
     await app.services.list(request.name)
@@ -271,7 +364,7 @@ async def list_starts(app: Mainspring, request: HistoryRequest, caller: Caller) 
     return await list_runs.perform(app, ListRequest.model_validate(asked), caller)
 
 
-@operation("services.samples")
+@operation("services.samples", of_host=True)
 async def list_samples(app: Mainspring, request: SamplesRequest, caller: Caller) -> SampleList:
     """List what a service's probe has answered, newest first."""
     await app.services.list(request.name)
@@ -284,7 +377,7 @@ async def list_samples(app: Mainspring, request: SamplesRequest, caller: Caller)
     )
 
 
-@operation("services.logs")
+@operation("services.logs", of_host=True)
 async def list_service_logs(app: Mainspring, request: LogRequest, caller: Caller) -> EventPage:
     """Print what the latest start of a service wrote to its log."""
     run_id = await _run_of(app, request)

@@ -110,12 +110,12 @@ def _ends(counts: Mapping[RunState, int], durations: Durations | None) -> Ends:
     return Ends(**{each: counts.get(RunState(each), 0) for each in _ENDS}, success_rate=success_rate(counts), ran=ran, waited=waited)
 
 
-@operation("stats.show")
+@operation("stats.show", of_host=True)
 async def show_stats(app: Mainspring, request: StatsRequest, caller: Caller) -> StatsView:
     """Show what has finished lately, by task, with how long it took, and what waits."""
     store = await app.store()
     since = whole_minute(await store.database.now() - parse_duration(request.since, "since"))
-    rows = [row for row in await store.stats.by_task(since) if request.task in (None, row.task)]
+    rows = [row for row in await store.stats.by_task(since) if request.task in (None, row.task) and row.task not in caller.hidden]
     measured = await store.stats.reach(since, request.task)
     durations = await store.stats.durations(measured, request.task)
     tasks = []
@@ -133,5 +133,6 @@ async def show_stats(app: Mainspring, request: StatsRequest, caller: Caller) -> 
         )
     spans = [] if request.by is None else await store.stats.trend(since, _WIDTHS[request.by], request.task, measured)
     trend = [SpanStats(at=span.at, **dict(_ends(span.counts, span.durations))) for span in spans]
-    stuck = [StuckStats(task=each.task, runs=each.n, oldest_seconds=round(each.since_ms / 1000, 3)) for each in await store.runs.stuck()]
-    return StatsView(since=since, measured_since=measured, tasks=tasks, trend=trend, queues=await read_queues(app), stuck=stuck)
+    found, queues = await store.runs.stuck(scope=caller.scope), await read_queues(app, caller.scope)
+    stuck = [StuckStats(task=each.task, runs=each.n, oldest_seconds=round(each.since_ms / 1000, 3)) for each in found]
+    return StatsView(since=since, measured_since=measured, tasks=tasks, trend=trend, queues=queues, stuck=stuck)

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from mainspring.app import Mainspring
 from mainspring.config import explain
+from mainspring.core.access import EVERYTHING, Verb
 from mainspring.core.duration import describe
 from mainspring.core.errors import DefinitionError, MainspringError, StoreError
 from mainspring.core.node import NodeState
@@ -170,7 +171,7 @@ class _Looked:
     findings: list[Finding] = field(default_factory=list)
 
 
-@operation("system.doctor")
+@operation("system.doctor", of_host=True)
 async def diagnose(app: Mainspring, request: NothingRequest, caller: Caller) -> Diagnosis:
     """Look at settings, store, schema, clock, nodes and tasks, and say what is wrong."""
     findings: list[Finding] = []
@@ -263,7 +264,7 @@ async def _look_at(store: Store, app: Mainspring, looked: _Looked) -> None:
         looked.findings.append(_warning("no-nodes"))
     looked.findings += [
         _warning("no-capable-node", task=each.task, count=each.n, seconds=round(each.since_ms / 1000))
-        for each in await store.runs.stuck()
+        for each in await store.runs.stuck(scope=EVERYTHING)
         if each.since_ms > STUCK_AFTER.total_seconds() * 1000
     ]
     keeping, retention = app.settings.keeping, store.retention
@@ -326,7 +327,7 @@ async def _applied(app: Mainspring) -> int | None:
         return (await store.migrations.status()).applied
 
 
-@operation("system.grants")
+@operation("system.grants", of_host=True)
 async def show_grants(app: Mainspring, request: GrantsRequest, caller: Caller) -> GrantsView:
     """Print the statements that give the roles of a PostgreSQL database their rights."""
     database = app.closed_store().database
@@ -336,7 +337,7 @@ async def show_grants(app: Mainspring, request: GrantsRequest, caller: Caller) -
     return GrantsView(statements=[each for role in roles for each in grants(role, getattr(database, "schema", "mainspring"))])
 
 
-@operation("system.migrate", changes="schema", dangerous=True, keeps_own_audit=True)
+@operation("system.migrate", changes="schema", dangerous=True, keeps_own_audit=True, needs=Verb.EDIT_SETTINGS)
 async def migrate(app: Mainspring, request: MigrateRequest, caller: Caller) -> Migrated:
     """Bring the database to this release's schema."""
     async with app.unchecked_store() as store:

@@ -11,15 +11,17 @@ from typing import Any
 from pydantic import Field
 
 from mainspring.app import Mainspring
+from mainspring.core.access import SYSTEM, Verb
 from mainspring.core.category import category_of
 from mainspring.core.duration import describe
-from mainspring.core.errors import Forbidden, InvalidParams, StoreError
+from mainspring.core.errors import Forbidden, InvalidParams, StoreError, UnknownTask
 from mainspring.core.overlap import parse_overlap
 from mainspring.core.policy import Isolation, PoolKind
 from mainspring.core.service import not_enqueued
 from mainspring.core.switch import Switches
 from mainspring.core.task import Surface, Task
 from mainspring.operations.operation import Caller, Request, View, operation
+from mainspring.operations.permit import may, permit
 
 _PLACES = {Surface.CLI: "the command line", Surface.MCP: "agents", Surface.WEB: "the web"}
 DOORS = {"cli": Surface.CLI, "mcp": Surface.MCP, "web": Surface.WEB, "http": Surface.WEB}  # by the source of a caller
@@ -125,8 +127,10 @@ class Checked(View):
 def visible(app: Mainspring, name: str, caller: Caller) -> Task[..., Any]:
     """Return a task that a caller may see by their door.
 
-    Raises `UnknownTask`, and `Forbidden` for one whose definition is kept off it.
+    Raises `UnknownTask`, also for one that is kept from them, and `Forbidden` for one whose definition is kept off the door.
     """
+    if caller.user is not SYSTEM and (name not in app.registry or not may(app, caller.user, Verb.VIEW, name, owner=caller.user.name)):
+        raise UnknownTask(f"there is no task named {name!r}")  # and no word of others that are called alike
     task = app.task_named(name)
     door = DOORS.get(caller.source)
     if door is not None and door in task.spec.hidden_from:
@@ -204,6 +208,7 @@ async def list_tasks(app: Mainspring, request: TasksRequest, caller: Caller) -> 
         if (request.category is None or task.spec.category == request.category)
         and (request.tag is None or request.tag in task.spec.tags)
         and door not in task.spec.hidden_from
+        and task.name not in caller.hidden
     ]
     switches = await read_switches(app) if found else None
     return TaskList(items=[task_view(task, app, switches) for task in found])
@@ -248,13 +253,13 @@ class Switched(View):
     moved: int
 
 
-@operation("tasks.enable", changes="task:{name}")
+@operation("tasks.enable", changes="task:{name}", needs=Verb.CONFIGURE, asks_tasks=True)
 async def enable_task(app: Mainspring, request: SwitchRequest, caller: Caller) -> Switched:
     """Let a task be enqueued and started; runs that were held go on."""
     return await _switch(app, request, caller, True)
 
 
-@operation("tasks.disable", changes="task:{name}", dangerous=True)
+@operation("tasks.disable", changes="task:{name}", dangerous=True, needs=Verb.CONFIGURE, asks_tasks=True)
 async def disable_task(app: Mainspring, request: SwitchRequest, caller: Caller) -> Switched:
     """Let nothing of a task be enqueued or started; what waits is held, what runs goes on."""
     return await _switch(app, request, caller, False)
@@ -262,6 +267,7 @@ async def disable_task(app: Mainspring, request: SwitchRequest, caller: Caller) 
 
 async def _switch(app: Mainspring, request: SwitchRequest, caller: Caller, is_enabled: bool) -> Switched:
     spec = app.task_named(request.name).spec
+    await permit(app, caller, Verb.CONFIGURE, spec.name)
     was_off = (await app.switches()).is_off(spec)
     moved = await app.switch(spec.name, is_enabled, actor=caller.actor, reason=request.reason)
     has_changed, has_drifted = was_off is is_enabled, is_enabled is not spec.is_enabled
@@ -290,10 +296,11 @@ class OverlapSet(View):
     has_drifted: bool
 
 
-@operation("tasks.overlap", changes="task:{name}")
+@operation("tasks.overlap", changes="task:{name}", needs=Verb.CONFIGURE, asks_tasks=True)
 async def set_overlap(app: Mainspring, request: OverlapRequest, caller: Caller) -> OverlapSet:
     """Say what becomes of a task's runs that would overlap, over what the code says; those that wait are asked by it at once."""
     spec = app.task_named(request.name).spec
+    await permit(app, caller, Verb.CONFIGURE, spec.name)
     chosen = None if request.policy.strip() == "code" else parse_overlap(request.policy, "policy")
     before = (await app.switches()).overlaps.get(spec.name)
     await app.set_overlap(spec.name, chosen, actor=caller.actor, reason=request.reason)
@@ -332,7 +339,8 @@ class SurfacesRequest(Request):
 @operation("tasks.types")
 async def show_types(app: Mainspring, request: SurfacesRequest, caller: Caller) -> SurfacesList:
     """Show what each surface sees of the tasks: Python, command line, HTTP, form, agents."""
-    tasks = app.registry.all if request.name is None else (app.task_named(request.name),)
+    seen = [each for each in app.registry.all if each.name not in caller.hidden]
+    tasks = seen if request.name is None else [visible(app, request.name, caller)]
     return SurfacesList(items=[_surfaces(task) for task in tasks])
 
 

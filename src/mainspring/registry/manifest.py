@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from mainspring.core.access import parse_access
 from mainspring.core.dedupe import Dedupe
 from mainspring.core.dependency import Dependency
 from mainspring.core.errors import ConfigurationError, MainspringError
@@ -87,6 +88,8 @@ def describe_task(task: AnyTask, isolation: Isolation = Isolation.PROCESS) -> di
         "is_expensive": spec.is_expensive,
         "is_enabled": spec.is_enabled,
         "surfaces": [str(each) for each in Surface if each not in spec.hidden_from],
+        "access": None if spec.access is None else spec.access.dump(),
+        "is_admin_only": spec.access is not None and spec.access.is_admin_only,
         "requires": list(spec.requires),
         "variant_of": spec.variant_of,
         "module": spec.source.module,
@@ -174,6 +177,7 @@ def _task(said: Mapping[str, Any]) -> RemoteTask[..., Any]:
         dedupe=None if dedupe is None else Dedupe(dedupe["key"], dedupe["policy"], window=_duration(dedupe["window_ms"])),
         requires=tuple(said["requires"]),
         hidden_from=frozenset(Surface) - {Surface(each) for each in said["surfaces"]},
+        access=parse_access(said.get("access"), is_admin_only=said.get("is_admin_only", False)),
         params_version=said["params_version"],
         variant_of=said["variant_of"],
         schedules=tuple(Schedule.load(each) for each in said.get("schedules", ())),  # what an older release wrote has none of these

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
+from mainspring.core.access import Scope
 from mainspring.store.queries import Dialect, Query
 
 Row = tuple[Any, ...]  # columns in the order of the query; their types are the query's business
@@ -64,6 +65,18 @@ class Database(Protocol):
 
     async def now(self) -> datetime:
         """Return the database's clock."""
+
+
+def seen_by(database: Database, scope: Scope) -> dict[str, Any]:
+    """Return the values of a query whose text says ``{SEEN}``: what a scope lets through."""
+
+    def listed(names: frozenset[str] | None) -> Any:
+        return database.to_list(None if names is None else sorted(names))
+
+    return {
+        "tenants": listed(scope.tenants), "owner": scope.owner, "hidden": listed(scope.hidden or None),
+        "private": listed(scope.private or None), "viewer": scope.viewer,
+    }  # fmt: skip
 
 
 def split_url(url: str) -> tuple[str, dict[str, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from mainspring.core.access import Scope
 from mainspring.core.errors import UnknownRun
 from mainspring.core.event import Event, EventKind
 from mainspring.core.run import Attempt, AttemptOutcome, Reason, Run
@@ -32,9 +33,12 @@ class EventStore:
     def __init__(self, database: Database, runs: RunStore) -> None:
         self._database, self._runs = database, runs
 
-    async def after(self, run_id: str, seq: int = 0, n: int = PAGE) -> list[Event]:
-        """Return up to about ``n`` events past a number, in order, up to now; raises `UnknownRun`."""
-        found = await self._runs.get_with_claim([run_id])
+    async def after(self, run_id: str, seq: int = 0, n: int = PAGE, *, scope: Scope, over_gap: bool = False) -> list[Event]:
+        """Return up to about ``n`` events past a number, in order, up to now; raises `UnknownRun`, also outside of the scope.
+
+        What is answered has no gap, and none before it but with ``over_gap``: for runs of which events are gone for good.
+        """
+        found = await self._runs.get_with_claim([run_id], scope=scope)
         if not found:
             raise UnknownRun(f"there is no run {run_id}")
         run, claim_seq = found[0]
@@ -58,6 +62,8 @@ class EventStore:
         # everything up to its number is there; nothing past it goes out, for a try that ended since might be its last.
         merged = sorted((each for each in [*kept, *facts] if each.seq <= run.seq), key=lambda event: event.seq)
         whole: list[Event] = []
+        if over_gap and merged:
+            seq = merged[0].seq - 1
         for event in merged:
             if event.seq != seq + len(whole) + 1:
                 break
@@ -81,7 +87,7 @@ def ordinary_events(run: Run, claim_seq: int | None, tries: list[tuple[Attempt, 
         events.append(event(claimed + 1, EventKind.STARTED, start, attempt.number))
         if run.is_final and ended == run.seq:
             continue
-        is_blocked = attempt.reason in (Reason.NO_CAPABLE_NODE, Reason.DISABLED)
+        is_blocked = attempt.reason in (Reason.NO_CAPABLE_NODE, Reason.DISABLED, Reason.OWNER_GONE)
         kind = EventKind.BLOCKED if is_blocked else _END_OF_TRY.get(AttemptOutcome(attempt.outcome), EventKind.RELEASED)
         events.append(
             event(

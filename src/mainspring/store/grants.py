@@ -46,7 +46,7 @@ _ABOUT = {
     DatabaseRole.OWN: "own: makes the tables. Run 'mainspring migrate' with it, and 'mainspring prune' where whole days are to be dropped.",
     DatabaseRole.WORK: "work: workers and operators. Everything but the schema, and the audit trail only to add to it.",
     DatabaseRole.ENQUEUE: "enqueue: web processes that add runs. Reads no parameters and no results, claims nothing.",
-    DatabaseRole.READ: "read: looks at everything, changes nothing.",
+    DatabaseRole.READ: "read: looks at everything but at who may come in, changes nothing.",
 }
 
 
@@ -77,6 +77,7 @@ def _enqueue() -> Iterator[str]:
     yield "grant insert, select (id) on {schema}.audit to {role};"
     yield "grant select, insert, update on {schema}.dedupe to {role};"
     yield "grant select, insert on {schema}.dedupe_requests to {role};"
+    yield "grant select, insert, update, delete on {schema}.idempotency to {role};"
     yield "grant select, insert, update (loose_at) on {schema}.files to {role};"
     yield "grant select, insert, delete on {schema}.run_search to {role};"
     yield "grant select on {schema}.migrations, {schema}.definitions, {schema}.queues to {role};"
@@ -86,6 +87,9 @@ def _enqueue() -> Iterator[str]:
 def _read() -> Iterator[str]:
     yield "grant usage on schema {schema} to {role};"
     yield "grant select on all tables in schema {schema} to {role};"
+    yield "-- Not what opens doors, though it is hashed or encrypted."
+    private = ", ".join("{schema}." + table for table in ("users", "tokens", "sessions", "links", "sign_ins", "secrets"))
+    yield f"revoke all on {private} from {{role}};"
 
 
 _RIGHTS = {DatabaseRole.OWN: _own, DatabaseRole.WORK: _work, DatabaseRole.ENQUEUE: _enqueue, DatabaseRole.READ: _read}

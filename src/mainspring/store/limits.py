@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from mainspring.core.access import Scope
 from mainspring.core.limit import NODE_KEY, Maximum
-from mainspring.store.database import Database, sure
+from mainspring.store.database import Database, seen_by, sure
 from mainspring.store.runs import Lane
 
 BOUND = 10_000  # runs that are counted in a list: nobody should wait for an exact large number
@@ -169,8 +170,13 @@ class LimitStore:
             for row in rows
         ]
 
-    async def waiting_for(self, run_id: str) -> Waiting | None:
-        """Return which limit holds a run back, its position in the list, and how many go; None for a run that waits for no limit."""
+    async def waiting_for(self, run_id: str, *, scope: Scope) -> Waiting | None:
+        """Return which limit holds a run back, its position in the list, and how many go; None for a run that waits for no limit.
+
+        Within a scope only what is seen there is counted: how busy others are is their business.
+        """
+        if not scope.is_everything:
+            return await self._waiting_within(run_id, scope)
         rows = await self._database.read("limits_waiting_for", id=run_id, bound=BOUND)
         if not rows:
             return None
@@ -178,6 +184,14 @@ class LimitStore:
         known = await self.list(key=key, n=1)
         running, maximum = (known[0].running, known[0].maximum) if known else (0, Maximum())
         return Waiting(key, ahead + 1, ahead >= BOUND, running, maximum)
+
+    async def _waiting_within(self, run_id: str, scope: Scope) -> Waiting | None:
+        rows = await self._database.read("limits_waiting_within", id=run_id, bound=BOUND, **seen_by(self._database, scope))
+        if not rows:
+            return None
+        key, ahead = rows[0]["key"], int(rows[0]["ahead"])
+        known = await self.list(key=key, n=1)
+        return Waiting(key, ahead + 1, ahead >= BOUND, int(rows[0]["going"]), known[0].maximum if known else Maximum())
 
 
 def _binds(key: str) -> dict[str, str | None]:

@@ -23,9 +23,10 @@ from psycopg import errors, sql
 from psycopg.rows import dict_row
 
 from mainspring.core.errors import ConfigurationError, Conflict, StoreError, StoreUnavailable
+from mainspring.store.along import Joined, along_with
 from mainspring.store.database import Record, Row
 from mainspring.store.queries import Query, load, render
-from mainspring.store.wire import Wires, read_as_text
+from mainspring.store.wire import Wire, Wires, read_as_text
 
 OLDEST = 150000
 CHANNEL = "mainspring"
@@ -114,6 +115,11 @@ class PostgresDatabase:
         return found
 
     async def write(self, query: str, /, *, behind: str | None = None, **values: Any) -> list[Row]:
+        if (along := along_with(query)) is not None:
+            rows = await self._write_along(Joined(self.query(query), values, along, self.query))
+            if behind is not None:
+                await self.notify(behind)
+            return rows
         return (await self._run(self.query(query), values, behind))[0]
 
     async def read(self, query: str, /, **values: Any) -> list[Record]:
@@ -136,6 +142,33 @@ class PostgresDatabase:
                         if tries == TRIES:
                             raise
                         log.warning("PostgreSQL has undone %s (%s): nothing of it is left, it runs again", query.name, _first_line(error))
+                    tries += 1
+
+    async def _write_along(self, joined: Joined) -> list[Row]:
+        """Run a write and what goes along with it in one transaction: a person waits for it, so a few more round trips are nothing."""
+
+        async def run(wire: Wire, query: Query, values: Mapping[str, Any]) -> list[Row]:
+            rows: list[Row] = []
+            for text, names in query.together or ((query.numbered, query.parameters),):
+                rows = (await wire.run(text, [values[name] for name in names]))[0]
+            return rows
+
+        with _translated(self.url):
+            opened = self._opened()
+            async with asyncio.timeout(CALL_SECONDS), opened.one() as wire:
+                tries = 1
+                while True:
+                    try:
+                        async with wire.transaction():
+                            rows = await run(wire, joined.query, joined.values)
+                            if (second := joined.second(rows)) is not None:
+                                await run(wire, *second)
+                        joined.committed()
+                        return rows
+                    except _UNDONE as error:
+                        if tries == TRIES:
+                            raise
+                        log.warning("PostgreSQL has undone %s (%s): it runs again", joined.query.name, _first_line(error))
                     tries += 1
 
     async def execute(self, text: str) -> list[Record]:

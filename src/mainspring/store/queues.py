@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from mainspring.store.database import Database, Record
 
 
@@ -11,9 +13,13 @@ class QueueStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def pause(self, name: str, *, actor: str | None = None, reason: str | None = None) -> None:
-        """Stop claims from a queue; its runs stay."""
-        await self._database.write("queues_pause", name=name, actor=actor, reason=reason)
+    async def pause(self, name: str, *, actor: str | None = None, reason: str | None = None, until: datetime | None = None) -> None:
+        """Stop claims from a queue, until somebody resumes it or a time; its runs stay."""
+        await self._database.write("queues_pause", name=name, actor=actor, reason=reason, until=self._database.to_time(until))
+
+    async def wake(self) -> list[str]:
+        """Resume the queues whose pause is over; answers their names."""
+        return [row[0] for row in await self._database.write("queues_wake")]
 
     async def resume(self, name: str) -> bool:
         """Let claims go on; answers whether the queue was paused."""
@@ -22,7 +28,8 @@ class QueueStore:
     async def list(self) -> list[Record]:
         """Return the queues that were ever paused."""
         rows = await self._database.read("queues_list")
-        return [{**row, "paused_at": self._database.from_time(row["paused_at"])} for row in rows]
+        time = self._database.from_time
+        return [{**row, "paused_at": time(row["paused_at"]), "paused_until": time(row["paused_until"])} for row in rows]
 
     async def paused(self) -> set[str]:
         """Return the names of paused queues."""

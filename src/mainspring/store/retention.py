@@ -57,11 +57,12 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """Ids that are looked at one after another; ``task`` has an index of its own."""
+    """Ids that are looked at one after another; ``task`` has an index of its own, and so has ``tenant``."""
 
     low: str
     high: str
     task: str | None = None
+    tenant: str | None = None
 
 
 @dataclass(slots=True)
@@ -120,8 +121,10 @@ class RetentionStore:
                 )
 
     async def policies(self, default: Keeping) -> Policies:
-        """Return what holds now: an app's default, and what the tasks of all nodes have said for themselves."""
-        return Policies(default, await self._own())
+        """Return what holds now: an app's default, and what the tasks of all nodes and the tenants have said for themselves."""
+        rows = await self._database.read("tenants_keeping")
+        tenants = {row["name"]: Retention(_duration(row["completed_ms"]), others=_duration(row["others_ms"])) for row in rows}
+        return Policies(default, await self._own(), tenants=tenants)
 
     async def _own(self) -> dict[str, Retention]:
         rows = await self._database.read("retention_list")
@@ -181,14 +184,17 @@ class RetentionStore:
     async def _look(self, sweep: _Sweep, part: _Range, after: str) -> tuple[list[Finished], str | None]:
         """Look at the next runs of a range: those that are to go, and from where to go on (None: that was the end)."""
         values: dict[str, object] = {"after": after, "before": part.high, "n": LOOKED_AT_TOGETHER}
-        if part.task is None:
+        if part.tenant is not None:
+            rows = await self._database.read("retention_look_tenant", tenant=part.tenant, **values)
+        elif part.task is None:
             rows = await self._database.read("retention_look", **values)
         else:
             rows = await self._database.read("retention_look_task", task=part.task, **values)
         found = []
         for row in rows:
             run = Finished(row["id"], row["task"], codes.STATE_OF[row["state"]], sure(self._database.from_time(row["finished_at"])))
-            is_old = sweep.policies.has_expired(run.task, run.state, run.finished_at, sweep.now)
+            is_old = sweep.policies.has_expired(run.task, run.state, run.finished_at, sweep.now, row["tenant"])
+            is_old = is_old and sweep.policies.scope.sees(row["tenant"], row["actor"], run.task)
             if is_old and not row["is_pinned"] and not await self._is_among_the_newest(sweep, run):
                 found.append(run)
         return found, rows[-1]["id"] if len(rows) == LOOKED_AT_TOGETHER else None
@@ -208,6 +214,7 @@ class RetentionStore:
         policies = sweep.policies
         names = [policies.task] if policies.task is not None else list(policies.own)
         keepings = [*([policies.default] if policies.task is None else []), *(policies.of(name) for name in names)]
+        keepings += [policies.default.refined(each) for each in policies.tenants.values()]
         ages = [each.shortest for each in keepings if each.shortest is not None]
         return _Range(LOWEST, first_id_of(sweep.now - min(ages)) if ages else LOWEST, policies.task)
 
@@ -228,6 +235,10 @@ class RetentionStore:
             age = policies.of(task).shortest
             if age is not None and (default is None or age < default):
                 ranges.append(_Range(LOWEST, first_id_of(sweep.now - age), task))
+        for tenant, own in policies.tenants.items():
+            age = policies.default.refined(own).shortest
+            if age is not None and (default is None or age < default):
+                ranges.append(_Range(LOWEST, first_id_of(sweep.now - age), tenant=tenant))
         return ranges
 
     # -- days (PostgreSQL)
@@ -304,7 +315,7 @@ def _survivors(default: Keeping, low: str, high: str) -> str:
     return (
         "drop table if exists mainspring.survivors; create unlogged table mainspring.survivors (id uuid primary key); "
         f"with task as (select task as name from mainspring.history where id >= '{low}' and id < '{high}' group by task), "
-        "saying as (select name, "
+        "saying as (select task.name, "
         f"    coalesce(own.completed_ms, {milliseconds(default.completed)}) as completed_ms, "
         f"    coalesce(own.others_ms, {milliseconds(default.others)}) as others_ms, "
         f"    coalesce(nullif(own.keep_last, 0), {default.last}) as last "
@@ -313,10 +324,12 @@ def _survivors(default: Keeping, low: str, high: str) -> str:
         "    order by id desc limit 1 offset greatest(saying.last - 1, 0)) as newest from saying) "
         "insert into mainspring.survivors "
         "select run.id from mainspring.history run join keeping on keeping.name = run.task "
+        "left join mainspring.tenants tenant on tenant.name = run.tenant "
+        "cross join lateral (select case when run.state = 10 then coalesce(tenant.completed_ms, keeping.completed_ms) "
+        "    else coalesce(tenant.others_ms, keeping.others_ms) end as ms) age "
         f"where run.id >= '{low}' and run.id < '{high}' and ("
         "    (keeping.last > 0 and (keeping.newest is null or run.id >= keeping.newest)) "
-        "    or case when run.state = 10 then completed_ms else others_ms end is null "
-        "    or run.finished_at >= {NOW} - case when run.state = 10 then completed_ms else others_ms end * interval '1 millisecond' "
+        "    or age.ms is null or run.finished_at >= {NOW} - age.ms * interval '1 millisecond' "
         "    or exists (select 1 from mainspring.kept where run_id = run.id)) "
         f"union select id from mainspring.hot_runs where id >= '{low}' and id < '{high}' "
         f"limit {MOST_MOVED + 1}"

@@ -24,6 +24,7 @@ from mainspring.core.event import EventKind
 from mainspring.core.run import Added, AttemptOutcome, ClaimedRun, Decision, Ending, ErrorKind, NewRun, Reason, Suspicion
 from mainspring.core.state import RunState
 from mainspring.store import codes
+from mainspring.store.along import along_with
 from mainspring.store.batch import GroupCommit
 from mainspring.store.beside import follow_changes, write_beside
 from mainspring.store.database import Database, Record, Row
@@ -135,6 +136,7 @@ class Besides:
     origin: str = "api"
     schedule_id: int | None = None
     slot_at: datetime | None = None
+    actor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,8 @@ class RunStore(RunReader):
 
         ``hint`` is sent to other processes right behind the commit.
         """
+        if along_with("runs_add") is not None:  # with its row in the audit trail, so in a transaction of its own
+            return (await self._add_hinted([(run, hint)]))[0]
         return await self._add((run, hint))
 
     async def _add_hinted(self, items: Sequence[tuple[NewRun, str | None]]) -> list[Added]:
@@ -422,7 +426,7 @@ class RunStore(RunReader):
         return {
             row["id"]: Besides(
                 Ending.load(row["ending"]), parsed(row["error"]), parsed(row["meta"]) or {}, row["key"], row["origin"], row["schedule_id"],
-                self._database.from_time(row["slot_at"]),
+                self._database.from_time(row["slot_at"]), row["actor"],
             )
             for row in rows
         }  # fmt: skip
@@ -593,6 +597,18 @@ class RunStore(RunReader):
     async def overdue(self, n: int = 500) -> list[Orphan]:
         """Return running runs that are past the time their node had for them."""
         return [Orphan(_bare(row), row["node_id"], 1) for row in await self._database.read("runs_overdue", n=n)]
+
+
+ADDING = frozenset({"runs_add_one", "runs_add", "dedupe_add"})  # what adds one run, for whoever asks for it
+
+
+def added_id(query: str, values: Mapping[str, Any], rows: Sequence[Row]) -> str | None:
+    """Return the id of the run that a query has added, or that won; None for a query that adds none."""
+    if query == "runs_add_one":
+        return str(values["id"])
+    if query == "runs_add" and rows and rows[0][1] is not None:
+        return str(rows[0][1])
+    return str(answer.id) if query == "dedupe_add" and rows and (answer := answer_of(tuple(rows[0]))) is not None else None
 
 
 def _shape(run: NewRun) -> tuple[object, ...] | None:

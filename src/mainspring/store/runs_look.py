@@ -1,15 +1,21 @@
-"""Runs as people look at them: by id, page by page, try by try, and counted. Nothing here changes anything."""
+"""Runs as people look at them: by id, page by page, try by try, and counted. Nothing here changes anything.
+
+Every look takes a `Scope`. A run outside of it is answered exactly as one that does not exist. What belongs to the engine and to code of
+the host says `EVERYTHING`.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
+from mainspring.core.access import Scope
 from mainspring.core.errors import ConfigurationError, Conflict, StoreUnavailable, UnknownFile, UnknownRun
+from mainspring.core.file import Artifact
 from mainspring.core.ids import first_id_of, is_id, looks_like_id
 from mainspring.core.payload import is_reference
 from mainspring.core.policy import Priority
@@ -18,7 +24,7 @@ from mainspring.core.run_filter import LOST, RunFilter
 from mainspring.core.state import RunState
 from mainspring.core.status import Stuck
 from mainspring.store import codes
-from mainspring.store.database import LOWEST, NEWEST, Database, Record, sure
+from mainspring.store.database import LOWEST, NEWEST, Database, Record, seen_by, sure
 from mainspring.store.file_store import FileStore
 from mainspring.store.search import SearchStore
 
@@ -27,7 +33,22 @@ FOUND_TOGETHER = 1000  # ids that search terms are asked for at once
 FOUND_SOON = 50_000
 # How far the clock of who made an id may be from the database's; no run is missed for less.
 ASTRAY = timedelta(days=1)
-_EVER = datetime(1971, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+EVER = datetime(1971, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """How far a run is: the number of its latest event, and whether it is the last."""
+
+    seq: int
+    is_final: bool
+
+
+class OfSchedule(Protocol):
+    """What may be a schedule's: a run, whole or brief."""
+
+    @property
+    def schedule_id(self) -> int | None: ...
 
 
 class RunReader:
@@ -37,16 +58,16 @@ class RunReader:
         self._database = database
         self.files, self.search = FileStore(database), SearchStore(database)
 
-    async def get(self, run_id: str) -> Run:
-        """Return a run; raises `UnknownRun`."""
-        found = await self.get_many([run_id])
+    async def get(self, run_id: str, *, scope: Scope) -> Run:
+        """Return a run; raises `UnknownRun`, also for one outside of the scope."""
+        found = await self.get_many([run_id], scope=scope)
         if not found:
             raise UnknownRun(f"there is no run {run_id}")
         return found[run_id]
 
-    async def get_many(self, ids: Sequence[str]) -> dict[str, Run]:
-        """Return the runs that exist among these ids."""
-        found = [run for run, _ in await self.get_with_claim(ids)]
+    async def get_many(self, ids: Sequence[str], *, scope: Scope) -> dict[str, Run]:
+        """Return the runs that exist among these ids, as far as they are seen."""
+        found = [run for run, _ in await self.get_with_claim(ids, scope=scope)]
         return {run.id: run if not _is_spilled(run) else await self._whole(run) for run in found}
 
     async def _whole(self, run: Run) -> Run:
@@ -59,16 +80,26 @@ class RunReader:
 
         return replace(run, params=await text_of(run.params), result=None if run.result is None else await text_of(run.result))
 
-    async def get_with_claim(self, ids: Sequence[str]) -> list[tuple[Run, int | None]]:
-        """Return runs with the event number of their last claim."""
+    async def get_with_claim(self, ids: Sequence[str], *, scope: Scope) -> list[tuple[Run, int | None]]:
+        """Return runs with the event number of their last claim, as far as they are seen."""
         ids = [each for each in ids if is_id(each)]  # nothing else names a run, and PostgreSQL would refuse to compare it
         if not ids:
             return []
         rows = await self._database.read("runs_get", ids=self._database.to_list(ids), lowest=min(ids), highest=max(ids))
-        return [(self._run(row), row["claim_seq"]) for row in rows]
+        if scope.is_everything:
+            return [(self._run(row), row["claim_seq"]) for row in rows]
+        return [(self._run(row), row["claim_seq"]) for row in rows if scope.sees(row["tenant"], row["actor"], row["task"])]
 
-    async def find(self, text: str) -> str:
-        """Return the id that a person means by an id or by its last characters.
+    async def seqs(self, ids: Sequence[str]) -> dict[str, Latest]:
+        """Return how far the runs are that exist among these ids: what is cheap to ask again and again."""
+        ids = [each for each in ids if is_id(each)]
+        if not ids:
+            return {}
+        rows = await self._database.read("runs_seqs", ids=self._database.to_list(ids), lowest=min(ids), highest=max(ids))
+        return {row["id"]: Latest(row["seq"], row["state"] >= codes.FIRST_FINAL) for row in rows}
+
+    async def find(self, text: str, *, scope: Scope) -> str:
+        """Return the id that a person means by an id or by its last characters; runs outside of the scope are none of them.
 
         Raises `UnknownRun` and, where several fit, `Conflict`.
         """
@@ -76,10 +107,12 @@ class RunReader:
         if not looks_like_id(given):
             raise UnknownRun(f"{text!r} is no run id: give the whole id or at least its last four characters")
         if len(given) == 36:
+            if not scope.is_everything and not await self.get_with_claim([given], scope=scope):
+                raise UnknownRun(f"there is no run {given}")
             return given
         rows: list[Record] = []
         for bound in (FOUND_SOON, 2**31):  # people ask for young runs; the whole history is searched only if they do not
-            rows = rows or await self._database.read("runs_find", ending=f"%{given}", bound=bound)
+            rows = rows or await self._database.read("runs_find", ending=f"%{given}", bound=bound, **seen_by(self._database, scope))
         if not rows:
             raise UnknownRun(f"there is no run whose id ends with {given!r}")
         if len(rows) > 1:
@@ -89,6 +122,7 @@ class RunReader:
     async def page(
         self,
         *,
+        scope: Scope,
         states: Sequence[RunState] | None = None,
         task: str | None = None,
         queue: str | None = None,
@@ -98,9 +132,9 @@ class RunReader:
         where: Sequence[tuple[str, str]] = (),
     ) -> list[Run]:
         """Return runs, newest first, below an id; filters are joined by *and*. ``where`` are search terms, see `Param`."""
-        if where:
+        if where or not scope.is_everything:
             only = RunFilter(states=states, task=task, queue=queue, label=label)
-            return await self._page_where(where, only, before or NEWEST, n)
+            return await self._page_seen(only, before or NEWEST, n, where, scope)
         wanted = None if states is None else [code for state in states for code in codes.CODES_OF[state]]
         values: dict[str, Any] = {"task": task, "queue": queue, "label": label, "before": before or NEWEST, "n": n}
         values["states"] = self._database.to_list(wanted)
@@ -115,31 +149,44 @@ class RunReader:
         return [self._run(row) for row in rows]
 
     async def filtered(
-        self, wanted: RunFilter, *, before: str | None = None, n: int = 50, where: Sequence[tuple[str, str]] = ()
+        self, wanted: RunFilter, *, scope: Scope, before: str | None = None, n: int = 50, where: Sequence[tuple[str, str]] = ()
     ) -> list[Run]:  # fmt: skip
         """Return runs that a filter lets through, newest first, below an id; ``where`` are search terms, see `Param`."""
-        if where:
-            return await self._page_where(where, wanted, before or NEWEST, n)
         plain = RunFilter(states=wanted.states, task=wanted.task, queue=wanted.queue, label=wanted.label)
-        if wanted == plain:
-            return await self.page(states=plain.states, task=plain.task, queue=plain.queue, label=plain.label, before=before, n=n)
-        rows = await self._database.read(_stands_on(wanted)[0], n=n, **self._conditions(wanted, before or NEWEST))
-        found = await self.get_with_claim([row["id"] for row in rows])
+        if wanted == plain and scope.is_everything and not where:
+            return await self.page(
+                scope=scope, states=plain.states, task=plain.task, queue=plain.queue, label=plain.label, before=before, n=n
+            )
+        return await self._page_seen(wanted, before or NEWEST, n, where, scope)
+
+    async def _page_seen(
+        self, wanted: RunFilter, before: str, n: int, where: Sequence[tuple[str, str]], scope: Scope
+    ) -> list[Run]:  # fmt: skip
+        if where:
+            return await self._page_where(where, wanted, before, n, scope)
+        ids: list[str] = []
+        for query, _, tenant in _stands_on(wanted, scope):
+            rows = await self._database.read(query, n=n, tenant=tenant, **self._conditions(wanted, before, scope))
+            ids += [row["id"] for row in rows]
+        found = await self.get_with_claim(sorted(ids, reverse=True)[:n], scope=scope)
         return sorted((run for run, _ in found), key=lambda run: run.id, reverse=True)
 
-    async def count(self, wanted: RunFilter, *, where: Sequence[tuple[str, str]] = ()) -> int:
+    async def count(self, wanted: RunFilter, *, scope: Scope, where: Sequence[tuple[str, str]] = ()) -> int:
         """Return how many runs a filter lets through, exactly: they are counted one by one, for a person who asks."""
         if not where:
-            rows = await self._database.read(_stands_on(wanted)[1], **self._conditions(wanted, NEWEST))
-            return int(rows[0]["n"])
+            total = 0
+            for _, query, tenant in _stands_on(wanted, scope):
+                rows = await self._database.read(query, tenant=tenant, **self._conditions(wanted, NEWEST, scope))
+                total += int(rows[0]["n"])
+            return total
         total, before = 0, NEWEST
-        while page := await self._page_where(where, wanted, before, FOUND_TOGETHER):
+        while page := await self._page_where(where, wanted, before, FOUND_TOGETHER, scope):
             total, before = total + len(page), page[-1].id
         return total
 
-    def _conditions(self, wanted: RunFilter, before: str) -> dict[str, Any]:
+    def _conditions(self, wanted: RunFilter, before: str, scope: Scope) -> dict[str, Any]:
         states = "".join(f",{code}" for state in wanted.states or () for code in codes.CODES_OF[state])
-        since, until = wanted.since or _EVER[0], wanted.until or _EVER[1]
+        since, until = wanted.since or EVER[0], wanted.until or EVER[1]
         return {
             "before": before if wanted.until is None else min(before, first_id_of(until + ASTRAY)),
             "lowest": LOWEST if wanted.since is None else first_id_of(since - ASTRAY),
@@ -148,33 +195,43 @@ class RunReader:
             "lost": f",{','.join(LOST)}," if wanted.is_lost else None,
             "task": wanted.task, "queue": wanted.queue, "label": wanted.label, "reason": wanted.reason, "origin": wanted.origin,
             "priority": None if wanted.priority is None else int(wanted.priority), "schedule": wanted.schedule_id,
-        }  # fmt: skip
+        } | seen_by(self._database, scope)  # fmt: skip
 
-    async def schedule_names(self, runs: Iterable[Run]) -> dict[int, str]:
+    async def schedule_names(self, runs: Iterable[OfSchedule]) -> dict[int, str]:
         """Return what the schedules of runs are called; those that were deleted are missing."""
         ids = sorted({run.schedule_id for run in runs if run.schedule_id is not None})
         if not ids:
             return {}
         return {row["id"]: row["name"] for row in await self._database.read("runs_schedules", ids=self._database.to_list(ids))}
 
-    async def _page_where(self, where: Sequence[tuple[str, str]], wanted: RunFilter, before: str, n: int) -> list[Run]:
+    async def _page_where(
+        self, where: Sequence[tuple[str, str]], wanted: RunFilter, before: str, n: int, scope: Scope
+    ) -> list[Run]:  # fmt: skip
         found: list[Run] = []
         while len(found) < n:  # terms may belong to runs that other filters leave out
             ids = await self.search.find(where, before=before, task=wanted.task, n=FOUND_TOGETHER)
-            found += [
-                run for run, _ in sorted(await self.get_with_claim(ids), key=lambda each: each[0].id, reverse=True) if wanted.lets(run)
-            ]
+            looked_at = [run for run, _ in await self.get_with_claim(ids, scope=scope)]
+            found += [run for run in sorted(looked_at, key=lambda run: run.id, reverse=True) if wanted.lets(run)]
             if len(ids) < FOUND_TOGETHER:
                 break
             before = ids[-1]
         return found[:n]
 
-    async def attempts(self, run_id: str) -> list[Attempt]:
+    async def artifacts(self, run_id: str, *, scope: Scope) -> list[Artifact]:
+        """Return the files that a run has left behind, in order; none where the run is not seen."""
+        if not scope.is_everything and not await self.get_with_claim([run_id], scope=scope):
+            return []
+        return await self.files.artifacts(run_id)
+
+    async def attempts(self, run_id: str, *, scope: Scope) -> list[Attempt]:
         """Return the finished tries of a run, in order; a first try that succeeded is made up from the run."""
+        run: Run | None = None
+        if not scope.is_everything and (run := (await self.get_many([run_id], scope=scope)).get(run_id)) is None:
+            return []
         tries = [each for each, _, _ in await self.attempts_with_seq(run_id)]
         if tries:
             return tries
-        run = (await self.get_many([run_id])).get(run_id)
+        run = run or (await self.get_many([run_id], scope=scope)).get(run_id)
         if run is None or run.state is not RunState.COMPLETED or run.attempt != 1 or run.finished_at is None:
             return []
         return [Attempt(run.id, 1, AttemptOutcome.COMPLETED, None, run.node_id, run.started_at, run.finished_at, None, None)]
@@ -191,12 +248,12 @@ class RunReader:
             return set()
         return {row["retry_of"] for row in await self._database.read("runs_retried", ids=self._database.to_list(wanted))}
 
-    async def waiting(self, bound: int = 100_000) -> list[Record]:
+    async def waiting(self, *, scope: Scope, bound: int = 100_000) -> list[Record]:
         """Return how many unfinished runs each queue has in each state, and since when the oldest is ready.
 
         Counts up to ``bound`` runs in all: nobody should wait for an exact large number.
         """
-        rows = await self._database.read("runs_waiting", bound=bound)
+        rows = await self._database.read("runs_waiting", bound=bound, **seen_by(self._database, scope))
         return [
             {
                 "queue": row["queue"],
@@ -207,21 +264,22 @@ class RunReader:
             for row in rows
         ]
 
-    async def of_task(self, task: str, bound: int = 100_000) -> dict[RunState, int]:
+    async def of_task(self, task: str, *, scope: Scope, bound: int = 100_000) -> dict[RunState, int]:
         """Return how many unfinished runs of a task there are in each state, those that wait for their turn counted up to a bound."""
         counts: dict[RunState, int] = {}
-        for row in await self._database.read("runs_of_task", task=task, bound=bound):
+        for row in await self._database.read("runs_of_task", task=task, bound=bound, **seen_by(self._database, scope)):
             state = codes.STATE_OF[row["state"]]
             counts[state] = counts.get(state, 0) + row["n"]
         return counts
 
-    async def running(self) -> dict[str, int]:
+    async def running(self, *, scope: Scope) -> dict[str, int]:
         """Return the tasks of which runs are being carried out, sorted, with how many."""
-        return {row["task"]: row["n"] for row in await self._database.read("runs_running")}
+        return {row["task"]: row["n"] for row in await self._database.read("runs_running", **seen_by(self._database, scope))}
 
-    async def stuck(self) -> list[Stuck]:
+    async def stuck(self, *, scope: Scope) -> list[Stuck]:
         """Return the tasks of which runs wait for a node that knows them, sorted."""
-        return [Stuck(row["task"], row["n"], float(row["since_ms"])) for row in await self._database.read("runs_stuck")]
+        rows = await self._database.read("runs_stuck", **seen_by(self._database, scope))
+        return [Stuck(row["task"], row["n"], float(row["since_ms"])) for row in rows]
 
     def _run(self, row: Record) -> Run:
         time = self._database.from_time
@@ -275,11 +333,20 @@ class RunReader:
         )
 
 
-def _stands_on(wanted: RunFilter) -> tuple[str, str]:
-    """Return the queries that look for runs and count them by the index that serves a filter best."""
+def _stands_on(wanted: RunFilter, scope: Scope) -> list[tuple[str, str, str | None]]:
+    """Return the queries that look for runs and count them by the index that serves a filter and a scope best, with the tenant of each.
+
+    Every tenant of a scope is asked for itself, since ids are in order within one; the nameless one has no index of its own.
+    """
+    if scope.tenants is not None and not scope.tenants:
+        return []
     if wanted.schedule_id is not None:
-        return "runs_filter_of_schedule", "runs_count_of_schedule"
-    return ("runs_filter", "runs_count") if wanted.task is None else ("runs_filter_of_task", "runs_count_of_task")
+        return [("runs_filter_of_schedule", "runs_count_of_schedule", None)]
+    if scope.owner is not None:
+        return [("runs_filter_of_owner", "runs_count_of_owner", None)]
+    if scope.tenants is not None and "" not in scope.tenants:
+        return [("runs_filter_of_tenant", "runs_count_of_tenant", tenant) for tenant in sorted(scope.tenants)]
+    return [("runs_filter", "runs_count", None) if wanted.task is None else ("runs_filter_of_task", "runs_count_of_task", None)]
 
 
 def _is_spilled(run: Run) -> bool:

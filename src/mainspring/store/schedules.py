@@ -17,7 +17,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from mainspring.core.errors import ConfigurationError, Conflict, MainspringError, UnknownSchedule
+from mainspring.core.access import Scope
+from mainspring.core.errors import ConfigurationError, Conflict, MainspringError, UnknownSchedule, VersionConflict
 from mainspring.core.firing import Firing, SlotReason, Unfired, account
 from mainspring.core.ids import IdMaker
 from mainspring.core.notice import Severity
@@ -26,8 +27,10 @@ from mainspring.core.overlap import Overlap, Policy
 from mainspring.core.run import NewRun
 from mainspring.core.schedule import Schedule, ScheduleKind
 from mainspring.core.schedule_record import ScheduleRecord
+from mainspring.core.state import RunState
+from mainspring.store import codes
 from mainspring.store.beside import write_beside
-from mainspring.store.database import Database, Record, sure
+from mainspring.store.database import Database, Record, seen_by, sure
 from mainspring.store.modes import is_maintenance
 from mainspring.store.notices import NoticeStore
 from mainspring.store.runs import RunStore
@@ -84,6 +87,16 @@ class Declared:
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     runs: tuple[NewRun, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One run of a schedule, as a strip shows it."""
+
+    id: str
+    state: RunState
+    reason: str | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,13 +306,13 @@ class ScheduleStore:
     # -- what operators say
 
     async def create(
-        self, name: str, task: str, schedule: Schedule, *, tenant: str = "", actor: str | None = None
+        self, name: str, task: str, schedule: Schedule, *, tenant: str = "", actor: str | None = None, owner: str | None = None
     ) -> ScheduleRecord:  # fmt: skip
         """Add a schedule that no code knows; raises `Conflict` where the name is taken."""
         now = (await self.look()).now
         rows = await self._database.write(
             "schedules_create", tenant=tenant, name=name, task=task, override=_text(schedule), cursor=self._database.to_time(now),
-            by=actor, **self._begin(name, schedule, now),
+            by=actor, owner=owner, **self._begin(name, schedule, now),
         )  # fmt: skip
         if not rows:
             raise Conflict(f"there is a schedule named {name!r} already: choose another name, or edit that one")
@@ -318,14 +331,15 @@ class ScheduleStore:
         raise _busy(name)
 
     async def override(
-        self, name: str, schedule: Schedule, make_run: MakeRun | None = None, *, tenant: str = "", actor: str | None = None
+        self, name: str, schedule: Schedule, make_run: MakeRun | None = None, *, tenant: str = "", actor: str | None = None,
+        version: int | None = None,
     ) -> ScheduleRecord:  # fmt: skip
         """Let another definition hold from now on, whatever the code says; slots that were due before are accounted for by the old one.
 
         Runs that go on are not touched. ``make_run`` makes the runs of slots that are due in this very moment; without it they are recorded
-        as refused.
+        as refused. Raises `VersionConflict` where ``version`` is given and somebody has changed the record since.
         """
-        await self._change(name, tenant, make_run or _no_run, by=actor, override=schedule)
+        await self._change(name, tenant, make_run or _no_run, by=actor, version=version, override=schedule)
         await self._tell(name, "edited", actor)
         return await self.get(name, tenant)
 
@@ -446,14 +460,21 @@ class ScheduleStore:
         raise _busy(name)
 
     async def _change(
-        self, name: str, tenant: str, make_run: MakeRun, *, by: str | None, origin: str = "schedule", **fields: Any
-    ) -> tuple[bool, tuple[NewRun, ...]]:
+        self, name: str, tenant: str, make_run: MakeRun, *, by: str | None, origin: str = "schedule", version: int | None = None,
+        **fields: Any,
+    ) -> tuple[bool, tuple[NewRun, ...]]:  # fmt: skip
         """Let another definition hold; slots that are due by the old one are accounted for with it.
 
         Answers whether anything had to change, and the runs of those slots.
         """
         for _ in range(TRIES):
             record = await self.get(name, tenant)
+            if version is not None and record.version != version:
+                raise VersionConflict(
+                    f"the schedule {name!r} is at version {record.version} by now, and not at {version}: somebody else has changed it; "
+                    "look at it again",
+                    version=record.version,
+                )
             now = (await self.look()).now
             old = _Definition(record.task, record.code, record.override, record.is_enabled)
             new = replace(old, **fields)
@@ -499,6 +520,48 @@ class ScheduleStore:
         rows = await self._database.read("schedules_list", task=task, tenant=tenant, after=after[0], after_tenant=after[1], n=n)
         return [self._record(row) for row in rows]
 
+    async def find(
+        self, *, scope: Scope, words: Sequence[str] = (), task: str | None = None, tenant: str | None = None,
+        states: Sequence[str] | None = None, is_drifted: bool = False, sort: str = "name", past: tuple[int, str, str] | None = None,
+        n: int = 100,
+    ) -> Sequence[tuple[int, ScheduleRecord]]:  # fmt: skip
+        """Return schedules that somebody looks for, each with its place in an order: ``name``, ``next`` (the soonest first) or ``last``.
+
+        ``words`` are looked for in names and tasks, all of them; ``past`` is a place, name and tenant: the next page begins behind it.
+        """
+        place, after, after_tenant = past or (-(2**62), "", "")
+        rows = await self._database.read(
+            "schedules_find", states=self._database.to_list(None if states is None else list(states)), drifted=is_drifted, sort=sort,
+            place=place, after=after, after_tenant=after_tenant, n=n, **self._wanted(scope, words, task, tenant),
+        )  # fmt: skip
+        return [(int(row["place"]), self._record(row)) for row in rows]
+
+    async def states(
+        self, *, scope: Scope, words: Sequence[str] = (), task: str | None = None, tenant: str | None = None, late: timedelta = TOLERANCE
+    ) -> dict[str, int]:  # fmt: skip
+        """Return how many of those schedules are in each state; ``late`` and ``drifted`` count those besides."""
+        rows = await self._database.read(
+            "schedules_states", late_ms=late.total_seconds() * 1000, **self._wanted(scope, words, task, tenant)
+        )
+        found = {str(row["word"]): int(row["n"]) for row in rows}
+        return found | {key: sum(int(row[key] or 0) for row in rows) for key in ("late", "drifted")}
+
+    def _wanted(self, scope: Scope, words: Sequence[str], task: str | None, tenant: str | None) -> dict[str, Any]:
+        seen = seen_by(self._database, scope)
+        only = {key: seen[key] for key in ("tenants", "owner", "hidden")}
+        return {"words": self._database.to_list([word.lower() for word in words]), "task": task, "tenant": tenant} | only
+
+    async def strips(self, ids: Sequence[int], *, scope: Scope, n: int = 60) -> dict[int, Sequence[Strip]]:
+        """Return the latest runs of some schedules by the schedule's id, the oldest first; slots without a run are skipped ones."""
+        if not ids:
+            return {}
+        rows = await self._database.read("schedules_strips", ids=self._database.to_list(list(ids)), n=n, **seen_by(self._database, scope))
+        found: dict[int, list[Strip]] = {}
+        for row in rows:
+            one = Strip(str(row["id"]), codes.STATE_OF[row["state"]], row["reason"], sure(self._database.from_time(row["at"])))
+            found.setdefault(int(row["schedule_id"]), []).append(one)
+        return {id_: runs[-n:] for id_, runs in found.items()}
+
     async def told(self, schedule_id: int, lowest: str, highest: str) -> dict[str, Mapping[str, Any]]:
         """Return what is told of slots without a run beside their reason (``slots``, ``from``, ``until``, ``why``), by ids of records."""
         rows = await self._database.read("schedules_metas", id=schedule_id, lowest=lowest, highest=highest)
@@ -519,7 +582,7 @@ class ScheduleStore:
             cursor_at=sure(time_of(row["cursor_at"])), last_run_id=row["last_run_id"], paused_by=row["paused_by"],
             pause_reason=row["pause_reason"], version=int(row["version"]), created_at=sure(time_of(row["created_at"])),
             created_by=row["created_by"], changed_at=sure(time_of(row["changed_at"])), changed_by=row["changed_by"], problem=problem,
-            **times,
+            owner=row["owner"], **times,
         )  # fmt: skip
 
 

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from mainspring.core.access import Scope
+from mainspring.core.ids import first_id_of
 from mainspring.core.policy import PoolKind, Priority
 from mainspring.core.run import ClaimedRun
 from mainspring.core.service import QUEUE, Ended, Instances, Sample, ServiceRow, ServiceState, Standing
+from mainspring.core.state import RunState
 from mainspring.store import codes
-from mainspring.store.database import Database, Record, sure
+from mainspring.store.database import Database, Record, seen_by, sure
 from mainspring.store.runs_look import parsed
 
 SAMPLES_FOR = timedelta(days=7)
@@ -66,6 +69,15 @@ class Answer:
     message: str | None = None
     memory: int | None = None
     cpu: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One start of an instance, from when to when; it goes on where there is no end."""
+
+    began_at: datetime
+    ended_at: datetime | None
+    state: RunState
 
 
 class ServiceStore:
@@ -194,6 +206,22 @@ class ServiceStore:
 
     # -- looking
 
+    async def spans(self, names: Sequence[str], since: datetime, *, scope: Scope, n: int = 500) -> dict[tuple[str, str], Sequence[Span]]:
+        """Return when instances were up: the latest starts, the oldest first, by name and place (empty: the fleet's one).
+
+        Starts from before ``since`` are left out unless they go on.
+        """
+        rows = await self._database.read(
+            "services_spans", names=self._database.to_list(sorted(names)), lowest=first_id_of(since), n=n, **seen_by(self._database, scope)
+        )
+        found: dict[tuple[str, str], list[Span]] = {}
+        time_of = self._database.from_time
+        for row in rows:
+            began = time_of(row["started_at"]) or sure(time_of(row["created_at"]))
+            span = Span(began, time_of(row["finished_at"]), codes.STATE_OF[row["state"]])
+            found.setdefault((row["task"], row["label"] or ""), []).append(span)
+        return dict(found)
+
     async def list(self, *, name: str = "", after: str = "") -> list[ServiceRow]:
         """Return instances by name and place; of a service that each node has its own of, the shared row comes first."""
         return [self._row(row) for row in await self._database.read("services_list", name=name, after=after)]
@@ -201,13 +229,20 @@ class ServiceStore:
     async def samples(self, name: str, place: str = "", *, before: int | None = None, n: int = 100) -> Sequence[Sample]:
         """Return what the probes of an instance have answered, the latest first."""
         rows = await self._database.read("services_samples", name=name, node=place, before=_NO_BOUND if before is None else before, n=n)
-        return [
-            Sample(
-                sure(self._database.from_time(row["at"])), bool(row["is_ok"]), float(row["ms"]), row["message"], row["memory"],
-                row["cpu"], row["run_id"],
-            )
-            for row in rows
-        ]  # fmt: skip
+        return [self._sample(row) for row in rows]
+
+    async def latest_samples(self) -> dict[tuple[str, str], Sequence[Sample]]:
+        """Return the two latest answers of every instance, the latest first, by name and place."""
+        found: dict[tuple[str, str], list[Sample]] = {}
+        for row in await self._database.read("services_latest"):
+            found.setdefault((row["name"], row["node"]), []).append(self._sample(row))
+        return dict(found)
+
+    def _sample(self, row: Record) -> Sample:
+        return Sample(
+            sure(self._database.from_time(row["at"])), bool(row["is_ok"]), float(row["ms"]), row["message"], row["memory"], row["cpu"],
+            row["run_id"],
+        )  # fmt: skip
 
     def _standing(self, row: Record) -> Standing:
         time = self._database.from_time

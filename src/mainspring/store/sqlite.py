@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mainspring.core.errors import Conflict, StoreError, StoreForeign, StoreUnavailable
+from mainspring.store.along import Joined, along_with
 from mainspring.store.database import Record, Row
 from mainspring.store.files import FileLock, Gate, Sockets, is_network_path
 from mainspring.store.queries import Query, load
@@ -63,6 +64,7 @@ class _Request:
     future: asyncio.Future[list[Row]]
     rows: list[Row] | None = None
     error: BaseException | None = None
+    joined: Joined | None = None
 
 
 class SqliteDatabase:
@@ -212,6 +214,8 @@ class SqliteDatabase:
         return rows
 
     async def _write(self, query: str, values: Mapping[str, Any]) -> list[Row]:
+        if (along := along_with(query)) is not None:
+            return await self._write_along(Joined(self.query(query), values, along, self.query))
         if self._writer is None:
             return self._run_here(self.query(query), values)
         self._opened()
@@ -220,14 +224,26 @@ class SqliteDatabase:
             rows = self._write_at_once(query, values)
             if rows is not None:
                 return rows
+        return await self._hand_over(self.query(query), values)
+
+    async def _hand_over(self, query: Query, values: Mapping[str, Any], joined: Joined | None = None) -> list[Row]:
         loop = asyncio.get_running_loop()
-        request = _Request(self.query(query), values, loop, loop.create_future())
+        request = _Request(query, values, loop, loop.create_future(), joined=joined)
         with self._wanted:
             if self._closing:
                 raise StoreUnavailable("the store is closed")
             self._pending.append(request)
             self._wanted.notify()
         return await request.future
+
+    async def _write_along(self, joined: Joined) -> list[Row]:
+        if self._writer is None:
+            rows = self._run_here(joined.query, joined.values, joined)
+        else:
+            self._opened()
+            rows = await self._hand_over(joined.query, joined.values, joined)
+        joined.committed()
+        return rows
 
     async def read(self, query: str, /, **values: Any) -> list[Record]:
         found, connection = self.query(query), self._opened()
@@ -312,13 +328,14 @@ class SqliteDatabase:
             self._opened().execute(f"pragma busy_timeout={milliseconds}")
             self._busy_milliseconds = milliseconds
 
-    def _run_one(self, query: Query, values: Mapping[str, Any]) -> list[Row]:
+    def _run_one(self, query: Query, values: Mapping[str, Any], joined: Joined | None = None) -> list[Row]:
         """Run one write in a transaction of its own, and remember how long its parts took."""
         connection = self._opened()
         began = time.perf_counter()
         connection.execute("begin immediate")
         try:
             rows = _run(connection, query, {**values, "now": self._clock()})
+            self._run_along(connection, joined, rows)
             done = time.perf_counter()
             connection.execute("commit")
         except BaseException:
@@ -339,10 +356,15 @@ class SqliteDatabase:
             raise StoreUnavailable("the store is closed")
         return self._connection
 
-    def _run_here(self, query: Query, values: Mapping[str, Any]) -> list[Row]:
+    def _run_here(self, query: Query, values: Mapping[str, Any], joined: Joined | None = None) -> list[Row]:
         with self._guarded(), self._turn():
             self._wait_at_most(BUSY_MILLISECONDS)
-            return self._run_one(query, values)
+            return self._run_one(query, values, joined)
+
+    def _run_along(self, connection: sqlite3.Connection, joined: Joined | None, rows: list[Row]) -> None:
+        """Run what goes along with a write that has just answered, in its transaction."""
+        if joined is not None and (second := joined.second(rows)) is not None:
+            _run(connection, second[0], {**second[1], "now": self._clock()})
 
     def write_now(self, query: str, /, **values: Any) -> list[Row]:
         """Run a write on the caller's own thread: for blocking callers, who have no loop to wait on."""
@@ -383,6 +405,7 @@ class SqliteDatabase:
                     connection.execute("savepoint one")
                 try:
                     request.rows = _run(connection, request.query, {**request.values, "now": self._clock()})
+                    self._run_along(connection, request.joined, request.rows)
                 except (sqlite3.Error, ValueError, OverflowError) as error:  # the request's own fault spares the others
                     request.error = self._translate(error)
                     if len(batch) == 1 or not connection.in_transaction:

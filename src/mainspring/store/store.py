@@ -8,7 +8,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from mainspring.core.errors import ConfigurationError, StoreError
 from mainspring.store.audit import AuditStore
+from mainspring.store.changes import ChangeStore
 from mainspring.store.database import Database, split_url
+from mainspring.store.dead import DeadStore
 from mainspring.store.definitions import DefinitionStore
 from mainspring.store.errors import ErrorStore
 from mainspring.store.events import EventStore
@@ -16,22 +18,35 @@ from mainspring.store.explain import ExplainStore
 from mainspring.store.export import ExportStore
 from mainspring.store.foreign import Foreigners
 from mainspring.store.gates import GateStore
+from mainspring.store.idempotency import IdempotencyStore
 from mainspring.store.limits import LimitStore
 from mainspring.store.migrate import Migrations
 from mainspring.store.modes import ModeStore
 from mainspring.store.nodes import NodeStore
 from mainspring.store.notices import NoticeStore
+from mainspring.store.owners import OwnerStore
+from mainspring.store.presets import FavouriteStore, PresetStore
 from mainspring.store.pulses import PulseStore
 from mainspring.store.queues import QueueStore
 from mainspring.store.retention import RetentionStore
+from mainspring.store.run_lists import RunListStore
+from mainspring.store.run_views import RunViewStore
 from mainspring.store.runs import RunStore
+from mainspring.store.samples import SampleStore
 from mainspring.store.schedules import ScheduleStore
+from mainspring.store.secrets import SecretStore
 from mainspring.store.services import ServiceStore
+from mainspring.store.sessions import LinkStore, SessionStore, SignInStore
 from mainspring.store.sqlite import Clock, SqliteDatabase, wall_microseconds
 from mainspring.store.stats import StatStore
 from mainspring.store.sweep import SweepStore
 from mainspring.store.switches import SwitchStore
+from mainspring.store.tasks import TaskStore
+from mainspring.store.tenants import TenantStore
+from mainspring.store.tokens import TokenStore
+from mainspring.store.trends import TrendStore
 from mainspring.store.upkeep import Upkeep
+from mainspring.store.users import Doors, UserStore
 
 SHARDS = 16  # of the statistics
 
@@ -50,20 +65,32 @@ class Store:
         self.pulses = PulseStore(database)
         self.limits = LimitStore(database)
         self.audit = AuditStore(database)
+        self.changes = ChangeStore(database)
         self.notices, self.modes = NoticeStore(database), ModeStore(database)
         self.schedules = ScheduleStore(database, self.runs, self.notices, (os.getpid() if shard is None else shard) % SHARDS)
         self.files, self.search = self.runs.files, self.runs.search
+        self.run_lists, self.run_views = RunListStore(database, self.search), RunViewStore(database)
         self.stats = StatStore(database)
+        self.samples, self.trends = SampleStore(database), TrendStore(database)
         self.switches = SwitchStore(database)
+        self.tasks, self.presets, self.favourites = TaskStore(database), PresetStore(database), FavouriteStore(database)
         self.sweep = SweepStore(database)
         self.gates = GateStore(database, (os.getpid() if shard is None else shard) % SHARDS)
         self.services = ServiceStore(database)
-        self.errors = ErrorStore(database)
+        self.doors = doors = Doors()
+        self.users, self.tokens, self.sessions = UserStore(database, doors), TokenStore(database, doors), SessionStore(database, doors)
+        self.links, self.sign_ins, self.secrets = LinkStore(database), SignInStore(database), SecretStore(database)
+        self.errors = ErrorStore(database, self.runs)
+        self.idempotency = IdempotencyStore(database)
+        self.dead = DeadStore(database)
         self.export = ExportStore(database)
-        self.explain = ExplainStore(database, self.runs, self.nodes, self.queues, self.limits, self.switches)
         self.migrations = Migrations(database)
         self.upkeep = Upkeep(database)
         self.retention = RetentionStore(database, self.upkeep, self.files)
+        self.tenants, self.owners = TenantStore(database, self.runs, self.retention), OwnerStore(database)
+        self.explain = ExplainStore(
+            database, self.runs, self.nodes, self.queues, self.limits, self.switches, self.tenants, self.owners
+        )  # fmt: skip
 
     async def open(self) -> None:
         """Connect."""

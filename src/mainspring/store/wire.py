@@ -106,6 +106,22 @@ class Wire:
         self._pg.exit_pipeline_mode()
         return self._rows_of([self._checked(answer) for answer in answers][-1])
 
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Make one transaction of what is run within; a wire that cannot be sure of its end is broken."""
+        await self.run("begin", ())
+        try:
+            yield
+            await self.run("commit", ())
+        except BaseException:
+            try:
+                if self.is_usable:
+                    await self.run("rollback", ())
+            except BaseException:
+                self._give_up()
+                raise
+            raise
+
     async def _prepare(self, statement: str) -> bytes:
         name = self._prepared.get(statement)
         if name is None:

@@ -20,6 +20,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from mainspring.app import Mainspring
 from mainspring.core import active
+from mainspring.core.access import EVERYTHING
 from mainspring.core.duration import Duration, parse_duration
 from mainspring.core.event import Event, EventKind
 from mainspring.core.handle import RunHandle
@@ -178,7 +179,7 @@ class Kit:
         states = None if state is None else [RunState(state)]
 
         async def read() -> list[Run]:
-            return await (await self.app.store()).runs.page(task=name, states=states, n=100_000)
+            return await (await self.app.store()).runs.page(task=name, states=states, n=100_000, scope=EVERYTHING)
 
         return sorted(self.do(read()), key=lambda run: run.id)
 
@@ -186,7 +187,7 @@ class Kit:
         """Return the finished tries of a run, in order."""
 
         async def read() -> list[Attempt]:
-            return await (await self.app.store()).runs.attempts(_id(run))
+            return await (await self.app.store()).runs.attempts(_id(run), scope=EVERYTHING)
 
         return self.do(read())
 
@@ -195,7 +196,7 @@ class Kit:
 
         async def read() -> list[Event]:
             store, found = await self.app.store(), list[Event]()
-            while more := await store.events.after(_id(run), found[-1].seq if found else 0):
+            while more := await store.events.after(_id(run), found[-1].seq if found else 0, scope=EVERYTHING):
                 found += more
             return found
 
@@ -320,7 +321,7 @@ class Kit:
                 calm = 0
                 await self.loop.step(STRIDE)
                 continue
-            before, mark = mark, [self.nodes[-1].runner.worker.claimed, *await store.runs.waiting()]
+            before, mark = mark, [self.nodes[-1].runner.worker.claimed, *await store.runs.waiting(scope=EVERYTHING)]
             calm = calm + 1 if mark == before else 0
             if calm >= CALM_ROUNDS:
                 return
@@ -340,13 +341,13 @@ class Kit:
         store = await self.app.store()
         idle = 0
         for _ in range(MOST_ROUNDS):
-            run = await store.runs.get(run_id)
+            run = await store.runs.get(run_id, scope=EVERYTHING)
             if run.state is state or (state is None and run.is_final):
                 return run
             if run.is_final:
                 raise NoProgress(f"the run {run_id} ended {run.state}, and will never be {state}")
             is_busy = await self._round()
-            run = await store.runs.get(run_id)
+            run = await store.runs.get(run_id, scope=EVERYTHING)
             if run.state is state or (state is None and run.is_final):
                 return run
             if is_busy:
@@ -364,7 +365,7 @@ class Kit:
 
     async def _describe(self) -> str:
         store = await self.app.store()
-        rows = await store.runs.page(states=[each for each in RunState if not each.is_final], n=10)
+        rows = await store.runs.page(states=[each for each in RunState if not each.is_final], n=10, scope=EVERYTHING)
         return "; ".join(f"{run.task} {run.params} is {run.state} (attempt {run.attempt})" for run in rows) or "nothing"
 
 

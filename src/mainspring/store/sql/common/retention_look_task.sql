@@ -1,3 +1,3 @@
 -- The same for one task, by its index.
-select id, task, state, finished_at, exists (select 1 from mainspring.kept where run_id = id) as is_pinned
+select id, task, tenant, actor, state, finished_at, exists (select 1 from mainspring.kept where run_id = id) as is_pinned
 from mainspring.history where task = :task and id > :after and id < :before order by id limit :n

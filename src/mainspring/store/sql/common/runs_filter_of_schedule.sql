@@ -4,7 +4,7 @@
 select id from (
     select * from (
         select id from mainspring.hot_runs
-        where id < :before and id >= :lowest and created_at >= :since and created_at < :until
+        where id < :before and id >= :lowest and created_at >= :since and created_at < :until and {SEEN}
           and (cast(:states as text) is null or :states like '%,' || state || ',%' or (state = 11 and :lost like '%,' || reason || ',%'))
           and (cast(:reason as text) is null or reason = :reason)
           and (cast(:task as text) is null or task = :task)
@@ -15,7 +15,7 @@ select id from (
     union all
     select * from (
         select id from mainspring.history
-        where id < :before and id >= :lowest and created_at >= :since and created_at < :until
+        where id < :before and id >= :lowest and created_at >= :since and created_at < :until and {SEEN}
           and (cast(:states as text) is null or :states like '%,' || state || ',%' or (state = 11 and :lost like '%,' || reason || ',%'))
           and (cast(:reason as text) is null or reason = :reason)
           and (cast(:task as text) is null or task = :task)

@@ -1,3 +1,3 @@
 -- What running runs have besides what a claim answers: for rollbacks, tasks with hooks, and traces. (state + 0: see runs_take)
-select id, ending, error, meta, key, origin, schedule_id, slot_at
+select id, ending, error, meta, key, origin, schedule_id, slot_at, actor
 from mainspring.hot_runs where id = any(:ids::uuid[]) and state + 0 = 4

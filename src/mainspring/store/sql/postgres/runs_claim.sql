@@ -21,6 +21,7 @@ where id = any(array(
         order by ready_at, id limit :n for update skip locked
     ) as found
     where lane.queue not in (select name from mainspring.queues where paused_at is not null)
+      and lane.tenant not in (select name from mainspring.tenants where state <> 1)
     limit :n))
   and exists (select 1 from mainspring.nodes where id = :node and state in (1, 2))
 returning id, task, params, attempt, retries, max_retries, rescues, max_rescues, timeout_ms, is_repeatable, suspicion,

@@ -9,3 +9,4 @@ with recursive lane as (
 )
 select queue, tenant, pool, priority, ready_at from lane
 where queue not in (select name from mainspring.queues where paused_at is not null)
+  and tenant not in (select name from mainspring.tenants where state <> 1)

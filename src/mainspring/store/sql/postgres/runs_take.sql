@@ -6,6 +6,7 @@ set state = 4, claim_id = :claim, node_id = :node, started_at = {CLOCK}, attempt
 where id = (select id from mainspring.hot_runs where id = :id and state + 0 = 3 for update skip locked)
   and (limit_queue is not null or queue not in (select binds_queue from mainspring.limits where binds_queue is not null))
   and (limit_task is not null or task not in (select binds_task from mainspring.limits where binds_task is not null))
+  and tenant not in (select name from mainspring.tenants where state <> 1)
   and exists (select 1 from mainspring.nodes where id = :node and state in (1, 2))
 returning id, task, params, attempt, retries, max_retries, rescues, max_rescues, timeout_ms, is_repeatable, suspicion,
           queue, tenant, pool, priority, ready_at, params_version,

@@ -17,6 +17,7 @@ where rowid in (
                        and (limit_task is not null or task not in (select binds_task from mainspring.limits where binds_task is not null))))
             order by ready_at, id limit :n))) found
     where lane.value->>0 not in (select name from mainspring.queues where paused_at is not null)
+      and lane.value->>1 not in (select name from mainspring.tenants where state <> 1)
     limit :n)
   and exists (select 1 from mainspring.nodes where id = :node and state in (1, 2))
 returning id, task, params, attempt, retries, max_retries, rescues, max_rescues, timeout_ms, is_repeatable, suspicion,

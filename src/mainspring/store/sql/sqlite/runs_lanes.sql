@@ -10,3 +10,4 @@ with recursive lane(head) as (
 )
 select head->>0 as queue, head->>1 as tenant, head->>2 as pool, head->>3 as priority, head->>4 as ready_at from lane
 where head is not null and head->>0 not in (select name from mainspring.queues where paused_at is not null)
+  and head->>1 not in (select name from mainspring.tenants where state <> 1)

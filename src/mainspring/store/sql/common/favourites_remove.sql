@@ -1,0 +1,2 @@
+-- Take the mark off a task.
+delete from mainspring.favourites where owner = :owner and task = :task

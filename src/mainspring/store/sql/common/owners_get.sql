@@ -1,0 +1,2 @@
+-- Somebody who has acted.
+select * from mainspring.owners where name = :name

@@ -1,0 +1,2 @@
+-- Schedules of somebody.
+select * from mainspring.schedules where owner = :name and owner is not null order by name

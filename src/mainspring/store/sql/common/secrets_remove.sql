@@ -1,0 +1,3 @@
+-- Forget a secret.
+delete from mainspring.secrets where name = :name
+returning name

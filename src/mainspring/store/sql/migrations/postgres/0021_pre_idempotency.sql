@@ -1,0 +1,16 @@
+-- Keys with which HTTP callers make sure that a request counts once: what was asked for, the run that it is to become, and what was answered.
+
+create table mainspring.idempotency (
+    caller      text        not null collate "C",
+    key         text        not null collate "C",
+    fingerprint text        not null,           -- of what was asked for: the same key with something else is refused
+    claim       uuid        not null,           -- of the request that is under way
+    run_id      uuid        not null,           -- given out before there is a run: whoever asks again adds the same one
+    until       timestamptz not null,           -- past it, a request that has not been answered was interrupted
+    status      smallint,                       -- null: not answered yet
+    headers     text,
+    body        text,
+    expires_at  timestamptz not null,
+    primary key (caller, key)
+);
+create index idempotency_expires on mainspring.idempotency (expires_at);

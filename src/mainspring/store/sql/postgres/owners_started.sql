@@ -1,0 +1,2 @@
+-- Who has started running runs, and for whom.
+select id, actor, origin, tenant from mainspring.hot_runs where id = any(:ids::uuid[])

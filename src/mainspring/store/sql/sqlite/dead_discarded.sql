@@ -1,0 +1,2 @@
+-- Which of these runs were given up.
+select run_id from mainspring.discarded_runs where run_id in (select value from json_each(:ids))
