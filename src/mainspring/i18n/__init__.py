@@ -1,7 +1,8 @@
 """Words for people, by key. Only faces enter here; below them travel codes and values.
 
-Shaped like gettext: a key is looked up in the catalogue of the language and filled in with values. English has all texts; German
-and Polish have those of schedules yet, and English stands in for the others. Whole sentences are made in `sentence`.
+Shaped like gettext: a key is looked up in the catalogue of the language and filled in with values. English, German and Polish
+have all texts; a language that nobody has written is answered in English. Whole sentences are made in `sentence`, the console's words
+stand in `web`.
 """
 
 from __future__ import annotations
@@ -19,23 +20,41 @@ LANGUAGES = (ENGLISH, "de", "pl")
 
 
 class _Texts(string.Formatter):
-    """Formats as `str.format` does; and ``{n:run is|runs are}`` is a number with the words that go with one, or with any other."""
+    """Formats as `str.format` does; and ``{n:run is|runs are}`` is a number with the words that go with one, or with any other.
+
+    Three words are Polish: for one, for 2-4 (22-24 …), and for the others.
+    """
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        one, has_words, many = format_spec.partition("|")
-        if not has_words:
+        if "|" not in format_spec:
             return str(super().format_field(value, format_spec))
-        return f"{value} {one if str(value) == '1' else many}"
+        one, *few, many = format_spec.split("|")
+        if str(value) == "1":
+            return f"{value} {one}"
+        last = str(value)[-2:]
+        is_few = bool(few) and last[-1:] in ("2", "3", "4") and not (len(last) == 2 and last[0] == "1")
+        return f"{value} {few[0] if is_few else many}"
 
 
 _TEXTS = _Texts()
+_spoken = [ENGLISH]  # what this process says where nobody names a language: a terminal has one, a page has its reader's
 
 
-def t(key: str, /, *, language: str = ENGLISH, **values: object) -> str:
+def speak(language: str) -> None:
+    """Say everything in this language from now on, where no other is named: for faces with one reader, as a terminal."""
+    _spoken[0] = language
+
+
+def t(key: str, /, *, language: str | None = None, **values: object) -> str:
     """Return the text of a key with its ``{values}`` filled in. An unknown key is a bug and raises `KeyError`.
 
-    ``language`` is a tag such as ``de`` or ``de-AT``; what it has no text for is said in English.
+    ``language`` is a tag such as ``de`` or ``de-AT``, what this process speaks where it is left out; English stands in for a missing text.
     """
+    language = language or _spoken[0]
+    if key.startswith("web."):
+        from mainspring.i18n.web import text_of
+
+        return _TEXTS.vformat(text_of(key, _known(language)), (), values)
     texts = MESSAGES if language == ENGLISH else _catalogue(language)
     return _TEXTS.vformat(texts.get(key) or MESSAGES[key], (), values)
 
@@ -48,8 +67,13 @@ def has(key: str, *, language: str = ENGLISH) -> bool:
 @lru_cache(maxsize=64)
 def _catalogue(language: str) -> Mapping[str, str]:
     """Return the texts of a language, learned with its first word; none of one that nobody has written."""
-    known = language.replace("_", "-").partition("-")[0].lower()
+    known = _known(language)
     if known not in LANGUAGES:
         return MESSAGES
     texts: Mapping[str, str] = import_module(f"mainspring.i18n.{known}").MESSAGES
     return texts
+
+
+def _known(language: str) -> str:
+    """Return the language of a tag such as ``de-AT``."""
+    return language.replace("_", "-").partition("-")[0].lower()

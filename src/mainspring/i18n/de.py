@@ -1,8 +1,10 @@
-"""German: what a schedule says. For everything else English stands in."""
+"""German: what a schedule says. What else is said stands in `de_faces`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from mainspring.i18n.de_faces import FACES
 
 _DAYS = ("Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag")
 _MONTHS = (
@@ -11,6 +13,7 @@ _MONTHS = (
 _NTH = ("ersten", "zweiten", "dritten", "vierten", "fünften")
 
 MESSAGES: Mapping[str, str] = {
+    **FACES,
     "list.and": "{before} und {last}",
     "schedule.list": "{list}",
     "schedule.manual": "nur, wenn jemand ihn auslöst",

@@ -1,4 +1,4 @@
-"""Polish: what a schedule says. For everything else English stands in.
+"""Polish: what a schedule says. What else is said stands in `pl_faces`.
 
 Days of the week are masculine or feminine, and stand in the accusative (on), the genitive (from, to) and behind ordinals; months in the
 locative (in) and the genitive. Lengths are written with the symbols of their units, which no case changes.
@@ -7,6 +7,8 @@ locative (in) and the genitive. Lengths are written with the symbols of their un
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from mainspring.i18n.pl_faces import FACES
 
 _ON = ("w niedzielę", "w poniedziałek", "we wtorek", "w środę", "w czwartek", "w piątek", "w sobotę")
 _OF_DAYS = ("niedzieli", "poniedziałku", "wtorku", "środy", "czwartku", "piątku", "soboty")
@@ -28,6 +30,7 @@ def _named(number: int) -> str:
 
 
 MESSAGES: Mapping[str, str] = {
+    **FACES,
     "list.and": "{before} i {last}",
     "schedule.list": "{list}",
     "schedule.manual": "tylko na żądanie",
