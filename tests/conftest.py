@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.fleet import Fleet
+
+os.environ["LC_ALL"] = "C.UTF-8"  # whatever this machine speaks, the command line answers in English
 
 
 @pytest.fixture

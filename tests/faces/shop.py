@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -55,8 +57,13 @@ async def shapes(
     }  # fmt: skip
 
 
+def paths(values: Mapping[str, Any]) -> list[str]:
+    """Suggest paths."""
+    return ["/", "/srv"]
+
+
 @task(danger="Everything in it is lost.", category="danger")
-async def wipe(path: str = "/") -> str:
+async def wipe(path: Annotated[str, Param(options=paths)] = "/") -> str:
     return f"wiped {path}"
 
 
@@ -141,4 +148,5 @@ async def measures(
 TASKS: list[Task[..., Any]] = [
     add, shapes, wipe, fails, flaky, backs_off, skips, gives_up, sleeps, waits_for, shouts, old, counts, leaves, measures,
 ]  # fmt: skip
-app = Mainspring("sqlite://", tasks=TASKS, isolation="inline")
+VAULT_KEY = base64.urlsafe_b64encode(b"opens nothing, seals tests alone").decode()
+app = Mainspring("sqlite://", tasks=TASKS, isolation="inline", vault_keys=VAULT_KEY)

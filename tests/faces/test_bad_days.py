@@ -25,12 +25,12 @@ def check(cli: Cli, code: int, *said: str, words: tuple[str, ...] = ("runs",)) -
 
 
 def test_an_unreachable_postgres(cli: Cli) -> None:
-    cli.url = "postgresql://me:secret@127.0.0.1:1/nothing"
+    cli.url = "postgresql://me:opensesame@127.0.0.1:1/nothing"
     check(cli, 4, "cannot reach PostgreSQL", "check that it runs", words=("enqueue", "add", "1"))
-    assert "secret" not in cli("runs").output
+    assert "opensesame" not in cli("runs").output
     doctor = cli("doctor")
     assert doctor.exit_code == 4
-    assert "secret" not in doctor.output
+    assert "opensesame" not in doctor.output
     assert "cannot reach PostgreSQL" in doctor.output
 
 

@@ -38,7 +38,8 @@ def test_commands_and_their_options(complete: Complete) -> None:
     assert complete("runs", "retr") == ["retry"]
     assert complete("runs", "list", "--sta") == ["--state"]
     assert "completed" in complete("runs", "list", "--state", "")
-    assert complete("runs", "-s", "fa") == []  # behind an option of the command that is only meant nothing is known
+    assert complete("runs", "--state", "fa") == ["failed"]  # no command: behind an option the group means its list
+    assert complete("runs", "--state", "failed", "--li") == complete("runs", "list", "--li") == ["--limit"]
     assert complete("enqueue", "--pri") == ["--priority"]
     assert complete("enqueue", "--priority", "h") == ["high"]
     assert complete("completion", "") == ["bash", "zsh", "fish", "powershell"]

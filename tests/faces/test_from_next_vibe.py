@@ -188,7 +188,7 @@ def test_dev_works_at_once(house: Cli) -> None:
 @row("`vibe start`")
 def test_start_works_and_answers_http(house: Cli) -> None:
     process = house.start("start", "--listen", "127.0.0.1:0")
-    process.expect("HTTP is answered at")
+    process.expect("the console is at http://127.0.0.1:")
     until(house, "runs", "list", "--origin", "schedule", "--state", "completed")
     ended(process)
 

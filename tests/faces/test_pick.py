@@ -94,3 +94,49 @@ def test_the_picker_warns_of_danger_and_can_be_left(cli: Cli) -> None:
     # Again and again, for readline looks for signals only while it waits; the last one may meet Python on its way out.
     assert left.insist(signal.SIGINT) != 0
     assert cli("runs").stdout == ""
+
+
+@pytest.mark.scenario("B-23")
+def test_a_terminal_has_list_detail_form_run_and_follow_and_runs_once(cli: Cli) -> None:
+    process = cli.start(terminal=True)
+    process.expect("Which task")
+    assert "Add numbers" in process.said and "Wipe" in process.said  # the list
+    process.type("/numbers\n")
+    process.expect("Add numbers", times=2)
+    process.type("/no such thing\n")
+    process.expect("There is no such task.")
+    process.type("?add\n")  # the detail, with its parameters
+    process.expect("The second may be left out.")
+    process.expect("--b")
+    process.expect("Which task", times=4)
+    process.type("add\n")
+    process.expect("a, integer")
+    for key in ("q", "?", "/"):  # keys of the list are no keys here: they are values, and wrong ones
+        process.type(f"{key}\n")
+        process.expect("should be a valid integer", times=("q", "?", "/").index(key) + 1)
+    process.type("40\n")
+    process.expect("b, integer")
+    process.type("\n")
+    assert process.end() == 0, process.said
+    assert "adding 40 and 2" in process.said and "42" in process.said  # followed, to its result
+    (run,) = cli.objects("runs")  # once
+    assert (run["task"], run["state"]) == ("add", "completed")
+
+
+@pytest.mark.scenario("B-23")
+def test_a_text_may_be_a_key_and_the_list_is_left_by_one(cli: Cli) -> None:
+    process = cli.start(terminal=True)
+    process.expect("Which task")
+    process.type("wipe\n")
+    process.expect("path")
+    process.type("q\n")
+    process.expect("Everything in it is lost.")
+    process.type("y\n")
+    assert process.end() == 0, process.said
+    (run,) = cli.objects("runs")
+    assert cli.object("runs", "show", run["id"])["params"] == {"path": "q"}
+    left = cli.start(terminal=True)
+    left.expect("Which task")
+    left.type("q\n")
+    assert left.end() == 0
+    assert len(cli.objects("runs")) == 1

@@ -28,6 +28,9 @@ def _get(address: str, path: str, method: str = "GET") -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
+PROBED = {"MAINSPRING_HEALTH": "127.0.0.1:0"}  # health at an address of its own, where nobody has to say who asks
+
+
 def _address(process: Process) -> str:
     process.expect("HTTP is answered at http://")
     found = re.search(r"answered at (http://\S+)", process.said)
@@ -94,7 +97,7 @@ def test_a_node_that_nobody_knows_is_named_with_those_there_are(cli: Cli, node: 
 
 @pytest.mark.scenario("Q6")
 def test_serve_enqueues_and_executes_nothing(cli: Cli) -> None:
-    serving = cli.start("serve", "--listen", "127.0.0.1:0", "--name", "front")
+    serving = cli.start("serve", "--listen", "127.0.0.1:0", "--name", "front", env=PROBED)
     serving.expect("nothing is executed here")
     address = _address(serving)
     run_id = cli.ok("enqueue", "--queue", "front", "add", "1").strip()
@@ -181,7 +184,7 @@ def test_a_worker_answers_how_it_is(cli: Cli) -> None:
 
 @pytest.mark.scenario("V8")
 def test_maintenance_lets_work_end_and_begins_none(cli: Cli, tmp_path: Path) -> None:
-    process = cli.start("start", "--listen", "127.0.0.1:0", "--name", "one")
+    process = cli.start("start", "--listen", "127.0.0.1:0", "--name", "one", env=PROBED)
     address = _address(process)
     held = cli.ok("enqueue", "waits_for", str(tmp_path / "go")).strip()
     watch = cli.start("runs", "watch", held)
@@ -206,7 +209,7 @@ def test_maintenance_lets_work_end_and_begins_none(cli: Cli, tmp_path: Path) -> 
 
 
 def test_an_address_that_is_taken_ends_the_start(cli: Cli) -> None:
-    first = cli.start("serve", "--listen", "127.0.0.1:0")
+    first = cli.start("serve", "--listen", "127.0.0.1:0", env=PROBED)
     port = _address(first).rpartition(":")[2]
     second = cli.start("worker", "--health-port", port)
     assert second.end() == 2

@@ -43,8 +43,13 @@ class Child:
         """Whether it lives."""
         return self._process is not None and self._process.returncode is None
 
-    async def start(self, words: Sequence[str], environment: Mapping[str, str], *, watchdog: float | None = None) -> None:
-        """Start it; its output goes where ours goes. Signals of the terminal reach it through its parent alone."""
+    async def start(
+        self, words: Sequence[str], environment: Mapping[str, str], *, watchdog: float | None = None, descriptors: Sequence[int] = ()
+    ) -> None:
+        """Start it; its output goes where ours goes. Signals of the terminal reach it through its parent alone.
+
+        ``descriptors`` are those of ours that it shall have too.
+        """
         self.is_ready.clear()
         self.status = ""
         self._ear = Ear(self._path, self._heard)
@@ -55,8 +60,9 @@ class Child:
             env["WATCHDOG_USEC"] = str(int(watchdog * 1e6))
         self.started_at = self.fed_at = asyncio.get_running_loop().time()
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "mainspring", *words, env=env, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
-        )
+            sys.executable, "-m", "mainspring", *words, env=env, stdin=asyncio.subprocess.DEVNULL, start_new_session=True,
+            pass_fds=descriptors,
+        )  # fmt: skip
 
     async def ended(self) -> int:
         """Wait for its end and return its exit code; negative: the signal that killed it."""

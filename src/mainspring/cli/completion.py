@@ -21,6 +21,7 @@ import click
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ShellComplete, ZshComplete
 
 from mainspring.cli.flags import Flags
+from mainspring.cli.groups import LazyGroup
 from mainspring.cli.session import Session, command
 from mainspring.core.version import VERSION
 from mainspring.i18n import t
@@ -137,6 +138,9 @@ def complete(root: click.Command, words: Sequence[str], typed: str) -> Iterator[
 def _walk(place: _Place, words: list[str]) -> _Place:
     while words:
         word = words.pop(0)
+        if word.startswith("-") and (meant := place.node["default"]) is not None:
+            place.node = place.node["commands"][meant]  # as the group reads it: an option where a command may stand is the meant one's
+            place.path.append(meant)
         name, has_value, value = word.partition("=")
         option = next((each for each in place.node["options"] if name in each["names"]), None)
         if _task_of(place) is not None:
@@ -232,11 +236,13 @@ def _draw_tree(root: click.Command) -> dict[str, Any]:
             else:
                 arguments.append(slot)
         commands = {}
+        default = made.default if isinstance(made, LazyGroup) else None
         if isinstance(made, click.Group):
             for name in made.list_commands(context):
                 if (child := made.get_command(context, name)) is not None and not child.hidden:
                     commands[name] = draw(child, (*path, name))
-        return {"help": made.get_short_help_str(100), "options": options, "arguments": arguments, "commands": commands}
+        about = made.get_short_help_str(100)
+        return {"help": about, "options": options, "arguments": arguments, "commands": commands, "default": default}
 
     return draw(root, ())
 

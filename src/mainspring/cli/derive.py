@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, Union, get_args, get_origin
 
 import click
@@ -18,11 +18,18 @@ from mainspring.operations.catalog import CATALOG
 Show = Callable[[Any], "int | None"]
 
 
-def command_for(name: str, show: Show, *, code: Callable[[Any], int] | None = None) -> click.Command:
-    """Return the command of an operation; ``show`` prints its view for people and may answer an exit code, ``code`` does also for JSON."""
+def command_for(
+    name: str, show: Show, *, code: Callable[[Any], int] | None = None, hidden: Collection[str] = (), options: Sequence[click.Option] = (),
+    read: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+) -> click.Command:  # fmt: skip
+    """Return the command of an operation; ``show`` prints its view for people and may answer an exit code, ``code`` does also for JSON.
+
+    ``hidden`` fields are no parameters of the command: ``read`` makes them of what was given, ``options`` of its own included.
+    """
     operation = CATALOG[name]
 
     def call(session: Session, **given: Any) -> int | None:
+        given = given if read is None else read(given)
         view = session.answer(name, **{key: value for key, value in given.items() if value not in (None, ())})
         shown = None
         if session.is_json:
@@ -32,7 +39,8 @@ def command_for(name: str, show: Show, *, code: Callable[[Any], int] | None = No
         return shown if code is None else code(view)
 
     made = command(name=operation.verb, help=operation.summary)(call)
-    made.params[:0] = [_parameter(field, info) for field, info in operation.request.model_fields.items()]
+    fields = operation.request.model_fields.items()
+    made.params[:0] = [*(_parameter(field, info) for field, info in fields if field not in hidden), *options]
     return made
 
 
@@ -75,7 +83,7 @@ def _parameter(name: str, info: FieldInfo) -> click.Parameter:
         [*letters, option],
         type=kind,
         multiple=is_many,
-        default=info.default if has_default else None,
+        default=(str(info.default) if isinstance(info.default, enum.Enum) else info.default) if has_default else None,
         show_default=has_default,
         help=info.description,
     )

@@ -7,9 +7,11 @@ the code that they began with. Code that does not compile or start changes nothi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,35 +19,41 @@ import click
 
 from mainspring.cli.children import Backoff, Child, how_it_ended, socket_folder
 from mainspring.cli.exits import INTERRUPTED
-from mainspring.cli.node import NodePlan, log_to_stderr, node_options, split_names, tell
-from mainspring.cli.processes import words_of
+from mainspring.cli.node import LISTEN, NodePlan, log_to_stderr, node_options, split_names, tell
+from mainspring.cli.processes import Console, opened, words_of
 from mainspring.cli.session import Session, command
 from mainspring.cli.signals import Signals
 from mainspring.core.duration import parse_duration
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.role import Role
 from mainspring.i18n import t
+from mainspring.telemetry.address import parse_address
 
 if TYPE_CHECKING:
     from watchfiles import PythonFilter
 
+    from mainspring.config import Settings
+
 DRAIN = "1h"  # for runs that began in old code; nobody waits for them but they themselves
 LEAVE_AFTER = 10.0  # seconds after Ctrl-C at which bodies that still run are given back
+TRIED = 20  # ports that are tried for the console, where none is asked for
 SETTLE = 400  # milliseconds: an editor that saves several files is one change
 SHOWN = 5  # changed files that are named
 
 
 @command(name="dev", help=t("cli.command.dev"))
 @node_options
+@click.option("--listen", metavar="ADDRESS", help=t("cli.option.listen", default=LISTEN))
 @click.option("--watch", "folders", multiple=True, metavar="FOLDER", type=click.Path(exists=True), help=t("cli.option.watch"))
 @click.option("--ignore", multiple=True, metavar="PATTERN", help=t("cli.option.ignore"))
 def dev(
     session: Session, queues: tuple[str, ...], concurrency: int | None, name: str | None, drain: str | None, log_level: str,
-    folders: tuple[str, ...], ignore: tuple[str, ...],
+    listen: str | None, folders: tuple[str, ...], ignore: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Work, and begin anew when the code changes, until stopped."""
     log_to_stderr(log_level, as_json=session.is_json)
-    url = session.flags.url or _url_without_the_app()
+    settings = _settings_without_the_app()
+    url = session.flags.url or settings.url
     if url in ("sqlite://", "sqlite:///:memory:"):
         raise ConfigurationError(
             f"MAINSPRING_URL={url!r}: a store in memory is lost with its process, and dev begins new ones; name a file"
@@ -56,28 +64,46 @@ def dev(
             re.compile(each)
         except re.error as error:
             raise ConfigurationError(f"--ignore {each!r} is no regular expression: {error}") from None
-    plan = NodePlan(Role.ALL, split_names(queues), name)
-
-    def words(number: int) -> list[str]:
-        return words_of(session.flags, plan, f"{name or 'dev'}-{number}", None, concurrency, drain or DRAIN, log_level)
-
     watched = [Path(each) for each in folders] or [Path.cwd()]
-    with socket_folder() as folder:
-        return asyncio.run(_Dev(session, words, watched, ignore, folder).live())
+    with socket_folder() as folder, _opened(listen or settings.listen, settings.access_token) as console:
+        plan = NodePlan(Role.ALL, split_names(queues), console=console.word)
+
+        def words(number: int) -> list[str]:
+            return words_of(session.flags, replace(plan, name=f"{name or 'dev'}-{number}"), concurrency, drain or DRAIN, log_level)
+
+        return asyncio.run(_Dev(session, words, console, watched, ignore, folder).live())
 
 
-def _url_without_the_app() -> str:
-    """Return the store of the settings. The app itself is imported by children alone: what is broken in it must not end this process."""
+@contextlib.contextmanager
+def _opened(address: str | None, token: str | None) -> Iterator[Console]:
+    """Listen for as long as `dev` lives, whichever child answers: where one asks for, else where it is free."""
+    host, port = parse_address(LISTEN)
+    candidates = [f"{host}:{port + number}" for number in range(TRIED)] if address is None else [address]
+    with contextlib.ExitStack() as stack:
+        yield _first_opened(stack, candidates, token)
+
+
+def _first_opened(stack: contextlib.ExitStack, candidates: Sequence[str], token: str | None) -> Console:
+    for candidate in candidates[:-1]:
+        with contextlib.suppress(ConfigurationError):  # another project is being worked on beside this one, perhaps since this moment
+            return stack.enter_context(opened(candidate, token))
+    return stack.enter_context(opened(candidates[-1], token))
+
+
+def _settings_without_the_app() -> Settings:
+    """Return the settings. The app itself is imported by children alone: what is broken in it must not end this process."""
     from mainspring.config import read_settings
 
-    return read_settings()[0].url
+    return read_settings()[0]
 
 
 class _Dev:
     def __init__(
-        self, session: Session, words: Callable[[int], list[str]], watched: Sequence[Path], ignore: Sequence[str], folder: Path
-    ) -> None:
+        self, session: Session, words: Callable[[int], list[str]], console: Console, watched: Sequence[Path],
+        ignore: Sequence[str], folder: Path,
+    ) -> None:  # fmt: skip
         self._session, self._words, self._watched, self._ignore, self._folder = session, words, watched, ignore, folder
+        self._console = console
         self._number = 0
         self._current: Child | None = None
         self._living: dict[Child, asyncio.Task[int]] = {}
@@ -159,7 +185,7 @@ class _Dev:
         """Start a node with the code as it is; once it works, the one before leaves."""
         self._number += 1
         child = Child(self._folder, str(self._number))
-        await child.start(self._words(self._number), {})
+        await child.start(self._words(self._number), self._console.environment, descriptors=self._console.descriptors)
         ended = self._living[child] = asyncio.create_task(child.ended(), name=f"dev-{self._number}")
         ready = asyncio.create_task(child.is_ready.wait())
         try:

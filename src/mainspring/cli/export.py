@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import csv
-import io
-import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,7 +16,6 @@ from mainspring.cli.session import Session, command
 from mainspring.core.errors import ConfigurationError
 from mainspring.i18n import t
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what makes a spreadsheet calculate instead of show (OWASP, CSV injection)
 _STATES = click.Choice(["pending", "blocked", "running", "suspended", "completed", "failed", "timeout", "cancelled", "skipped"])
 
 
@@ -29,7 +25,7 @@ def export(session: Session, output: str | None) -> int:
     """Write everything as JSON Lines."""
     from mainspring.operations.export import everything
 
-    return _write(session, lambda: everything(session.app), "jsonl", output)
+    return _write(session, lambda: everything(session.app, session.caller), "jsonl", output)
 
 
 @command(name="export", help=t("cli.command.runs.export"))
@@ -47,17 +43,19 @@ def export_runs(session: Session, format_: str, output: str | None, **given: Any
     from mainspring.operations.export import ExportRequest, runs
 
     request = ExportRequest.model_validate({name: value for name, value in given.items() if value not in (None, ())})
-    return _write(session, lambda: runs(session.app, request), format_, output)
+    return _write(session, lambda: runs(session.app, request, session.caller), format_, output)
 
 
 def _write(session: Session, rows: Callable[[], AsyncIterator[dict[str, Any]]], format_: str, output: str | None) -> int:
+    from mainspring.operations.writing import pieces
+
     _ = session.app
 
     async def perform() -> int:
         try:
             n = 0
             with _opened(output) as target:
-                async for piece in _pieces(rows(), format_):
+                async for piece in pieces(rows(), format_):
                     target.write(piece)
                     n += 1
         finally:
@@ -67,44 +65,6 @@ def _write(session: Session, rows: Callable[[], AsyncIterator[dict[str, Any]]], 
         return 0
 
     return asyncio.run(perform())
-
-
-async def _pieces(rows: AsyncIterator[dict[str, Any]], format_: str) -> AsyncIterator[str]:
-    """Yield the text of an export, row after row."""
-    if format_ == "csv":
-        columns: list[str] | None = None
-        async for row in rows:
-            if columns is None:
-                columns = list(row)
-                yield _line(columns)
-            yield _line([_cell(row[name]) for name in columns])
-        return
-    is_first = True
-    async for row in rows:
-        text = json.dumps(row, ensure_ascii=False, default=str)
-        if format_ == "jsonl":
-            yield text + "\n"
-        else:
-            yield ("[\n" if is_first else ",\n") + text
-        is_first = False
-    if format_ == "json":
-        yield "[]\n" if is_first else "\n]\n"
-
-
-def _line(cells: list[str]) -> str:
-    made = io.StringIO()
-    csv.writer(made, lineterminator="\r\n").writerow(cells)  # RFC 4180
-    return made.getvalue()
-
-
-def _cell(value: Any) -> str:
-    """Return a value as a cell that a spreadsheet shows and does not calculate."""
-    if value is None:
-        return ""
-    if isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
 
 
 @contextlib.contextmanager

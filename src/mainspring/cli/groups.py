@@ -28,7 +28,7 @@ class LazyGroup(click.Group):
 
     def __init__(self, *args: Any, lazy: Mapping[str, str] | None = None, default: str | None = None, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self._lazy, self._default = dict(lazy or {}), default
+        self._lazy, self.default = dict(lazy or {}), default
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which they are written down: by use, not by letter."""
@@ -46,8 +46,8 @@ class LazyGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command before arguments that name none."""
-        if self._default is not None and (not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)):
-            args = [self._default, *args]
+        if self.default is not None and (not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)):
+            args = [self.default, *args]
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:

@@ -12,11 +12,12 @@ import faulthandler
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -32,26 +33,36 @@ from mainspring.telemetry.address import parse_address
 from mainspring.telemetry.logs import JsonFormatter
 
 if TYPE_CHECKING:
+    from uvicorn._types import ASGIApplication
+
     from mainspring.app import Mainspring
     from mainspring.engine.runner import Runner
+    from mainspring.web.hosting import Hosted
     from mainspring.web.server import Server
 
 LEAVE_WITHIN = 3.0  # seconds that a second signal leaves for giving leases back
+LISTEN = "127.0.0.1:8080"  # where the console is unless it is told otherwise: for this machine alone
 LOOK = 0.2  # seconds between looks whether a burst is over, when nothing wakes it sooner
 PARENT_EVERY = 1.0  # seconds between looks whether the parent is still there
+INHERITED = "fd:"  # before the descriptor of a socket that a parent listens with
 STATUS_EVERY = 5.0  # seconds between lines for `systemctl status`
 log = logging.getLogger("mainspring")
 
 
 @dataclass(frozen=True, slots=True)
 class NodePlan:
-    """How a node of the command line is to live. ``listen`` is the address that it answers HTTP at, where it does."""
+    """How a node of the command line is to live.
+
+    ``listen`` is the address at which it tells of its health, ``console`` that of the console and the API, which tells of it as well;
+    ``fd:7`` is a socket that its parent has opened.
+    """
 
     role: Role
     queues: tuple[str, ...] = ()
     name: str | None = None
     is_burst: bool = False
     listen: str | None = None
+    console: str | None = None
 
 
 def node_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,6 +99,10 @@ def live(session: Session, plan: NodePlan, *, concurrency: int | None, drain: st
     given_drain = None if drain is None else parse_duration(drain, "--drain")
     if listen is not None:
         parse_address(listen, "--health-port")  # a wrong one ends this before anything begins
+    if plan.console is not None and not plan.console.startswith(INHERITED):
+        parse_address(plan.console, "--listen")
+    if listen == plan.console and not str(listen).endswith(":0"):
+        listen = None  # the console tells of the node's health as well
     app = with_settings(session.app, max_concurrent=concurrency, drain=given_drain, health=listen)
     for warning in app.warnings:
         log.warning("%s", warning)
@@ -97,18 +112,23 @@ def live(session: Session, plan: NodePlan, *, concurrency: int | None, drain: st
 
 
 async def _live(session: Session, plan: NodePlan) -> int:
-    app, notifier, server = session.app, Notifier.of_this_process(), None
+    app, notifier = session.app, Notifier.of_this_process()
+    servers: list[Server] = []
     try:
         with Signals() as signals:
             runner = await app.start_runner(role=plan.role, queues=plan.queues, name=plan.name)
             stop_asked = asyncio.Event()
             runner.on_stop = stop_asked.set
             dump_on_request()
-            address = None
-            if plan.listen is not None:
-                server = _server(app, plan.listen)
-                address = await server.open()
-            _started(session, runner, plan, address)
+            addresses, told_at = [], []
+            for server, hosted in _servers(app, plan):
+                servers.append(server)
+                addresses.append(await server.open())
+                key = "serve.address" if hosted is None else "serve.console"
+                told_at.append(t(key, address=addresses[-1] if hosted is None else await hosted.announce(addresses[-1])))
+            _started(session, runner, plan, addresses[0] if addresses else None)
+            for line in told_at:
+                log.info("%s", line)
             notifier.ready(_doing(runner))
             telling = [
                 asyncio.create_task(notifier.feed(lambda: runner.health().is_alive)),
@@ -131,6 +151,8 @@ async def _live(session: Session, plan: NodePlan) -> int:
                 tell(session, "drained", t("worker.burst"), name=runner.presence.name)
             for each in (first, told, orphaned):
                 each.cancel()
+            if plan.console is not None and plan.console.startswith(INHERITED):
+                await servers[0].close()  # another node listens with the same socket already
             is_orderly = await _stopped(runner, budget, signals)
             for each in telling:
                 each.cancel()
@@ -139,21 +161,41 @@ async def _live(session: Session, plan: NodePlan) -> int:
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(INTERRUPTED)  # without waiting for bodies: executors end with this process
-            if server is not None:
+            for server in servers:
                 await server.close()
         tell(session, "stopped", t("worker.stopped"), name=runner.presence.name)
         return 0
     finally:
-        if server is not None:
+        for server in servers:
             await server.close()
         await app.close()
 
 
-def _server(app: Mainspring, listen: str) -> Server:
-    from mainspring.web.routes import routes
+def _servers(app: Mainspring, plan: NodePlan) -> list[tuple[Server, Hosted | None]]:
+    """Return what answers HTTP: the console, where this node has one, and then what only tells of its health."""
     from mainspring.web.server import Server
 
-    return Server(routes(app), *parse_address(listen, "--health-port"))
+    found: list[tuple[Server, Hosted | None]] = []
+    if plan.console is not None:
+        from mainspring.web.hosting import Hosted
+
+        descriptor = int(plan.console.removeprefix(INHERITED)) if plan.console.startswith(INHERITED) else None
+        host, port = parse_address(plan.console, "--listen") if descriptor is None else bound_to(descriptor)
+        hosted = Hosted(app, f"{f'[{host}]' if ':' in host else host}:{port}")
+        found.append((Server(cast("ASGIApplication", hosted.asgi), host, port, inherited=descriptor), hosted))
+    if plan.listen is not None:
+        from mainspring.web.routes import routes
+
+        found.append((Server(cast("ASGIApplication", routes(app)), *parse_address(plan.listen, "--health-port")), None))
+    return found
+
+
+def bound_to(descriptor: int) -> tuple[str, int]:
+    """Return where an open socket listens."""
+    listening = socket.socket(fileno=descriptor)
+    host, port = listening.getsockname()[:2]
+    listening.detach()
+    return host, port
 
 
 def _started(session: Session, runner: Runner, plan: NodePlan, address: str | None) -> None:
@@ -164,8 +206,6 @@ def _started(session: Session, runner: Runner, plan: NodePlan, address: str | No
     else:
         words = t("worker.started", name=name, store=store, tasks=len(app.registry), queues=queues)
     tell(session, "started", words, node=runner.presence.id, name=name, role=runner.role.value, address=address)
-    if address is not None:
-        log.info("%s", t("serve.address", address=address))
 
 
 def _doing(runner: Runner) -> str:

@@ -16,6 +16,7 @@ from mainspring.cli.groups import noun_group
 from mainspring.cli.limits import pace
 from mainspring.cli.parameters import describe, parameters_of
 from mainspring.cli.present import lasted, moment, pretty, print_facts, print_table, spent
+from mainspring.cli.presets import measure, options, overview
 from mainspring.cli.retry import retry
 from mainspring.cli.upkeep import delete, pin, unpin
 from mainspring.core.ids import short
@@ -129,6 +130,9 @@ tasks = noun_group(
     command_for("tasks.enable", _show_switched),
     command_for("tasks.disable", _show_switched),
     command_for("tasks.overlap", _show_overlap),
+    overview,
+    measure,
+    options,
 )
 
 
@@ -165,10 +169,39 @@ def show_runs(view: Any) -> None:
     print_table(columns, rows, empty=t("run.none"), spare=("node", "label", "attempt", "slot", "in the way", "schedule", "reason"))
     if view.total is not None:
         click.echo(t("run.total", n=view.total), err=True)
+    if view.searched_back_to is not None:
+        click.echo(t("run.searched", at=moment(view.searched_back_to), id=view.next), err=True)
 
 
 def _show_count(view: Any) -> None:
     click.echo(str(view.total))
+
+
+def _show_tally(view: Any) -> None:
+    rows = [[each.state, f"{each.n}{'+' if each.is_bounded else ''}"] for each in view.items if each.n]
+    print_table(["state", "runs"], rows, empty=t("run.none"))
+
+
+def _show_family(view: Any) -> None:
+    rows = [
+        [part, each.id, each.task, each.state, each.created_at]
+        for part, runs in (("started by", view.above), ("done again", view.tries), ("has started", view.below))
+        for each in runs
+    ]
+    print_table(["", "id", "task", "state", "created"], rows, empty=t("run.alone"))
+
+
+def _show_bulk(view: Any) -> int:
+    if view.is_dry_run:
+        print_table(["task", "runs"], [[name, str(n)] for name, n in view.tasks.items()], empty=t("run.none"))
+        return 0
+    if view.run_id is not None:
+        click.echo(t("run.bulk-later", n=view.n, id=view.run_id))
+        return 0
+    problems = [[each.id, each.problem] for each in view.results if each.outcome == "failed"]
+    print_table(["id", "problem"], problems, empty="") if problems else None
+    click.echo(t("run.bulk", n=view.done, total=view.n, skipped=view.skipped, failed=view.failed))
+    return 1 if problems else 0
 
 
 def show_run(view: Any) -> None:
@@ -257,6 +290,9 @@ runs = noun_group(
     "list",
     command_for("runs.list", show_runs),
     command_for("runs.count", _show_count),
+    command_for("runs.tally", _show_tally),
+    command_for("runs.family", _show_family),
+    command_for("runs.bulk", _show_bulk),
     command_for("runs.show", show_run),
     command_for("runs.cancel", _show_stopped),
     retry,
@@ -270,6 +306,24 @@ runs = noun_group(
     artifacts,
     explain,
     export_runs,
+)
+
+
+def _show_views(view: Any) -> None:
+    rows = [[each.id, each.name, each.query, each.sort, each.owner, "shared" if each.is_shared else "own"] for each in view.items]
+    print_table(["id", "name", "search", "order", "owner", "for"], rows, empty=t("run.no-views"))
+
+
+def _show_saved(view: Any) -> None:
+    click.echo(t("run.view", name=view.name, id=view.id))
+
+
+views = noun_group(
+    "views",
+    "list",
+    command_for("views.list", _show_views),
+    command_for("views.save", _show_saved),
+    command_for("views.remove", _show_saved),
 )
 
 
@@ -303,6 +357,7 @@ queues = noun_group(
     "queues",
     "list",
     command_for("queues.list", _show_queues),
+    command_for("queues.show", lambda view: print_table(*_queue_rows([view]))),
     command_for("queues.pause", _show_changed),
     command_for("queues.resume", _show_changed),
 )
@@ -358,4 +413,25 @@ def _show_stats(view: Any) -> None:
         click.echo(t("finding.no-capable-node", task=each.task, count=each.runs, seconds=round(each.oldest_seconds)))
 
 
-stats = noun_group("stats", "show", command_for("stats.show", _show_stats))
+def _show_overview(view: Any) -> None:
+    def lengths(each: Any) -> list[str | None]:
+        return [None if ms is None else spent(ms) for ms in (each.p50_ms, each.p95_ms)]
+
+    rows = [[each.at, *(str(getattr(each, name)) for name in _ENDS), *lengths(each)] for each in view.points]
+    print_table(["since", *_ENDS, "p50", "p95"], rows, spare=("skipped", "cancelled"))
+    for each in view.degraded:
+        click.echo(t("stats.degraded", task=each.task, wrong=each.wrong, tried=each.tried))
+
+
+def _show_samples(view: Any) -> None:
+    rows = [
+        [each.at, each.queue, *(f"{value:.0f}" for value in (each.ready, each.later, each.running, each.blocked)), spent(each.oldest_ms)]
+        for each in view.items
+    ]
+    print_table(["at", "queue", "ready", "later", "running", "blocked", "oldest"], rows, empty=t("run.none"))
+
+
+stats = noun_group(
+    "stats", "show", command_for("stats.show", _show_stats), command_for("stats.overview", _show_overview),
+    command_for("stats.samples", _show_samples),
+)  # fmt: skip

@@ -1,4 +1,8 @@
-"""The picker: ``mainspring`` alone on a terminal asks which task, and for each of its parameters until it fits."""
+"""The picker: ``mainspring`` alone on a terminal asks which task, and for each of its parameters until it fits.
+
+Keys mean something only where a task is chosen: ``?2`` tells about the second, ``/word`` searches, ``q`` leaves. What is typed for a
+parameter is its value, whatever it is.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import click
 from mainspring.cli.ansi import clean_line
 from mainspring.cli.flags import Flags
 from mainspring.cli.parameters import Parameter, parameters_of, parse, read_value, text_of
-from mainspring.cli.run import do_and_wait
+from mainspring.cli.run import do_and_wait, explain_task
 from mainspring.cli.session import Session
 from mainspring.i18n import t
 
@@ -21,25 +25,54 @@ def pick(flags: Flags) -> int:
     if not tasks:
         click.echo(t("pick.none"))
         return 0
-    width = max(len(task.name) for task in tasks)
-    for number, task in enumerate(tasks, 1):
-        click.echo(clean_line(f"{number:>3}  {task.name.ljust(width)}  {task.title}"))
-    task = _which(tasks)
+    _list(tasks)
+    task = _which(session, tasks)
+    if task is None:
+        return 0
     for line in task.description.splitlines()[:1]:
         click.echo(clean_line(line))
     return do_and_wait(session, task.name, _Form(session, task).filled(), {"yes": False})
 
 
-def _which(tasks: list[Any]) -> Any:
+def _list(tasks: list[Any], words: str = "") -> None:
+    """Print the tasks in which all words are found, with the numbers that they always have."""
+    width = max(len(task.name) for task in tasks)
+    found = [
+        (number, task)
+        for number, task in enumerate(tasks, 1)
+        if all(word in " ".join((task.name, task.title, task.description, *task.tags)).lower() for word in words.lower().split())
+    ]
+    for number, task in found:
+        click.echo(clean_line(f"{number:>3}  {task.name.ljust(width)}  {task.title}"))
+    if not found:
+        click.echo(t("pick.unknown"))
+
+
+def _which(session: Session, tasks: list[Any]) -> Any:
+    """Return the task that is chosen, or None for somebody who leaves."""
     by_word = {str(number): task for number, task in enumerate(tasks, 1)} | {task.name: task for task in tasks}
     while True:
         answer = click.prompt(t("pick.which")).strip()
-        if answer in by_word:
+        if answer in by_word:  # also a task that is called as a key is
             return by_word[answer]
-        near = [name for name in by_word if answer and name.startswith(answer) and not name.isdigit()]
-        if len(near) == 1:
-            return by_word[near[0]]
-        click.echo(t("pick.unknown"))
+        if answer == "q":
+            return None
+        if answer.startswith("/"):
+            _list(tasks, answer[1:])
+            continue
+        asked = answer.removeprefix("?").strip()
+        found = by_word.get(asked) or _only(asked, by_word)
+        if found is None:
+            click.echo(t("pick.unknown"))
+        elif answer.startswith("?"):
+            explain_task(session, found)
+        else:
+            return found
+
+
+def _only(beginning: str, by_word: dict[str, Any]) -> Any:
+    near = [name for name in by_word if beginning and name.startswith(beginning) and not name.isdigit()]
+    return by_word[near[0]] if len(near) == 1 else None
 
 
 class _Form:

@@ -7,16 +7,19 @@ parent as it would to systemd, and the parent says it of all of them. A child th
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import secrets
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mainspring.cli.children import Backoff, Child, how_it_ended, socket_folder
 from mainspring.cli.exits import INTERRUPTED
 from mainspring.cli.flags import Flags
-from mainspring.cli.node import NodePlan, log, log_to_stderr, tell
+from mainspring.cli.node import INHERITED, NodePlan, log, log_to_stderr, tell
 from mainspring.cli.notify import Notifier
 from mainspring.cli.session import Session
 from mainspring.cli.signals import Signals
@@ -33,13 +36,41 @@ def live_in_many(session: Session, plan: NodePlan, n: int, *, concurrency: int |
     base = plan.name or socket.gethostname()
     listen = plan.listen or session.app.settings.health
     metrics = session.app.settings.metrics
-    kinds = []
-    for number in range(n):
-        words = words_of(session.flags, plan, f"{base}-{number + 1}", _counted(listen, number), concurrency, drain, log_level)
-        scraped = _counted(metrics, number)
-        kinds.append(_Kind(words, {} if scraped is None else {"MAINSPRING_METRICS": scraped}))
-    with socket_folder() as folder:
+    with socket_folder() as folder, opened(plan.console, session.app.settings.access_token) as console:
+        kinds = []
+        for number in range(n):
+            own = replace(plan, name=f"{base}-{number + 1}", listen=_counted(listen, number), console=console.word)
+            words = words_of(session.flags, own, concurrency, drain, log_level)
+            told = {"MAINSPRING_METRICS": _counted(metrics, number), "MAINSPRING_HEALTH": own.listen}
+            environment = {**{name: value for name, value in told.items() if value is not None}, **console.environment}
+            kinds.append(_Kind(words, environment, console.descriptors))
         return asyncio.run(_Parent(session, kinds, folder).live())
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The socket at which all children of a parent answer: its word on their command lines, its descriptor, and what else they share."""
+
+    word: str | None = None
+    descriptors: tuple[int, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def opened(address: str | None, token: str | None) -> Iterator[Console]:
+    """Listen at an address for as long as the block lasts; the children answer. Raises `ConfigurationError` where that is taken.
+
+    ``token`` is the settings' own; without one the children get one in common, so that a browser that one of them has let in is let in.
+    """
+    if address is None:
+        yield Console()
+        return
+    from mainspring.web.server import listen_at
+
+    with listen_at(*parse_address(address, "--listen")) as listening:
+        descriptor = listening.fileno()
+        environment = {} if token is not None else {"MAINSPRING_ACCESS_TOKEN": secrets.token_urlsafe(24)}
+        yield Console(f"{INHERITED}{descriptor}", (descriptor,), environment)
 
 
 def _counted(address: str | None, number: int) -> str | None:
@@ -50,27 +81,29 @@ def _counted(address: str | None, number: int) -> str | None:
     return f"{f'[{host}]' if ':' in host else host}:{port + number if port else 0}"
 
 
-def words_of(
-    flags: Flags, plan: NodePlan, name: str, listen: str | None, concurrency: int | None, drain: str | None, log_level: str
-) -> list[str]:
+def words_of(flags: Flags, plan: NodePlan, concurrency: int | None, drain: str | None, log_level: str) -> list[str]:
     """Return the command line of one child."""
     words = [] if flags.app is None else ["-A", flags.app]
     words += [word for each in flags.discover for word in ("--discover", each)]
     words += [] if flags.url is None else ["--url", flags.url]
     words += ["--json"] * flags.is_json + ["--debug"] * flags.is_debug
-    words += ["worker"] if plan.role is Role.WORKER else ["runner", "run", "--role", plan.role.value]
-    words += ["--name", name, "--log-level", log_level]
+    if plan.console is not None:
+        words += ["start", "--role", plan.role.value, "--listen", plan.console]
+    else:
+        words += ["worker"] if plan.role is Role.WORKER else ["runner", "run", "--role", plan.role.value]
+    words += [] if plan.name is None else ["--name", plan.name]
+    words += ["--log-level", log_level]
     words += [word for each in plan.queues for word in ("--queues", each)]
     words += [] if concurrency is None else ["--concurrency", str(concurrency)]
     words += [] if drain is None else ["--drain", drain]
-    return words + ([] if listen is None else ["--health-port", listen])
+    return words + ([] if plan.listen is None or plan.console is not None else ["--health-port", plan.listen])
 
 
 class _Kind:
     """How one child is started."""
 
-    def __init__(self, words: Sequence[str], environment: dict[str, str]) -> None:
-        self.words, self.environment = words, environment
+    def __init__(self, words: Sequence[str], environment: dict[str, str], descriptors: tuple[int, ...]) -> None:
+        self.words, self.environment, self.descriptors = words, environment, descriptors
 
 
 class _Parent:
@@ -122,7 +155,7 @@ class _Parent:
         backoff = Backoff()
         while True:
             watchdog = SIGN_EVERY if self._notifier.is_watched else None
-            await child.start(kind.words, kind.environment, watchdog=watchdog)
+            await child.start(kind.words, kind.environment, watchdog=watchdog, descriptors=kind.descriptors)
             code = await child.ended()
             if code == 0 or self._stopping.is_set():
                 return max(code, 0)

@@ -97,7 +97,7 @@ async def _enqueued(session: Session, name: str, values: Sequence[str], options:
     task = await session.ask("tasks.show", name=name)
     words = list(values)
     if "--help" in (words[: words.index("--")] if "--" in words else words):
-        return _explain(session, task)
+        return explain_task(session, task)
     params = await checked_params(session, task, values)
     is_yes = options.pop("yes") or False
     given = {key: value for key, value in options.items() if value is not None}
@@ -112,7 +112,8 @@ async def _enqueued(session: Session, name: str, values: Sequence[str], options:
     return USAGE if made is None else made
 
 
-def _explain(session: Session, task: Any) -> int:
+def explain_task(session: Session, task: Any) -> int:
+    """Print what a task is and takes."""
     if session.is_json:
         from mainspring.cli.present import print_json
 

@@ -12,14 +12,13 @@ import click
 
 from mainspring.cli.derive import print_view
 from mainspring.cli.groups import noun_group
-from mainspring.cli.node import NodePlan, health_option, live, log, log_option, node_options, split_names
+from mainspring.cli.node import LISTEN, NodePlan, health_option, live, log, log_option, node_options, split_names
 from mainspring.cli.present import print_table
 from mainspring.cli.session import Session, command
 from mainspring.core.ids import short
 from mainspring.core.role import Role
 from mainspring.i18n import t
 
-LISTEN = "127.0.0.1:8080"  # where `start` and `serve` answer unless they are told otherwise: this machine alone
 EXIT_LATE = 1  # some node has not done so in time
 
 role_option = click.option(
@@ -32,13 +31,13 @@ role_option = click.option(
 processes_option = click.option("--processes", type=click.IntRange(1, 256), default=1, show_default=True, help=t("cli.option.processes"))
 
 
-def _live(session: Session, role: Role, listen: str | None, processes: int, **given: Any) -> int:
+def _live(session: Session, role: Role, listen: str | None, processes: int, *, console: str | None = None, **given: Any) -> int:
     """Be a node of a role, or several of them; where the settings switch the runner off, one that executes nothing."""
     queues, name = split_names(given.pop("queues")), given.pop("name")
     if not session.app.settings.runner_enabled:
         log.warning("%s", t("runner.disabled"))
         role, processes = Role.SERVE, 1
-    plan = NodePlan(Role(role), queues, name, listen=listen)
+    plan = NodePlan(Role(role), queues, name, listen=listen, console=console)
     if processes > 1:
         from mainspring.cli.processes import live_in_many
 
@@ -63,7 +62,11 @@ def _run(session: Session, role: str, processes: int, health_port: str | None, *
 @click.option("--listen", metavar="ADDRESS", help=t("cli.option.listen", default=LISTEN))
 def start(session: Session, role: str, processes: int, listen: str | None, **given: Any) -> int:
     """Be a node until stopped, and answer HTTP."""
-    return _live(session, Role(role), listen or session.app.settings.health or LISTEN, processes, **given)
+    return _live(session, Role(role), None, processes, console=_console(session, listen), **given)
+
+
+def _console(session: Session, listen: str | None) -> str:
+    return listen or session.app.settings.listen or LISTEN
 
 
 @command(name="serve", help=t("cli.command.serve"))
@@ -72,7 +75,7 @@ def start(session: Session, role: str, processes: int, listen: str | None, **giv
 @log_option
 def serve(session: Session, name: str | None, listen: str | None, log_level: str) -> int:
     """Answer HTTP and execute nothing."""
-    plan = NodePlan(Role.SERVE, name=name, listen=listen or session.app.settings.health or LISTEN)
+    plan = NodePlan(Role.SERVE, name=name, console=_console(session, listen))
     return live(session, plan, concurrency=None, drain=None, log_level=log_level)
 
 

@@ -339,6 +339,14 @@ def _say_created(view: Any, tongue: str) -> None:
     click.echo(t("schedules.created", name=view.name, task=view.task, words=said, next=_next_words(view)))
 
 
+def _show_agenda(view: Any, tongue: str) -> None:
+    due = sorted((slot, each.name, each.task) for each in view.items for slot in each.slots)
+    print_table(["due", "schedule", "task"], [list(each) for each in due], empty=t("schedules.none-due"))
+    for each in view.items:
+        if not each.slots:
+            click.echo(t("schedules.many-due", name=each.name, n=each.runs))
+
+
 def _say_deleted(view: Any, tongue: str) -> None:
     click.echo(t("schedules.deleted", name=view.name))
 
@@ -350,6 +358,7 @@ schedules = noun_group(
     _verb("schedules.show", _show),
     _verb("schedules.next", _show_next),
     _verb("schedules.preview", _show_next),
+    _verb("schedules.agenda", _show_agenda),
     _verb("schedules.history", _show_history),
     _verb("schedules.pause", _say_paused),
     _verb("schedules.resume", _say_resumed),

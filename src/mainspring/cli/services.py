@@ -92,6 +92,22 @@ def _show_samples(view: Any) -> None:
     print_table(["at", "health", "took", "message", "memory", "cpu"], rows, empty=t("service.no-samples"))
 
 
+def _show_uptime(view: Any) -> None:
+    rows = [
+        [
+            each.name,
+            each.node,
+            None if each.up is None else f"{each.up:.1%}",
+            str(sum(each.crashes)),
+            str(each.hour_restarts),
+            None if each.memory is None else describe_size(each.memory),
+            None if each.cpu is None else f"{each.cpu:.0%}",
+        ]
+        for each in view.items
+    ]
+    print_table(["service", "node", "up", "crashes", "restarts (1 h)", "memory", "cpu"], rows, empty=t("service.none"))
+
+
 def _show_starts(view: Any) -> None:
     from mainspring.cli.nouns import show_runs
 
@@ -117,4 +133,5 @@ services = noun_group(
     command_for("services.history", _show_starts),
     command_for("services.logs", _show_logs),
     command_for("services.samples", _show_samples),
+    command_for("services.uptime", _show_uptime),
 )
