@@ -16,6 +16,8 @@ from benchmarks.subjects import (
     HUEY,
     HUEY_OFF,
     OURS,
+    OURS_CONSOLE,
+    OURS_LIVE,
     OURS_RELAXED,
     OURS_SCHEDULES,
     PGQUEUER,
@@ -46,9 +48,12 @@ METRICS = {
     "per_second": Metric("rate", "/s", is_better_higher=True),
     "cpu_us": Metric("CPU a run", " µs"),
     "p50_ms": Metric("p50", " ms", 2),
+    "p95_ms": Metric("p95", " ms", 2),
     "p99_ms": Metric("p99", " ms", 2),
+    "longest_ms": Metric("longest frame", " ms"),
     "cpu_percent": Metric("of a core", " %", 2),
     "seconds": Metric("time", " s", 2),
+    "memory_mb": Metric("memory", " MB", 1),
     "growth_percent": Metric("growth", " %", 1),
     "fdatasync_us": Metric("fdatasync", " µs"),
     "fsync_us": Metric("fsync", " µs"),
@@ -120,6 +125,40 @@ def _scheduled(prefix: str, database: str, store: StoreName) -> tuple[Row, ...]:
         ),
         Row(f"{prefix}.on-time", f"{database}, idle node, from slot to body", store, "on_time", (OURS_SCHEDULES,), 300, 100, (quick,)),
         Row(f"{prefix}.pulse", f"{database}, a pulse with nothing due", store, "empty_pulse", (OURS_SCHEDULES,), 100, 30, (quick,)),
+    )  # fmt: skip
+
+
+def _watched(prefix: str, database: str, store: StoreName) -> tuple[Row, ...]:
+    """Return what is measured of those who watch runs, the same on every database; ``count`` is seconds."""
+    core, soon = Target("cpu_percent", "at most", 100), Target("p95_ms", "at most", 250)
+    return (
+        Row(
+            f"{prefix}.viewers-hundred", f"{database}, 100 viewers of a run, 2,000 lines a second", store, "viewers_hundred", (OURS_LIVE,),
+            20, 5, (core,),
+        ),
+        Row(
+            f"{prefix}.viewers-thousand", f"{database}, 1,000 viewers of a run of 10 lines a second", store, "viewers_thousand",
+            (OURS_LIVE,), 20, 5, (core,),
+        ),
+        Row(f"{prefix}.paint", f"{database}, a line a tick, append to paint in Chromium", store, "paint", (OURS_LIVE,), 20, 5, (soon,)),
+        Row(
+            f"{prefix}.burst", f"{database}, a burst of 5,000 lines a second in Chromium", store, "burst", (OURS_LIVE,), 15, 5,
+            (Target("longest_ms", "at most", 150), Target("per_second", "at least", 4_900)),
+        ),
+    )  # fmt: skip
+
+
+def _shown(prefix: str, database: str, store: StoreName) -> tuple[Row, ...]:
+    """Return what is measured of the console's pages, the same on every database."""
+    return (
+        Row(
+            f"{prefix}.console", f"{database}, the console's slowest page over 1,000,000 runs, to its first byte", store, "first_byte",
+            (OURS_CONSOLE,), 100, 20, (Target("p99_ms", "at most", 100),), is_long=True, limit=600,
+        ),
+        Row(
+            f"{prefix}.upload", f"{database}, a file of 50 MB by a form, memory of the server", store, "upload", (OURS_CONSOLE,), 50, 50,
+            (Target("memory_mb", "at most", 16),),
+        ),
     )  # fmt: skip
 
 
@@ -273,6 +312,8 @@ ROWS = (
     ),
     *_alone("pg", "PostgreSQL", "postgres"),
     *_scheduled("pg", "PostgreSQL", "postgres"),
+    *_watched("pg", "PostgreSQL", "postgres"),
+    *_shown("pg", "PostgreSQL", "postgres"),
     # SQLite
     Row(
         "sqlite.drain",
@@ -349,6 +390,8 @@ ROWS = (
     ),
     *_alone("sqlite", "SQLite", "sqlite"),
     *_scheduled("sqlite", "SQLite", "sqlite"),
+    *_watched("sqlite", "SQLite", "sqlite"),
+    *_shown("sqlite", "SQLite", "sqlite"),
     # The program itself
     Row(
         "start.import",

@@ -23,7 +23,9 @@ class Subject:
 
 
 OURS = Subject("ours", "Mainspring", "benchmarks.ours", ("mainspring", "psycopg", "pydantic"))
+OURS_LIVE = Subject("ours", "Mainspring", "benchmarks.ours_live", ("mainspring", "uvicorn", "websockets"))
 OURS_SCHEDULES = Subject("ours", "Mainspring", "benchmarks.ours_schedules", ("mainspring", "psycopg"))
+OURS_CONSOLE = Subject("ours", "Mainspring", "benchmarks.ours_console", ("mainspring", "starlette", "jinja2"))
 OURS_RELAXED = Subject("ours-relaxed", "Mainspring, relaxed", "benchmarks.ours", ("mainspring",), synchronous="NORMAL")
 
 PGQUEUER = Subject("pgqueuer", "pgqueuer", "benchmarks.peers.pgqueuer", ("pgqueuer", "asyncpg"))

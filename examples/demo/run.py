@@ -1,4 +1,4 @@
-"""The demo: a node, some work for it, a schedule, a service, and a view of what happens. `make run` starts it.
+"""The demo: a node, some work for it, a schedule, a service, the console, and a view of what happens. `make run` starts it.
 
 On a terminal it goes on until Ctrl-C, with new work every few seconds. Elsewhere it does one round, prints what happens
 line by line, and ends with a summary. Everything is kept in one SQLite file under `examples/demo/.demo`.
@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections import Counter, deque
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,15 @@ from png import paint, write_png
 from server import PAGES, FlakyServer
 
 from mainspring import Event, EventKind, Mainspring, RunHandle, RunState
+from mainspring.core.errors import ConfigurationError
+from mainspring.web.hosting import serving
 
 EVERY = 12.0  # seconds between two rounds on a terminal
 CANCEL_AFTER = 2.0  # seconds that the run that takes too long is given
 SHOWN_RUNS, SHOWN_LINES, LONGEST_LINE = 22, 12, 120
 BAR = 14  # columns of a progress bar
 LOOK_EVERY = 0.3  # seconds between looks for what has begun by itself
+PORTS = (*range(8080, 8090), 0)  # for the console: the first that is free
 LONGEST = 60.0  # seconds after which a round that does not end is given up
 
 
@@ -54,8 +58,8 @@ class Row:
 class View:
     """Follows runs by their events, from the outside, as any other process could."""
 
-    def __init__(self, app: Mainspring, *, is_live: bool) -> None:
-        self._app, self.is_live = app, is_live
+    def __init__(self, app: Mainspring, *, is_live: bool, console: str) -> None:
+        self._app, self.is_live, self._console = app, is_live, console
         self.rows: dict[str, Row] = {}
         self.lines: deque[str] = deque(maxlen=SHOWN_LINES)
         self.counts: Counter[str] = Counter()
@@ -179,6 +183,7 @@ class View:
             table.add_row(row.id[-8:], row.task, state, str(row.attempt or ""), bar, message, f"{row.seconds:.1f}")
         words = ", ".join(f"{word} {count}" for word, count in sorted(self.counts.items())) or "starting"
         return Group(
+            Text.assemble(" Console  ", (self._console, f"bold link {self._console}"), "  open it in a browser"),
             Panel(table, title="Mainspring demo: runs", border_style="blue"),
             Panel(
                 Text("\n".join(self.lines), no_wrap=True, overflow="ellipsis"),
@@ -259,13 +264,27 @@ async def demo(*, is_live: bool) -> None:
     tasks.WORKSHOP.mkdir(parents=True, exist_ok=True)
     app = Mainspring(f"sqlite:///{tasks.WORKSHOP / 'mainspring.db'}", discover=["tasks"])
     (tasks.WORKSHOP / "luck").unlink(missing_ok=True)
-    async with FlakyServer() as server, app:
-        view = View(app, is_live=is_live)
+    async with FlakyServer() as server, app, console(app) as address:
+        print(f"The console is at {address}", flush=True)
+        view = View(app, is_live=is_live, console=address)
         await view.look_back()
         await app.schedules.enable(tasks.add_up.name)
         async with app.runner(name="demo"):
             await show(app, view, server, stop)
         await app.schedules.disable(tasks.add_up.name)  # what passes until the next demo is nobody's fault
+
+
+@contextlib.asynccontextmanager
+async def console(app: Mainspring) -> AsyncIterator[str]:
+    """Serve the console at the first port that is free."""
+    async with contextlib.AsyncExitStack() as stack:
+        for port in PORTS:
+            try:
+                address = await stack.enter_async_context(serving(app, port=port, page="/tasks"))
+            except ConfigurationError:  # another program has it
+                continue
+            yield address
+            return
 
 
 async def show(app: Mainspring, view: View, server: FlakyServer, stop: asyncio.Event) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.event import Event
 from mainspring.core.state import RunState
 from mainspring.store import codes
@@ -151,9 +152,9 @@ def _accepted_once(folder: Path, past: Sequence[Row], tries: Mapping[str, Sequen
 async def _stream(store: Store, run_id: str) -> list[str]:
     """Events are numbered from 1 without a gap up to the run's own number; a final one is the last and the only one."""
     events: list[Event] = []
-    while more := await store.events.after(run_id, events[-1].seq if events else 0):
+    while more := await store.events.after(run_id, events[-1].seq if events else 0, scope=EVERYTHING):
         events += more
-    run = await store.runs.get(run_id)
+    run = await store.runs.get(run_id, scope=EVERYTHING)
     seqs = [event.seq for event in events]
     wrong = []
     if seqs != list(range(1, run.seq + 1)):

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 
 from mainspring import Mainspring, Run, RunHandle
 from mainspring.core import active
+from mainspring.core.access import EVERYTHING
 from mainspring.core.node import Node, NodeState
 from mainspring.store.store import Store
 from tests import postgres
@@ -222,7 +223,7 @@ class Stage:
         """Return runs as the store has them, in the order given."""
         wanted, found = [each.id for each in handles], dict[str, Run]()
         for start in range(0, len(wanted), 1000):
-            found |= await self.store.runs.get_many(wanted[start : start + 1000])
+            found |= await self.store.runs.get_many(wanted[start : start + 1000], scope=EVERYTHING)
         return [found[each] for each in wanted]
 
     async def states(self, handles: Iterable[RunHandle[Any]]) -> Counter[str]:

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.node import NodeState
 from tests.chaos.chaos_tasks import (
     hog,
@@ -96,7 +97,7 @@ async def test_a_worker_killed_in_the_middle_of_bodies(stage: Stage) -> None:
     ended = await stage.until_final([*many, once])
     assert {(str(run.state), run.attempt, run.rescues, run.retries) for run in ended[:-1]} == {("completed", 2, 0, 0)}
     assert (str(ended[-1].state), ended[-1].reason, ended[-1].attempt) == ("failed", "interrupted", 1)
-    first, second = await stage.store.runs.attempts(many[0].id)
+    first, second = await stage.store.runs.attempts(many[0].id, scope=EVERYTHING)
     assert lost is not None
     assert (str(first.outcome), first.reason, first.node_id) == ("lost", "lost", lost.id)
     assert str(second.outcome) == "completed" and second.node_id != lost.id
@@ -110,7 +111,7 @@ async def fleet_of_survivors(stage: Stage, run_id: str, gate: str | None = None)
     """Keep a worker alive until a run is final, whoever kills it; a gate is opened when the second worker is dead."""
     number = 0
     worker: WorkerProcess | None = None
-    while not (await stage.store.runs.get(run_id)).is_final:
+    while not (await stage.store.runs.get(run_id, scope=EVERYTHING)).is_final:
         if worker is None or worker.code is not None:
             number += 1
             if number == 3 and gate is not None:
@@ -120,7 +121,7 @@ async def fleet_of_survivors(stage: Stage, run_id: str, gate: str | None = None)
         ended = worker
 
         async def is_over(ended: WorkerProcess = ended) -> bool:
-            return ended.code is not None or (await stage.store.runs.get(run_id)).is_final
+            return ended.code is not None or (await stage.store.runs.get(run_id, scope=EVERYTHING)).is_final
 
         await stage.until(is_over, "the worker or the run to end")
 

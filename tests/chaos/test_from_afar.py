@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from mainspring import EventKind
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import RunCancelled
 from tests.chaos.chaos_tasks import deaf, fail, hold, hold_def, parent, talk, touch
 from tests.chaos.stage import Stage
@@ -106,7 +107,7 @@ async def test_a_run_joins_the_callers_transaction_and_is_found_without_a_hint(s
 
             await in_own_transaction(stage, async_connection, finish_async)
     worker = await stage.worker("w")
-    await stage.until_final([stage.app.handle(await stage.store.runs.get(each)) for each in stage.committed])
+    await stage.until_final([stage.app.handle(await stage.store.runs.get(each, scope=EVERYTHING)) for each in stage.committed])
 
     # A transaction that commits long after others have overtaken it, and tells nobody: only the full pass can find its run.
     if stage.kind == "postgres":

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from mainspring import RunHandle
+from mainspring.core.access import EVERYTHING
 from mainspring.core.node import NodeState
 from tests.chaos.chaos_tasks import deaf, hold, hold_def, touch
 from tests.chaos.stage import Stage, WorkerProcess
@@ -51,7 +52,7 @@ async def test_the_phases_of_leaving_and_the_second_signal(stage: Stage) -> None
     await until_node_is(stage, first, NodeState.STOPPED)
     for run in await stage.runs([*never, *stubborn]):
         assert (str(run.state), run.attempt, run.retries, run.rescues) == ("pending", 1, 0, 0)
-        [attempt] = await stage.store.runs.attempts(run.id)
+        [attempt] = await stage.store.runs.attempts(run.id, scope=EVERYTHING)
         assert (str(attempt.outcome), attempt.reason) == ("released", "shutdown")
     assert len([line for line in stage.journal("stopped") if line.run in {each.id for each in never}]) == 2
     assert (await left.status()).attempt == 0

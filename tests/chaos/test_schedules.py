@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from tests.chaos.stage import Stage, WorkerProcess
 
 MODULE = "tests.chaos.schedule_tasks"
@@ -61,7 +62,7 @@ async def test_runners_that_are_killed_and_started_lose_no_slot(stage: Stage) ->
     found = await until_slots(stage, 15)
     assert found == [found[0] + n * SECOND for n in range(len(found))]  # each once, and none is missing
     assert await stage.stopped(last) == 0
-    stage.committed |= {each.id for each in await stage.store.runs.page(task="each_second", n=1000)}
+    stage.committed |= {each.id for each in await stage.store.runs.page(task="each_second", n=1000, scope=EVERYTHING)}
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])

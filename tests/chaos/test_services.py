@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.service import ServiceState
 from tests.chaos.stage import KINDS, SHORT_LEASE, Stage, WorkerProcess
 
@@ -188,7 +189,8 @@ async def test_one_that_heeds_nothing_is_killed_when_its_time_is_over(stage: Sta
     await until_state(stage, ServiceState.STOPPED, "stubborn")
     run = await stage.app.read_run((await row(stage, "stubborn")).run_id)
     assert (str(run.state), run.reason) == ("cancelled", "stopped")
-    said = [str(event.data.get("message")) for event in await stage.store.events.after(run.id) if event.kind == "log" and event.data]
+    events = await stage.store.events.after(run.id, scope=EVERYTHING)
+    said = [str(event.data.get("message")) for event in events if event.kind == "log" and event.data]
     assert any("SIGKILL" in each for each in said), said
     assert await stage.stopped(one) == 0
 

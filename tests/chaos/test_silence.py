@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.event import EventKind
 from mainspring.core.node import NodeState
 from tests.chaos.chaos_tasks import block, fail, hold, talk, touch
@@ -50,7 +51,7 @@ async def test_a_worker_frozen_past_its_lease_is_refused_and_comes_back(stage: S
     assert {run.attempt for run in runs} == {2}
     assert before.id not in {run.node_id for run in runs}
     for run in runs:
-        first, *more = await stage.store.runs.attempts(run.id)
+        first, *more = await stage.store.runs.attempts(run.id, scope=EVERYTHING)
         assert (str(first.outcome), first.node_id) == ("lost", before.id)
         assert len(more) == 1
     stream = [event async for event in talking.events()]

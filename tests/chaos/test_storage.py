@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from mainspring.core.access import EVERYTHING
 from mainspring.core.ids import IdMaker, make_claim_id
 from mainspring.core.run import NewRun
 from mainspring.store.runs import Completion, Lane, RunStore
@@ -124,7 +125,7 @@ async def test_a_starting_worker_repairs_and_prunes(stage: Stage) -> None:
     worker = await stage.worker("w", TASK_RETENTION_DAYS="7")
     [run] = await stage.until_final([strange])
     assert (str(run.state), run.attempt) == ("completed", 2)  # repaired once, with a fact that says so
-    [lost, _] = await stage.store.runs.attempts(strange.id)
+    [lost, _] = await stage.store.runs.attempts(strange.id, scope=EVERYTHING)
     assert (str(lost.outcome), lost.node_id) == ("lost", nobody)
 
     def are_gone() -> bool:

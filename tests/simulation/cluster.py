@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import Any
 
 from mainspring import Context, Dedupe, Fail, Limit, Mainspring, Retention, Retry, Skip, Snooze, Task, current_run, every, task
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import AlreadyEnqueued, MainspringError, StoreUnavailable, TaskDisabled
 from mainspring.core.ids import short
 from mainspring.core.limit import Maximum, parse_rate
@@ -752,16 +753,16 @@ class Simulation:
 
     async def _check_run(self, run_id: str) -> None:
         store = self.fleet.store
-        run = await store.runs.get(run_id)
-        events = await store.events.after(run_id)
-        while events and not events[-1].kind.is_final and (more := await store.events.after(run_id, events[-1].seq)):
+        run = await store.runs.get(run_id, scope=EVERYTHING)
+        events = await store.events.after(run_id, scope=EVERYTHING)
+        while events and not events[-1].kind.is_final and (more := await store.events.after(run_id, events[-1].seq, scope=EVERYTHING)):
             events += more
         kinds = [event.kind.value for event in events]
         self.require([event.seq for event in events] == list(range(1, len(events) + 1)), f"{run_id} has gaps: {kinds}")
         self.require(bool(events) and events[-1].kind.is_final, f"the last event of {run_id} is not its end: {kinds}")
         self.require(sum(event.kind.is_final for event in events) == 1, f"{run_id} ends more than once: {kinds}")
         self.require(run.seq == len(events), f"{run_id} counts {run.seq} events, but has {len(events)}")
-        tries = await store.runs.attempts(run_id)
+        tries = await store.runs.attempts(run_id, scope=EVERYTHING)
         if run.attempt:
             numbers = [each.number for each in tries]
             self.require(numbers == list(range(1, run.attempt + 1)), f"{run_id} has {run.attempt} attempts, but rows for {numbers}")

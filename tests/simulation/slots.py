@@ -22,6 +22,7 @@ from typing import Any
 from unittest.mock import patch
 
 from mainspring import Mainspring, Misfire, Schedule, Task, at, cron, every, task, when
+from mainspring.core.access import EVERYTHING
 from mainspring.core.errors import Conflict, StoreUnavailable
 from mainspring.core.firing import Firing, account
 from mainspring.core.schedule import MisfirePolicy, ScheduleKind
@@ -674,7 +675,7 @@ class Calendar:
         slack = timedelta(hours=5)  # the clock may have jumped between the two
         for row in skipped:
             self.require(row["blocked_by"] is not None, f"run {row['id']} was skipped for another that is not named")
-            other = await self.fleet.store.runs.get(row["blocked_by"])
+            other = await self.fleet.store.runs.get(row["blocked_by"], scope=EVERYTHING)
             had_ended = other.finished_at is not None and other.finished_at < self._time(row["finished_at"]) - slack
             self.require(not had_ended, f"{row['id']} was skipped for {other.id}, which had ended")
         self.counts["overlaps"] = len(skipped)
