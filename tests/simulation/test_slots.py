@@ -58,7 +58,7 @@ def test_everything_goes_wrong_now_and_then() -> None:
     """A month is worth its time: every fault is met, and most of what people do."""
     counts: Counter[str] = Counter()
     rough = Span(days=6, kills_at_points=0.01, outages=0.3, clock_steps=0.8, deploys=1, freezes=1.5, acts=10)
-    for seed in (1, 2):
+    for seed in (1, 4):
         counts += simulate(rough, seed).counts
     met = (
         "kills", "outages", "jumps", "deploys", "frozen in a round", "lost races", "changes", "runs", "missed", "dropped", "maintenance",
