@@ -13,7 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel.numbers import format_decimal
 
-from mainspring import task
+from mainspring import Context, task
+from mainspring.core.access import User, UserRole
+from mainspring.operations.operation import Caller
 from mainspring.web.shell import formats
 from mainspring.web.shell.assets import HOME, assets
 from mainspring.web.shell.prefs import Prefs
@@ -161,3 +163,22 @@ def test_preferences_take_what_they_know_and_nothing_else() -> None:
     assert Prefs().with_({"theme": "dark", "zone": "Europe/Berlin", "density": "tiny", "nonsense": "1"}) == Prefs(
         theme="dark", zone="Europe/Berlin"
     )
+
+
+@task
+async def greet(ctx: Context) -> str | None:
+    """Say in which language it was asked for."""
+    return ctx.locale
+
+
+@pytest.mark.scenario("S0-08", part="the language of who asks")
+def test_a_body_knows_the_language_of_the_browser_that_asked(tmp_path: Path) -> None:
+    with pages(tmp_path, [greet]) as site:
+        site.work()
+        site.caller = Caller("ola", "web", User("ola", UserRole.OPERATOR, frozenset({"acme"}), kind="host"), "acme")
+        answer = site.ask(
+            "POST", "/api/v1/tasks/greet/run?wait=20", {}, accept_language="pl,en;q=0.5", sec_fetch_site="same-origin",
+            origin="http://testserver",
+        )  # fmt: skip
+        assert answer.status == 200, answer.text
+        assert answer.json["result"] == "pl"

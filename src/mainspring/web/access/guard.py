@@ -37,6 +37,7 @@ from mainspring.web.access.forwarded import believe, is_forwarded, peer_of
 from mainspring.web.access.headers import SecurityHeaders
 from mainspring.web.access.origin import SAFE, is_foreign
 from mainspring.web.problems import MEDIA_TYPE, Refused, headers_of, problem_of
+from mainspring.web.shell.prefs import language_of, prefs_of
 
 log = logging.getLogger("mainspring.access")
 
@@ -188,7 +189,7 @@ class Guard:
             await self.trail.add(self.app, "access.refused", "request:foreign", visit, {"why": "origin", "path": path[:100]})
             return self._problem(connection, path, Refused("forbidden", "a page of another origin made this request"))
         if user is not None:
-            scope[SCOPE_KEY] = self._caller(user, visit)
+            scope[SCOPE_KEY] = self._caller(user, visit, language_of(connection, prefs_of(connection)))
             return self._without_token(connection)
         if path.startswith(PUBLIC):
             return None
@@ -200,11 +201,11 @@ class Guard:
             self._rules = self.app.settings.hosts.beside([*self._bindings, *self._hosts])
         return len(given) == 1 and self._rules.allows(given[0])
 
-    def _caller(self, user: User, visit: Visit) -> Caller:
+    def _caller(self, user: User, visit: Visit, language: str) -> Caller:
         token = user.facts.get("token")
         actor = user.name if token is None or user.name.startswith("token:") else f"{user.name}/{token}"
         tenant = next(iter(user.tenants)) if user.tenants is not None and len(user.tenants) == 1 else ""
-        return Caller(actor, visit.source, user, tenant, visit.request_id, visit.address, authorize=self._authorize)
+        return Caller(actor, visit.source, user, tenant, visit.request_id, visit.address, authorize=self._authorize, locale=language)
 
     # -- who asks
 

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from mainspring.i18n.web import TAGS
@@ -70,18 +70,18 @@ def is_zone(text: str) -> bool:
     return text in ("local", "UTC") or text in _zones()
 
 
-def prefs_of(request: Request) -> Prefs:
+def prefs_of(request: HTTPConnection) -> Prefs:
     """Return the choices that came with a request."""
     return Prefs().with_(dict(parse_qsl(request.cookies.get(COOKIE, ""))))
 
 
-def zone_of(request: Request, prefs: Prefs) -> ZoneInfo:
+def zone_of(request: HTTPConnection, prefs: Prefs) -> ZoneInfo:
     """Return the zone that times are told in: the chosen one, else the browser's own, else UTC."""
     name = prefs.zone if prefs.zone != "local" else request.cookies.get(LOCAL_ZONE, "UTC").replace("%2F", "/")
     return ZoneInfo(name if name != "local" and is_zone(name) else "UTC")
 
 
-def language_of(request: Request, prefs: Prefs) -> str:
+def language_of(request: HTTPConnection, prefs: Prefs) -> str:
     """Return the language: the chosen one, else the best of Accept-Language that there is."""
     if prefs.language != "auto":
         return prefs.language
