@@ -195,14 +195,13 @@ def spoken(phrase: Phrase, language: str) -> bool:
 
 def test_every_text_of_a_schedule_is_there_in_every_language() -> None:
     def stems(keys: Iterable[str]) -> set[str]:
-        return {re.sub(r"\.(one|few|many|other)$", "", key) for key in keys}
+        return {re.sub(r"\.(one|few|many|other)$", "", key) for key in keys if key.startswith(("schedule.", "list."))}
 
     assert stems(SCHEDULE) == stems(de.MESSAGES) == stems(pl.MESSAGES)
 
 
-def test_a_language_that_lacks_a_text_says_it_in_english() -> None:
-    assert t("run.none", language="pl") == t("run.none") == t("run.none", language="xx")
+def test_a_language_that_nobody_has_written_is_english() -> None:
+    assert t("run.none", language="xx") == t("run.none") == "no runs"
     assert t("schedule.manual", language="de-AT") == "nur, wenn jemand ihn auslöst"
-    assert not has("run.none", language="de")
     with pytest.raises(KeyError):
         t("no.such.key", language="de")

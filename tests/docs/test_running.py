@@ -34,7 +34,7 @@ def _follow(words: list[str]) -> None:
         word = rest.pop(0)
         if word.startswith("-"):
             known = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
-            if isinstance(command, click.Group) and word not in known and (default := getattr(command, "_default", None)) is not None:
+            if isinstance(command, click.Group) and word not in known and (default := getattr(command, "default", None)) is not None:
                 found = command.get_command(context, default)
                 assert found is not None
                 command = found
