@@ -71,6 +71,20 @@ def test_new_code_takes_over_and_old_runs_end_in_theirs(project: Cli, watched: P
     assert "Traceback" not in watched.said
 
 
+def test_ctrl_c_does_not_hurry_the_node_that_leaves_already(project: Cli, watched: Process, tmp_path: Path) -> None:
+    held = _ask(project, str(tmp_path / "go"))
+    watch = project.start("runs", "watch", held)
+    watch.expect("began")
+    (tmp_path / "tasks.py").write_text(TASKS.format(word="new"))
+    watched.expect("the new code has taken over")
+    watched.signal(signal.SIGINT)
+    watched.expect("stopped", times=1)
+    (tmp_path / "go").touch()
+    assert watched.end() == 0, watched.said
+    assert watch.end() == 0
+    assert _show(project, held)["result"] == "old"
+
+
 def test_code_that_does_not_compile_or_start_changes_nothing(project: Cli, watched: Process, tmp_path: Path) -> None:
     (tmp_path / "tasks.py").write_text("def broken(:\n")
     watched.expect("tasks.py, line 1: ")

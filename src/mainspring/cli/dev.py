@@ -106,6 +106,7 @@ class _Dev:
         self._console = console
         self._number = 0
         self._current: Child | None = None
+        self._leaving: set[Child] = set()
         self._living: dict[Child, asyncio.Task[int]] = {}
         self._backoff = Backoff()
         self._is_stopping = False
@@ -128,9 +129,12 @@ class _Dev:
         return INTERRUPTED if INTERRUPTED in codes else 0
 
     async def _end(self, signals: Signals) -> list[int]:
-        """End every child: the second signal, or a while, ends those that still have bodies."""
+        """End every child: the second signal, or a while, ends those that still have bodies.
+
+        A child that leaves already is not asked again at first: to be asked twice is to be hurried.
+        """
         over = asyncio.gather(*self._living.values())
-        for child in self._living:
+        for child in set(self._living) - self._leaving:
             child.signal(signal.SIGTERM)
         while not over.done():
             again = asyncio.create_task(signals.next())
@@ -201,11 +205,13 @@ class _Dev:
         self._current = child
         if before is not None:
             before.signal(signal.SIGTERM)
+            self._leaving.add(before)
             tell(self._session, "reloaded", t("dev.reloaded"), pid=child.pid)
         else:
             tell(self._session, "ready", t("dev.ready"), pid=child.pid)
         for each in [each for each, task in self._living.items() if task.done()]:
             del self._living[each]
+            self._leaving.discard(each)
 
     async def _came_to_an_end(self, child: Child, coming: asyncio.Future[Any]) -> None:
         """Start the node again that ended unasked: after a while, or at once when the code changes."""
