@@ -1,8 +1,8 @@
 """Words for people, by key. Only faces enter here; below them travel codes and values.
 
 Shaped like gettext: a key is looked up in the catalogue of the language and filled in with values. English, German and Polish
-have all texts; a language that nobody has written is answered in English. Whole sentences are made in `sentence`, the console's words
-stand in `web`.
+have all texts; a language that nobody has written is answered in English. Whole sentences are made in `sentence`, the words of the
+console, the checker and the advisor stand in `tables`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from importlib import import_module
 from typing import Any
 
 from mainspring.i18n.en import MESSAGES
+from mainspring.i18n.tables import PACKAGES as _PACKAGES
+from mainspring.i18n.tables import text_of
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "de", "pl")
@@ -51,10 +53,8 @@ def t(key: str, /, *, language: str | None = None, **values: object) -> str:
     ``language`` is a tag such as ``de`` or ``de-AT``, what this process speaks where it is left out; English stands in for a missing text.
     """
     language = language or _spoken[0]
-    if key.startswith("web."):
-        from mainspring.i18n.web import text_of
-
-        return _TEXTS.vformat(text_of(key, _known(language)), (), values)
+    if (package := _PACKAGES.get(key.partition(".")[0])) is not None:
+        return _TEXTS.vformat(text_of(package, key, _known(language)), (), values)
     texts = MESSAGES if language == ENGLISH else _catalogue(language)
     return _TEXTS.vformat(texts.get(key) or MESSAGES[key], (), values)
 
