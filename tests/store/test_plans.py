@@ -311,8 +311,6 @@ def test_sqlite_reads_no_big_table_whole(sqlite_plans: dict[str, list[str]]) -> 
         ("nodes_beat", r"hot_runs_cancel \(node_id=\?\)"),
         ("runs_page_of_task", r"history_task \(task=\? AND id<\?\)"),
         ("runs_page_of_states", r"history_wrong \(state=\? AND id<\?\)"),
-        ("runs_filter_of_task", r"history_task \(task=\? AND id>\? AND id<\?\)"),
-        ("runs_filter_of_schedule", r"history_schedule \(schedule_id=\? AND id>\? AND id<\?\)"),
         *(
             (f"runs_window_by_{by}_{way}", rf"SEARCH mainspring_history USING INDEX \S*{index} \({key}id>\? AND id<\?\)")
             for way in ("down", "up")
@@ -329,7 +327,6 @@ def test_sqlite_reads_no_big_table_whole(sqlite_plans: dict[str, list[str]]) -> 
             )
         ),
         ("runs_of_errors", r"attempts_fingerprint \(fingerprint=\? AND run_id<\?\)"),
-        ("runs_count_of_schedule", r"history_schedule \(schedule_id=\? AND id>\? AND id<\?\)"),
     ],
 )
 def test_sqlite_stands_on_its_indexes(sqlite_plans: dict[str, list[str]], name: str, line: str) -> None:

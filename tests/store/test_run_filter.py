@@ -62,8 +62,8 @@ async def test_every_filter_gives_its_runs_and_their_total(stage: Stage) -> None
     found_any = 0
     for wanted in filters([times[30], times[60]]):
         expected = [run.id for run in runs if wanted.lets(run)]
-        assert [run.id for run in await stage.runs.filtered(wanted, n=500, scope=EVERYTHING)] == expected, wanted
-        assert await stage.runs.count(wanted, scope=EVERYTHING) == len(expected), wanted
+        assert await stage.runs.lists.ids(wanted, n=500, scope=EVERYTHING) == expected, wanted
+        assert await stage.runs.lists.count(wanted, scope=EVERYTHING) == len(expected), wanted
         found_any += bool(expected)
     assert found_any > 100
 
@@ -76,9 +76,9 @@ async def test_pages_hold_still_while_runs_are_added_and_end(stage: Stage, wante
     assert len(expected) > 8
     found: list[str] = []
     before = None
-    while page := await stage.runs.filtered(wanted, before=before, n=3, scope=EVERYTHING):
+    while page := await stage.runs.lists.ids(wanted, start=before, n=3, scope=EVERYTHING):
         assert len(page) <= 3
-        found += [run.id for run in page]
+        found += page
         before = found[-1]
         await stage.add_one(task="a", origin="schedule", schedule_id=1, slot_at=stage.clock.now + timedelta(days=len(found)))
         await stage.runs.cancel(expected[-2:])  # what moves into history stays where it was

@@ -1,11 +1,9 @@
 """Scopes: what somebody may not see is answered exactly as what does not exist, by every look at runs."""
 
 import inspect
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import psycopg
 import pytest
 
 from mainspring.core.access import EVERYTHING, Scope
@@ -14,6 +12,7 @@ from mainspring.core.event import EventKind
 from mainspring.core.run import Failed
 from mainspring.core.run_filter import RunFilter
 from mainspring.core.state import RunState
+from mainspring.store.run_lists import RunListStore
 from mainspring.store.runs import Entry
 from mainspring.store.runs_look import RunReader
 from tests.store.harness import Stage
@@ -22,10 +21,6 @@ A, B = Scope(frozenset({"a"})), Scope(frozenset({"b"}))
 ANNA = Scope(owner="anna")
 ANNA_OF_A = Scope(frozenset({"a"}), "anna")
 NOTHING = Scope(frozenset())
-BY_INDEX = [
-    ("runs_filter_of_tenant", "tenant"), ("runs_count_of_tenant", "tenant"), ("runs_filter_of_owner", "actor"),
-    ("runs_count_of_owner", "actor"),
-]  # fmt: skip
 
 
 async def _stock(stage: Stage) -> dict[str, str]:
@@ -118,14 +113,14 @@ async def test_lists_and_counts_hold_what_is_seen_and_nothing_else(stage: Stage)
         newest_first = sorted(expected, reverse=True)
         assert [run.id for run in await stage.runs.page(n=50, scope=scope)] == newest_first, scope
         found: list[str] = []
-        while page := await stage.runs.filtered(RunFilter(), n=2, before=found[-1] if found else None, scope=scope):
-            found += [run.id for run in page]
+        while page := await stage.runs.lists.ids(RunFilter(), n=2, start=found[-1] if found else None, scope=scope):
+            found += page
         assert found == newest_first, scope
-        assert await stage.runs.count(RunFilter(), scope=scope) == len(expected), scope
+        assert await stage.runs.lists.count(RunFilter(), scope=scope) == len(expected), scope
         for wanted in (RunFilter(task="done"), RunFilter(states=[RunState.FAILED]), RunFilter(label="host"), RunFilter(is_lost=True)):
-            those = [run for run in await stage.runs.filtered(wanted, n=50, scope=EVERYTHING) if run.id in expected]
-            assert await stage.runs.filtered(wanted, n=50, scope=scope) == those, (scope, wanted)
-            assert await stage.runs.count(wanted, scope=scope) == len(those), (scope, wanted)
+            those = [run_id for run_id in await stage.runs.lists.ids(wanted, n=50, scope=EVERYTHING) if run_id in expected]
+            assert await stage.runs.lists.ids(wanted, n=50, scope=scope) == those, (scope, wanted)
+            assert await stage.runs.lists.count(wanted, scope=scope) == len(those), (scope, wanted)
         waiting = sum(row["n"] for row in await stage.runs.waiting(scope=scope))
         assert waiting == len([id_ for name, id_ in ids.items() if id_ in expected and name.endswith((".waiting", ".annas"))]), scope
         assert sum((await stage.runs.of_task("t", scope=scope)).values()) == waiting, scope
@@ -145,8 +140,8 @@ async def test_a_search_leaves_out_what_is_not_seen(stage: Stage) -> None:
     await stage.store.search.add([(run_id, "t", [("customer", "7")]) for run_id in (mine, theirs)])
     where = [("customer", "7")]
     assert [run.id for run in await stage.runs.page(where=where, scope=A)] == [mine]
-    assert await stage.runs.count(RunFilter(), where=where, scope=A) == 1
-    assert await stage.runs.count(RunFilter(), where=where, scope=EVERYTHING) == 2
+    assert await stage.runs.lists.count(RunFilter(), terms=where, scope=A) == 1
+    assert await stage.runs.lists.count(RunFilter(), terms=where, scope=EVERYTHING) == 2
 
 
 async def test_a_place_in_a_list_says_nothing_of_others(stage: Stage) -> None:
@@ -188,50 +183,10 @@ async def test_errors_are_told_of_ones_own_runs(stage: Stage) -> None:
 
 async def test_no_look_of_the_reader_can_forget_the_scope() -> None:
     looks = (
-        "get", "get_many", "get_with_claim", "find", "page", "filtered", "count", "attempts", "artifacts", "waiting", "of_task", "running",
-        "stuck",
+        "get", "get_many", "get_with_claim", "find", "page", "attempts", "artifacts", "waiting", "of_task", "running", "stuck",
     )  # fmt: skip
-    for name in looks:
-        scope = inspect.signature(getattr(RunReader, name)).parameters["scope"]
-        assert scope.kind is scope.KEYWORD_ONLY, name
-        assert scope.default is scope.empty, name
-
-
-@pytest.mark.parametrize("kind", ["postgres"])
-@pytest.mark.parametrize(
-    ("query", "index"),
-    BY_INDEX,
-)
-async def test_postgresql_looks_for_a_tenants_runs_by_their_index(stage: Stage, query: str, index: str) -> None:
-    plan = _postgres_plan(stage, query)
-    assert f"hot_runs_{index}" in plan, plan
-    assert re.search(rf"history\w*_{index}", plan), plan
-    assert "Seq Scan" not in plan, plan
-
-
-@pytest.mark.parametrize("kind", ["memory"])
-@pytest.mark.parametrize(
-    ("query", "index"),
-    BY_INDEX,
-)
-async def test_sqlite_looks_for_a_tenants_runs_by_their_index(stage: Stage, query: str, index: str) -> None:
-    text = stage.database.query(query).statements[0]
-    for name in stage.database.query(query).parameters:
-        text = re.sub(rf":{name}\b", "null", text)
-    plan = " ".join(str(row["detail"]) for row in await stage.sql(f"explain query plan {text}"))
-    assert re.search(rf"SEARCH \S*hot_runs USING \w*\s?INDEX \S*hot_runs_{index} \({index}=\? AND id>\? AND id<\?\)", plan), plan
-    assert re.search(rf"SEARCH \S*history USING \w*\s?INDEX \S*history_{index} \({index}=\? AND id>\? AND id<\?\)", plan), plan
-
-
-def _postgres_plan(stage: Stage, name: str) -> str:
-    from mainspring.store.postgres import _SETTINGS, PostgresDatabase
-
-    assert isinstance(stage.database, PostgresDatabase)
-    query = stage.database.query(name)
-    with psycopg.connect(stage.database.url, autocommit=True) as connection:
-        for setting, value in _SETTINGS.items():
-            connection.execute(f"set {setting} = '{value}'")
-        connection.execute(f"prepare asked as {query.numbered}")
-        nobody = "'00000000-0000-0000-0000-000000000000'"
-        values = ", ".join(nobody if each in ("before", "lowest") else "null" for each in query.parameters)
-        return "\n".join(str(row[0]) for row in connection.execute(f"explain execute asked({values})"))
+    lists = ("page", "ids", "walk", "longest", "tally", "count")
+    for look in [*(getattr(RunReader, name) for name in looks), *(getattr(RunListStore, name) for name in lists)]:
+        scope = inspect.signature(look).parameters["scope"]
+        assert scope.kind is scope.KEYWORD_ONLY, look
+        assert scope.default is scope.empty, look

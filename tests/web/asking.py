@@ -144,7 +144,7 @@ class Asking:
         """Return how many runs there are."""
 
         async def count() -> int:
-            return await (await self.app.store()).runs.count(RunFilter(), scope=EVERYTHING)
+            return await (await self.app.store()).run_lists.count(RunFilter(), scope=EVERYTHING)
 
         return self.do(count())
 

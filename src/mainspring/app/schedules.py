@@ -98,8 +98,11 @@ class Schedules:
         from mainspring.core.run_filter import RunFilter
 
         record = await self.get(name, tenant=tenant)
-        store = (await self._opening.opened()).store
-        return await store.runs.filtered(RunFilter(schedule_id=record.id), before=before, n=n, scope=EVERYTHING) if record.id else []
+        if not record.id:
+            return []
+        runs = (await self._opening.opened()).store.runs
+        ids = await runs.lists.ids(RunFilter(schedule_id=record.id), scope=EVERYTHING, start=before, n=n)
+        return sorted((run for run, _ in await runs.get_with_claim(ids, scope=EVERYTHING)), key=lambda run: run.id, reverse=True)
 
     async def pauses(self, name: str) -> Sequence[Pause]:
         """Return the spans in which it was or is paused, the oldest first, as far back as notices are kept."""

@@ -13,6 +13,12 @@ from dataclasses import dataclass
 
 from mainspring.core.errors import ConfigurationError
 
+# From which step of the schema on a store has what they stand on. Whoever asks what can be done here looks here: the engine for its own
+# abilities, the advisor and the checker before they speak of a feature.
+NEEDS_SCHEMA: Mapping[str, int] = {
+    "limits": 2, "dedupe": 3, "files": 5, "schedules": 9, "overlap": 10, "dependencies": 10, "services": 11, "runner": 12, "pulse": 13,
+    "pulse_endpoint": 13, "views": 14,
+}  # fmt: skip
 _VERSIONS = ("engine", "schema", "python")
 _WORDS: Mapping[str, tuple[str, ...]] = {"backend": ("sqlite", "postgres"), "platform": ("linux", "darwin", "windows")}
 _REQUIREMENT = re.compile(r"(?P<name>[a-z]+)\s*(?P<sign>>=|<=|==|!=|>|<|=)\s*(?P<wanted>[A-Za-z0-9.]+)")

@@ -41,11 +41,6 @@ class RunFilter:
     shorter: timedelta | None = None
 
     @property
-    def is_plain(self) -> bool:
-        """Whether nothing is asked for but what every look at runs knows."""
-        return (self.tasks, self.nodes, self.key, self.actor, self.tenant, self.longer, self.shorter) == (None,) * 7
-
-    @property
     def asked(self) -> RunFilter:
         """The same, with a single task in its own place."""
         if self.tasks is None or len(self.tasks) != 1 or self.task not in (None, self.tasks[0]):

@@ -516,11 +516,7 @@ async def count_runs(app: Mainspring, request: FilterRequest, caller: Caller) ->
 
 
 async def _count(store: Store, wanted: Wanted, caller: Caller) -> int:
-    """Count runs one by one, for a person who asks."""
-    if wanted.terms or wanted.errors is not None or not wanted.filter.is_plain:
-        walk = store.run_lists.walk(wanted.filter, scope=caller.scope, together=1000, terms=wanted.terms, errors=wanted.errors)
-        return sum([len(ids) async for ids in walk])
-    return await store.runs.count(wanted.filter, scope=caller.scope)
+    return await store.run_lists.count(wanted.filter, scope=caller.scope, terms=wanted.terms, errors=wanted.errors)
 
 
 @operation("runs.tally")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -92,3 +93,8 @@ def sure(moment: datetime | None) -> datetime:
     """Return a time that a column may not lack."""
     assert moment is not None
     return moment
+
+
+def parsed(text: str | None) -> dict[str, Any] | None:
+    """Return what a column of JSON says, if it says anything."""
+    return None if text is None else json.loads(text)

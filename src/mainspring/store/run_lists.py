@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from mainspring.core.access import Scope
@@ -18,8 +18,7 @@ from mainspring.core.policy import Priority
 from mainspring.core.run_filter import LOST, RunFilter
 from mainspring.core.state import RunState
 from mainspring.store import codes
-from mainspring.store.database import LOWEST, NEWEST, Database, Record, seen_by, sure
-from mainspring.store.runs_look import EVER, parsed
+from mainspring.store.database import LOWEST, NEWEST, Database, Record, parsed, seen_by, sure
 from mainspring.store.search import SearchStore
 
 WINDOW = 20_000  # rows that one look reads at most of each table: some hundredths of a second on either database
@@ -28,6 +27,8 @@ LOST_AMONG = 2_000  # of the youngest failures, where everything is counted
 TOGETHER = 1000  # ids that another index names at once
 # How far the clock of who made an id may be from the database's. Less than where all is counted: what lies in it is read for nothing.
 ASTRAY = timedelta(minutes=5)
+EVER = datetime(1971, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+ALL = 2**62  # rows: no window at all
 LOST_WORD = "lost"
 Way = Literal["down", "up"]
 
@@ -199,6 +200,20 @@ class RunListStore:
             for part, names in enumerate((unfinished, finished)):
                 bounded |= set(names) if looked[part] >= window else set()
         return {name: Counted(min(count, cap), name in bounded or count > cap) for name, count in totals.items()}
+
+    async def count(
+        self, wanted: RunFilter, *, scope: Scope, terms: Sequence[tuple[str, str]] = (), errors: Sequence[str] | None = None
+    ) -> int:  # fmt: skip
+        """Return how many runs there are, exactly: they are counted one by one, for a person who asks."""
+        wanted = wanted.asked
+        if terms or errors is not None:
+            return sum([len(ids) async for ids in self.walk(wanted, scope=scope, together=TOGETHER, terms=terms, errors=errors)])
+        total = 0
+        for stand in self._stands(wanted, scope):
+            values = self._values(wanted, scope, None, "down", ALL) | dict(stand.values)
+            values |= {"window_hot": ALL * stand.in_hot, "window_past": ALL * stand.in_past}
+            total += sum(int(row["n"]) for row in await self._database.read(by("runs_tally", stand.by), **values))
+        return total
 
     async def _tally_of_all(self, cap: int) -> dict[str, Counted]:
         """Count what is asked for most, everything: by indexes alone, no row is read but of a few failures."""

@@ -6,34 +6,29 @@ the host says `EVERYTHING`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from mainspring.core.access import Scope
 from mainspring.core.errors import ConfigurationError, Conflict, StoreUnavailable, UnknownFile, UnknownRun
 from mainspring.core.file import Artifact
-from mainspring.core.ids import first_id_of, is_id, looks_like_id
+from mainspring.core.ids import is_id, looks_like_id
 from mainspring.core.payload import is_reference
 from mainspring.core.policy import Priority
 from mainspring.core.run import Attempt, AttemptOutcome, Run
-from mainspring.core.run_filter import LOST, RunFilter
+from mainspring.core.run_filter import RunFilter
 from mainspring.core.state import RunState
 from mainspring.core.status import Stuck
 from mainspring.store import codes
-from mainspring.store.database import LOWEST, NEWEST, Database, Record, seen_by, sure
+from mainspring.store.database import NEWEST, Database, Record, parsed, seen_by, sure
 from mainspring.store.file_store import FileStore
+from mainspring.store.run_lists import RunListStore
 from mainspring.store.search import SearchStore
 
-FOUND_TOGETHER = 1000  # ids that search terms are asked for at once
 # Runs that are searched for the end of an id at first; a few hundredths of a second.
 FOUND_SOON = 50_000
-# How far the clock of who made an id may be from the database's; no run is missed for less.
-ASTRAY = timedelta(days=1)
-EVER = datetime(1971, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +52,7 @@ class RunReader:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.files, self.search = FileStore(database), SearchStore(database)
+        self.lists = RunListStore(database, self.search)
 
     async def get(self, run_id: str, *, scope: Scope) -> Run:
         """Return a run; raises `UnknownRun`, also for one outside of the scope."""
@@ -131,10 +127,14 @@ class RunReader:
         n: int = 50,
         where: Sequence[tuple[str, str]] = (),
     ) -> list[Run]:
-        """Return runs, newest first, below an id; filters are joined by *and*. ``where`` are search terms, see `Param`."""
+        """Return runs, newest first, below an id; filters are joined by *and*. ``where`` are search terms, see `Param`.
+
+        More than these are `RunListStore`'s to look for.
+        """
         if where or not scope.is_everything:
             only = RunFilter(states=states, task=task, queue=queue, label=label)
-            return await self._page_seen(only, before or NEWEST, n, where, scope)
+            ids = await self.lists.ids(only, scope=scope, start=before, n=n, terms=where)
+            return sorted((run for run, _ in await self.get_with_claim(ids, scope=scope)), key=lambda run: run.id, reverse=True)
         wanted = None if states is None else [code for state in states for code in codes.CODES_OF[state]]
         values: dict[str, Any] = {"task": task, "queue": queue, "label": label, "before": before or NEWEST, "n": n}
         values["states"] = self._database.to_list(wanted)
@@ -148,74 +148,12 @@ class RunReader:
         rows = await self._database.read(query, **values)
         return [self._run(row) for row in rows]
 
-    async def filtered(
-        self, wanted: RunFilter, *, scope: Scope, before: str | None = None, n: int = 50, where: Sequence[tuple[str, str]] = ()
-    ) -> list[Run]:  # fmt: skip
-        """Return runs that a filter lets through, newest first, below an id; ``where`` are search terms, see `Param`."""
-        plain = RunFilter(states=wanted.states, task=wanted.task, queue=wanted.queue, label=wanted.label)
-        if wanted == plain and scope.is_everything and not where:
-            return await self.page(
-                scope=scope, states=plain.states, task=plain.task, queue=plain.queue, label=plain.label, before=before, n=n
-            )
-        return await self._page_seen(wanted, before or NEWEST, n, where, scope)
-
-    async def _page_seen(
-        self, wanted: RunFilter, before: str, n: int, where: Sequence[tuple[str, str]], scope: Scope
-    ) -> list[Run]:  # fmt: skip
-        if where:
-            return await self._page_where(where, wanted, before, n, scope)
-        ids: list[str] = []
-        for query, _, tenant in _stands_on(wanted, scope):
-            rows = await self._database.read(query, n=n, tenant=tenant, **self._conditions(wanted, before, scope))
-            ids += [row["id"] for row in rows]
-        found = await self.get_with_claim(sorted(ids, reverse=True)[:n], scope=scope)
-        return sorted((run for run, _ in found), key=lambda run: run.id, reverse=True)
-
-    async def count(self, wanted: RunFilter, *, scope: Scope, where: Sequence[tuple[str, str]] = ()) -> int:
-        """Return how many runs a filter lets through, exactly: they are counted one by one, for a person who asks."""
-        if not where:
-            total = 0
-            for _, query, tenant in _stands_on(wanted, scope):
-                rows = await self._database.read(query, tenant=tenant, **self._conditions(wanted, NEWEST, scope))
-                total += int(rows[0]["n"])
-            return total
-        total, before = 0, NEWEST
-        while page := await self._page_where(where, wanted, before, FOUND_TOGETHER, scope):
-            total, before = total + len(page), page[-1].id
-        return total
-
-    def _conditions(self, wanted: RunFilter, before: str, scope: Scope) -> dict[str, Any]:
-        states = "".join(f",{code}" for state in wanted.states or () for code in codes.CODES_OF[state])
-        since, until = wanted.since or EVER[0], wanted.until or EVER[1]
-        return {
-            "before": before if wanted.until is None else min(before, first_id_of(until + ASTRAY)),
-            "lowest": LOWEST if wanted.since is None else first_id_of(since - ASTRAY),
-            "since": self._database.to_time(since), "until": self._database.to_time(until),
-            "states": None if wanted.states is None and not wanted.is_lost else f"{states},",
-            "lost": f",{','.join(LOST)}," if wanted.is_lost else None,
-            "task": wanted.task, "queue": wanted.queue, "label": wanted.label, "reason": wanted.reason, "origin": wanted.origin,
-            "priority": None if wanted.priority is None else int(wanted.priority), "schedule": wanted.schedule_id,
-        } | seen_by(self._database, scope)  # fmt: skip
-
     async def schedule_names(self, runs: Iterable[OfSchedule]) -> dict[int, str]:
         """Return what the schedules of runs are called; those that were deleted are missing."""
         ids = sorted({run.schedule_id for run in runs if run.schedule_id is not None})
         if not ids:
             return {}
         return {row["id"]: row["name"] for row in await self._database.read("runs_schedules", ids=self._database.to_list(ids))}
-
-    async def _page_where(
-        self, where: Sequence[tuple[str, str]], wanted: RunFilter, before: str, n: int, scope: Scope
-    ) -> list[Run]:  # fmt: skip
-        found: list[Run] = []
-        while len(found) < n:  # terms may belong to runs that other filters leave out
-            ids = await self.search.find(where, before=before, task=wanted.task, n=FOUND_TOGETHER)
-            looked_at = [run for run, _ in await self.get_with_claim(ids, scope=scope)]
-            found += [run for run in sorted(looked_at, key=lambda run: run.id, reverse=True) if wanted.lets(run)]
-            if len(ids) < FOUND_TOGETHER:
-                break
-            before = ids[-1]
-        return found[:n]
 
     async def artifacts(self, run_id: str, *, scope: Scope) -> list[Artifact]:
         """Return the files that a run has left behind, in order; none where the run is not seen."""
@@ -333,26 +271,5 @@ class RunReader:
         )
 
 
-def _stands_on(wanted: RunFilter, scope: Scope) -> list[tuple[str, str, str | None]]:
-    """Return the queries that look for runs and count them by the index that serves a filter and a scope best, with the tenant of each.
-
-    Every tenant of a scope is asked for itself, since ids are in order within one; the nameless one has no index of its own.
-    """
-    if scope.tenants is not None and not scope.tenants:
-        return []
-    if wanted.schedule_id is not None:
-        return [("runs_filter_of_schedule", "runs_count_of_schedule", None)]
-    if scope.owner is not None:
-        return [("runs_filter_of_owner", "runs_count_of_owner", None)]
-    if scope.tenants is not None and "" not in scope.tenants:
-        return [("runs_filter_of_tenant", "runs_count_of_tenant", tenant) for tenant in sorted(scope.tenants)]
-    return [("runs_filter", "runs_count", None) if wanted.task is None else ("runs_filter_of_task", "runs_count_of_task", None)]
-
-
 def _is_spilled(run: Run) -> bool:
     return is_reference(run.params) or is_reference(run.result)
-
-
-def parsed(text: str | None) -> dict[str, Any] | None:
-    """Return what a column of JSON says, if it says anything."""
-    return None if text is None else json.loads(text)

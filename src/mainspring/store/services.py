@@ -18,8 +18,7 @@ from mainspring.core.run import ClaimedRun
 from mainspring.core.service import QUEUE, Ended, Instances, Sample, ServiceRow, ServiceState, Standing
 from mainspring.core.state import RunState
 from mainspring.store import codes
-from mainspring.store.database import Database, Record, seen_by, sure
-from mainspring.store.runs_look import parsed
+from mainspring.store.database import Database, Record, parsed, seen_by, sure
 
 SAMPLES_FOR = timedelta(days=7)
 MOST_SAMPLES = 10_000  # of each instance

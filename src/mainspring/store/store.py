@@ -29,7 +29,6 @@ from mainspring.store.presets import FavouriteStore, PresetStore
 from mainspring.store.pulses import PulseStore
 from mainspring.store.queues import QueueStore
 from mainspring.store.retention import RetentionStore
-from mainspring.store.run_lists import RunListStore
 from mainspring.store.run_views import RunViewStore
 from mainspring.store.runs import RunStore
 from mainspring.store.samples import SampleStore
@@ -69,7 +68,7 @@ class Store:
         self.notices, self.modes = NoticeStore(database), ModeStore(database)
         self.schedules = ScheduleStore(database, self.runs, self.notices, (os.getpid() if shard is None else shard) % SHARDS)
         self.files, self.search = self.runs.files, self.runs.search
-        self.run_lists, self.run_views = RunListStore(database, self.search), RunViewStore(database)
+        self.run_lists, self.run_views = self.runs.lists, RunViewStore(database)
         self.stats = StatStore(database)
         self.samples, self.trends = SampleStore(database), TrendStore(database)
         self.switches = SwitchStore(database)
