@@ -75,7 +75,7 @@ CASES = {
     "errors.heed": ["errors", "heed", "{error}", "--reason", "because"],
     "dead.list": ["dead", "list"],
     "dead.groups": ["dead", "groups"],
-    "dead.discard": ["dead", "discard", "--task", "fails", "because"],
+    "dead.discard": ["dead", "discard", "--task", "fails", "--reason", "because"],
     "events.list": ["events", "list", "--source", "run"],
     "audit.list": ["audit", "list"],
     "users.list": ["users", "list"],

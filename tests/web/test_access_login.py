@@ -294,7 +294,7 @@ def test_guesses_cannot_fill_the_table() -> None:
 
 
 def link(house: Door, **more: Any) -> str:
-    return f"/login/link?t={house.do(make_link(house.app, Visit(), actor='root', **more))}"
+    return f"/login/link?t={house.do(make_link(house.app, Visit(), actor='grace', **more))}"
 
 
 def key_of(address: str) -> dict[str, str]:
@@ -482,12 +482,12 @@ def test_nobody_makes_a_token_that_can_do_more_than_they_may(tmp_path: Path) -> 
 
 def test_everybody_finds_their_own_and_administrators_all(tmp_path: Path) -> None:
     with door(tmp_path) as house:
-        people(house, "root")
+        people(house, "grace")
         people(house, "ada", "boris", role="viewer")
         make(house, user="boris")
-        ada, root = Browser(house), Browser(house)
+        ada, grace = Browser(house), Browser(house)
         ada.sign_in("ada")
-        root.sign_in("root")
+        grace.sign_in("grace")
         ada.post("/settings/access/tokens", {"label": "adas"})
         text = ada.get("/settings/access").text
         assert "adas" in text
@@ -497,27 +497,27 @@ def test_everybody_finds_their_own_and_administrators_all(tmp_path: Path) -> Non
         assert ada.post(f"/settings/access/tokens/{boris_one.id}/revoke").status == 404
         assert ada.post("/settings/access/users", {"name": "x"}).status == 403
         assert ada.post("/settings/access/secrets", {"name": "X", "value": "long enough"}).status == 403
-        roots = next(each for each in house.do(say(house, "sessions.list")).items if each.name == "root")
-        assert ada.post(f"/settings/access/sessions/{roots.id}/revoke").status == 403
-        assert root.is_in()
-        text = root.get("/settings/access").text
-        assert all(name in text for name in ("ada", "boris", "root", "adas", "Stored secrets"))
+        graces = next(each for each in house.do(say(house, "sessions.list")).items if each.name == "grace")
+        assert ada.post(f"/settings/access/sessions/{graces.id}/revoke").status == 403
+        assert grace.is_in()
+        text = grace.get("/settings/access").text
+        assert all(name in text for name in ("ada", "boris", "grace", "adas", "Stored secrets"))
         adas = next(each for each in house.do(say(house, "sessions.list")).items if each.name == "ada")
-        assert root.post(f"/settings/access/sessions/{adas.id}/revoke").status == 303
+        assert grace.post(f"/settings/access/sessions/{adas.id}/revoke").status == 303
         assert not ada.is_in()
-        assert root.post("/settings/access/users/ada/disable").status == 303
+        assert grace.post("/settings/access/users/ada/disable").status == 303
         assert ada.sign_in("ada").status == 401
 
 
 def test_an_administrator_of_a_tenant_is_not_one_of_the_house(tmp_path: Path) -> None:
     """Else they would make themselves one."""
     with door(tmp_path) as house:
-        people(house, "root")
+        people(house, "grace")
         people(house, "ada", role="admin", tenants=["acme"])
         browser = Browser(house)
         browser.sign_in("ada")
         for path, fields in (
-            ("users", {"name": "x", "role": "admin"}), ("users/root/role", {"role": "viewer"}), ("users/root/disable", {}),
+            ("users", {"name": "x", "role": "admin"}), ("users/grace/role", {"role": "viewer"}), ("users/grace/disable", {}),
             ("users/ada/role", {"role": "admin"}), ("secrets", {"name": "X", "value": "long enough"}),
             ("tokens", {"label": "x", "token_role": "admin"}),
         ):  # fmt: skip
@@ -537,27 +537,27 @@ def test_what_is_refused_is_written_down(tmp_path: Path) -> None:
 
 def test_people_are_kept_by_the_page_without_scripts(tmp_path: Path) -> None:
     with door(tmp_path, {"vault_keys": None}) as house:
-        people(house, "root")
-        root = Browser(house)
-        root.sign_in("root")
+        people(house, "grace")
+        grace = Browser(house)
+        grace.sign_in("grace")
         page = "/settings/access"
-        assert root.post(f"{page}/users", {"name": "Bob", "role": "operator", "password": LONG, "tenants": "acme, umbrella"}).status == 303
-        again = root.post(f"{page}/users", {"name": "bob", "password": LONG})
+        assert grace.post(f"{page}/users", {"name": "Bob", "role": "operator", "password": LONG, "tenants": "acme, umbrella"}).status == 303
+        again = grace.post(f"{page}/users", {"name": "bob", "password": LONG})
         assert again.status == 409
         assert LONG not in again.text  # nothing secret is shown again
-        assert root.post(f"{page}/users", {"name": "x y", "password": ""}).status == 422
-        assert root.post(f"{page}/users", {"name": "carl", "role": "king"}).status == 422
-        assert root.post(f"{page}/users", {"name": "system"}).status == 422
-        assert root.post(f"{page}/users/bob/role", {"role": "viewer"}).status == 303
+        assert grace.post(f"{page}/users", {"name": "x y", "password": ""}).status == 422
+        assert grace.post(f"{page}/users", {"name": "carl", "role": "king"}).status == 422
+        assert grace.post(f"{page}/users", {"name": "system"}).status == 422
+        assert grace.post(f"{page}/users/bob/role", {"role": "viewer"}).status == 303
         bob = next(each for each in house.do(say(house, "users.list")).items if each.name == "bob")
         assert (bob.role, bob.tenants) == ("viewer", ["acme", "umbrella"])
         row = house.audit("users.role")[0]
-        assert (row["actor"], row["object"], row["data"]["role"]) == ("root", "user:bob", "viewer")
-        assert root.post(f"{page}/users/bob/remove").status == 303
-        assert root.post(f"{page}/users/bob/remove").status == 404
+        assert (row["actor"], row["object"], row["data"]["role"]) == ("grace", "user:bob", "viewer")
+        assert grace.post(f"{page}/users/bob/remove").status == 303
+        assert grace.post(f"{page}/users/bob/remove").status == 404
         for verb in ("role", "disable", "remove"):
-            assert root.get(f"{page}/users/root/{verb}").status in (404, 405)  # no GET changes anything
-        refused = root.post(f"{page}/secrets", {"name": "API", "value": "a value of some length"})
+            assert grace.get(f"{page}/users/grace/{verb}").status in (404, 405)  # no GET changes anything
+        refused = grace.post(f"{page}/secrets", {"name": "API", "value": "a value of some length"})
         assert refused.status == 400
         assert "MAINSPRING_VAULT_KEY" in refused.text
         assert "a value of some length" not in refused.text

@@ -1,4 +1,4 @@
-"""Commands made from operations: a required field becomes an argument, every other an option, the view is printed."""
+"""Commands made from operations: a required field becomes an argument, every other and each reason an option, the view is printed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from mainspring.cli.session import Session, command
 from mainspring.operations.catalog import CATALOG
 
 Show = Callable[[Any], "int | None"]
+REASON = "reason"  # is an option everywhere, also where it must be given
 
 
 def command_for(
@@ -72,7 +73,7 @@ class JsonObject(click.ParamType[dict[str, Any]]):
 
 def _parameter(name: str, info: FieldInfo) -> click.Parameter:
     kind, is_many = _type_of(info.annotation)
-    if info.is_required():
+    if info.is_required() and name != REASON:
         return click.Argument([name], type=kind)
     has_default = info.default is not PydanticUndefined and info.default is not None
     option = f"--{name.replace('_', '-')}"
@@ -85,6 +86,7 @@ def _parameter(name: str, info: FieldInfo) -> click.Parameter:
         multiple=is_many,
         default=(str(info.default) if isinstance(info.default, enum.Enum) else info.default) if has_default else None,
         show_default=has_default,
+        required=info.is_required(),
         help=info.description,
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
@@ -13,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from mainspring.i18n import t
 from mainspring.operations import audit
 from mainspring.operations.operation import Caller
+from mainspring.operations.writing import cell, line
 from mainspring.web.access import caller_of
 from mainspring.web.site import Site, page_of
 
@@ -43,24 +42,12 @@ def routes(site: Site) -> list[BaseRoute]:
         return StreamingResponse(_lines(request, first, caller), media_type="text/csv; charset=utf-8", headers=headers)
 
     async def _lines(request: Request, page: audit.AuditPage, caller: Caller) -> AsyncIterator[str]:
-        yield _csv(COLUMNS)
+        yield line(COLUMNS)
         while True:
             for each in page.items:
-                yield _csv([_cell(value) for value in (each.model_dump(mode="json")[name] for name in COLUMNS)])
+                yield line([cell(value) for value in (each.model_dump(mode="json")[name] for name in COLUMNS)])
             if page.next is None:
                 return
             page = await rows(request, caller, page.next, PAGE)
 
     return [Route("/audit", list_page, methods=["GET"]), Route("/audit.csv", export, methods=["GET"])]
-
-
-def _csv(cells: object) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow(cells)  # type: ignore[arg-type]  # a tuple or a list of texts
-    return text.getvalue()
-
-
-def _cell(value: object) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text
