@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
+from mainspring.cli import whole
 from mainspring.cli.exits import FAILED
 from mainspring.cli.session import Session, command
-from mainspring.core.errors import ConfigurationError
 from mainspring.i18n import t
 
 
@@ -64,7 +64,8 @@ def index(session: Session, is_check: bool, manifest: str | None, module: str) -
         found = path.read_text("utf-8") if path.is_file() else None
         word = "missing" if found is None else "fresh" if found == text else "stale"
         if word != "fresh" and not is_check:
-            _write(path, text)
+            with whole.written(path) as target:
+                target.write(text)
             word = "written"
         stale |= word in ("missing", "stale")
         _tell(session, word, path, view.tasks)
@@ -82,16 +83,6 @@ def _beside(manifest: Path, module: str) -> str:
     import os
 
     return manifest.name if module == "-" else Path(os.path.relpath(manifest, Path(module).parent)).as_posix()
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all: an importer never sees half of it."""
-    aside = path.with_name(f".{path.name}.new")
-    try:
-        aside.write_text(text, "utf-8")
-        aside.replace(path)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written: {error}") from None
 
 
 def _tell(session: Session, word: str, path: Path, n: int) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 from typing import IO, Any
 
 import click
 
+from mainspring.cli import whole
 from mainspring.cli.session import Session, command
-from mainspring.core.errors import ConfigurationError
 from mainspring.i18n import t
 
 _STATES = click.Choice(["pending", "blocked", "running", "suspended", "completed", "failed", "timeout", "cancelled", "skipped"])
@@ -76,16 +74,5 @@ def _opened(output: str | None) -> Iterator[IO[str]]:
         yield sys.stdout
         sys.stdout.flush()
         return
-    file = Path(output)
-    part = file.with_name(f"{file.name}.part")
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    except OSError as error:
-        raise ConfigurationError(t("export.cannot", file=output, why=error.strerror)) from None
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="") as target:
-            yield target
-        part.replace(file)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with whole.written(output, mode=0o600) as target:
+        yield target
