@@ -10,9 +10,9 @@ import pytest
 
 from mainspring import Mainspring
 from mainspring.core import active
-from mainspring.core.capability import Capability, Facts
+from mainspring.core.capability import NEEDS_SCHEMA, Capability, Facts
 from mainspring.core.environment import Environment
-from mainspring.engine.abilities import ALIASES, NEEDS_SCHEMA, Place, capabilities, capability
+from mainspring.engine.abilities import ALIASES, Place, capabilities, capability
 from mainspring.operations.operation import Caller
 from mainspring.operations.system import HasRequest, show_capability
 

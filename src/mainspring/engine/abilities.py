@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Literal
 
-from mainspring.core.capability import Capability, Facts, parse_requirement
+from mainspring.core.capability import NEEDS_SCHEMA, Capability, Facts, parse_requirement
 from mainspring.core.environment import Environment
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.version import VERSION
@@ -22,11 +22,6 @@ NO_SERVICES = {
     "disabled": "SIDE_TASKS_ENABLED is false here: set it to true where services are to start",
     "serverless": "TASK_RUNNER_ENVIRONMENT is serverless, where no process stays: start 'mainspring runner' in a place that stays",
 }
-# From which step of the schema on the store has what they stand on.
-NEEDS_SCHEMA: Mapping[str, int] = {
-    "limits": 2, "dedupe": 3, "files": 5, "schedules": 9, "overlap": 10, "dependencies": 10, "services": 11, "runner": 12, "pulse": 13,
-    "pulse_endpoint": 13, "views": 14,
-}  # fmt: skip
 # What other systems call them.
 ALIASES: Mapping[str, str] = {
     "side_tasks": "services", "cron": "schedules", "cron_tasks": "schedules", "unified_runner": "runner", "task_runner": "runner",
