@@ -11,6 +11,7 @@ BENCH_VENV := .venv-bench
 BENCH_READY := $(BENCH_VENV)/.ready
 TOOLS_VENV := .venv-tools
 CODE := $(wildcard src tests examples benchmarks)
+CODE_OF_OURS := $(wildcard src examples benchmarks tools)
 
 # Overridable: PYTHON=python3.13, PYTEST_ARGS="-k claim" (instead of two tests at a time), SEED=17, N=500
 PYTHON ?= $(shell sh tools/find-python.sh)
@@ -19,7 +20,7 @@ SEED ?=
 N ?=
 DAYS ?=
 
-.PHONY: help setup run test check fix format lint types contracts sim chaos bench lock reference clean
+.PHONY: help setup run test check fix format lint types contracts governance sim chaos bench lock reference clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +33,7 @@ run: $(READY)  ## Run the demo on an embedded SQLite file
 test: check $(BROWSER)  ## Set up, pass every gate of `make check`, then run all tests
 	$(PY) -m pytest $(or $(PYTEST_ARGS),-n 2)
 
-check: format lint types contracts  ## Check format, lint, types and import contracts
+check: format lint types contracts governance  ## Check format, lint, types, import contracts and background work
 
 fix: $(READY)  ## Apply the formatter and the safe lint fixes
 	$(VENV)/bin/ruff check --fix $(CODE)
@@ -54,7 +55,7 @@ reference: $(READY)  ## Write docs/reference from the code
 	$(PY) tools/reference.py
 
 clean:  ## Remove everything that these commands made
-	rm -rf $(VENV) $(BENCH_VENV) $(TOOLS_VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) $(TOOLS_VENV) build dist .hypothesis .import_linter_cache .mainspring_cache .mypy_cache .pytest_cache .ruff_cache
 	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # The gates, one by one.
@@ -66,6 +67,8 @@ types: $(READY)
 	$(VENV)/bin/mypy $(CODE)
 contracts: $(READY)
 	$(VENV)/bin/lint-imports --no-logo
+governance: $(READY)
+	$(VENV)/bin/mainspring check $(CODE_OF_OURS)
 
 # The environments. A stamp keeps the second time quick.
 $(READY): requirements/dev.txt requirements/uv.txt pyproject.toml

@@ -39,7 +39,7 @@ from mainspring.core.size import describe_size, parse_size
 
 DEFAULT_URL = "sqlite:///mainspring.db"
 SHORTEST_SECRET = 16  # characters
-OURS_BUT_NOT_SETTINGS = ("MAINSPRING_TEST_", "MAINSPRING_BENCH_", "MAINSPRING_FAULT", "MAINSPRING_APP")
+OURS_BUT_NOT_SETTINGS = ("MAINSPRING_TEST_", "MAINSPRING_BENCH_", "MAINSPRING_FAULT", "MAINSPRING_APP", "MAINSPRING_GUARD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,7 +443,7 @@ def _from_table(table: Mapping[str, Any], source: str, warnings: list[str]) -> t
     """Return the settings of one table of a file, and where each comes from."""
     values: dict[str, Any] = {}
     for name, value in table.items():
-        if name in ("app", "discover", "env"):
+        if name in ("app", "discover", "env", "check"):  # the last is what `mainspring check` reads
             continue
         if name == "secrets":
             values[name] = parse_secrets(value, source)

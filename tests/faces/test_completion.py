@@ -33,7 +33,7 @@ def complete(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compl
 
 
 def test_commands_and_their_options(complete: Complete) -> None:
-    assert complete("ru") == ["run", "runner", "runs"]
+    assert complete("ru") == ["run", "runner", "runs", "rules"]
     assert {"list", "show", "retry", "pin", "export", "explain"} <= set(complete("runs", ""))
     assert complete("runs", "retr") == ["retry"]
     assert complete("runs", "list", "--sta") == ["--state"]

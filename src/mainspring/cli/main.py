@@ -69,6 +69,10 @@ _COMMANDS = {
     "sessions": "mainspring.cli.access:sessions",
     "secrets": "mainspring.cli.access:secrets",
     "access": "mainspring.cli.access:access",
+    "check": "mainspring.cli.check:check",
+    "advise": "mainspring.cli.advise:advise",
+    "new": "mainspring.cli.advise:new",
+    "rules": "mainspring.cli.rules:rules",
     "completion": "mainspring.cli.completion:completion",
 }
 

@@ -33,6 +33,11 @@ def looks_secret(name: str) -> bool:
     return _NAME.search(name) is not None
 
 
+def secret_in(text: str) -> str | None:
+    """Return what a text holds that looks like a key, as "a Stripe key"; None where it holds none."""
+    return next((kind for kind, shape in _SHAPES.items() if shape.search(text)), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Marks:
     """``searched`` are the parameters by which runs can be found, ``named`` those that are called like a secret and are plain texts.

@@ -116,6 +116,7 @@ def describe_task(task: AnyTask, isolation: Isolation = Isolation.PROCESS) -> di
         },
         "depends_on": [{"task": each.task, "within_ms": _milliseconds(each.within)} for each in spec.depends_on],
         "params_version": spec.params_version,
+        "has_upgrade": task.hooks.upgrade is not None,
         "keyword_only": _keyword_only(task),
         "params": task.params.schema(),
         "result": task.result.schema(),

@@ -46,6 +46,7 @@ from mainspring.store.tokens import TokenStore
 from mainspring.store.trends import TrendStore
 from mainspring.store.upkeep import Upkeep
 from mainspring.store.users import Doors, UserStore
+from mainspring.store.waiting import WaitingStore
 
 SHARDS = 16  # of the statistics
 
@@ -82,7 +83,7 @@ class Store:
         self.errors = ErrorStore(database, self.runs)
         self.idempotency = IdempotencyStore(database)
         self.dead = DeadStore(database)
-        self.export = ExportStore(database)
+        self.export, self.waiting = ExportStore(database), WaitingStore(database)
         self.migrations = Migrations(database)
         self.upkeep = Upkeep(database)
         self.retention = RetentionStore(database, self.upkeep, self.files)

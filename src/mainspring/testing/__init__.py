@@ -10,16 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mainspring.advisor.guard import Guard, Recorder, WSGIGuard
     from mainspring.core.depends import override
     from mainspring.testing.clock import ManualClock
     from mainspring.testing.kit import Kit, NoProgress
     from mainspring.testing.virtual import Deadlock, VirtualLoop
 
-__all__ = ["Deadlock", "Kit", "ManualClock", "NoProgress", "VirtualLoop", "override"]
+__all__ = ["Deadlock", "Guard", "Kit", "ManualClock", "NoProgress", "Recorder", "VirtualLoop", "WSGIGuard", "override"]
 
 _ROOMS = {
     "Deadlock": "testing.virtual", "Kit": "testing.kit", "ManualClock": "testing.clock", "NoProgress": "testing.kit",
     "VirtualLoop": "testing.virtual", "override": "core.depends",
+    **dict.fromkeys(("Guard", "Recorder", "WSGIGuard"), "advisor.guard"),
 }  # fmt: skip
 
 

@@ -1,4 +1,7 @@
-"""The pytest plugin: the fixtures ``ms`` (a kit) and ``ms_clock`` (its clock). It imports nothing until a test asks for one."""
+"""The pytest plugin: the fixtures ``ms`` (a kit), ``ms_clock`` (its clock) and ``ms_guard`` (who leaves work behind fails).
+
+It imports nothing until a test asks for one.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from mainspring.testing import Kit, ManualClock
+    from mainspring.testing import Kit, ManualClock, Recorder
 
 
 @pytest.fixture
@@ -26,3 +29,17 @@ def ms(ms_clock: ManualClock) -> Iterator[Kit]:
 
     with Kit(clock=ms_clock) as kit:
         yield kit
+
+
+@pytest.fixture
+def ms_guard() -> Iterator[Recorder]:
+    """Watch every request of the test whose application has a guard, and fail it where a handler leaves work behind.
+
+    ``ms_guard(app)`` and ``ms_guard.wsgi(app)`` put one around an application that has none.
+    """
+    from mainspring.testing import Recorder
+
+    with Recorder() as recorder:
+        yield recorder
+    if found := recorder.left_behind():
+        pytest.fail("\n".join(f"{each}\n{each.traceback()}" for each in found), pytrace=False)

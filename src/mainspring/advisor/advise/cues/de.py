@@ -1,0 +1,100 @@
+"""German."""
+
+from __future__ import annotations
+
+from mainspring.advisor.advise.answers import NO, YES, Length, Question
+from mainspring.advisor.advise.cues.lexicon import Lexicon, Special, implied, marks, said
+
+_USER, _RECURRING, _SURVIVE = (Question.USER_TRIGGERED, YES), (Question.RECURRING, YES), (Question.SURVIVE, YES)
+_RETRIED, _POLLED, _NETWORK, _STEPS = (Question.RETRIED, YES), (Question.POLLED, YES), (Question.NETWORK, YES), (Question.MULTI_STEP, YES)
+_NOT_RECURRING, _NOT_USER, _NOT_SURVIVE = (Question.RECURRING, NO), (Question.USER_TRIGGERED, NO), (Question.SURVIVE, NO)
+_INSTANT, _LONG = (Question.DURATION, Length.INSTANT), (Question.DURATION, Length.LONG)
+_FOREVER, _STREAM, _LOCAL = (Question.DURATION, Length.FOREVER), (Question.STREAM, YES), (Question.NETWORK, NO)
+
+_N = r"(?:\d+|eine[rnms]?|ein|zwei|drei|vier|fünf|sechs|zehn|zwölf|dreißig|wenige[nr]?|paar|einige[nr]?|halbe[nr]?|mehrere[nr]?)"
+_UNIT = r"(?:sekunden?|sek|minuten?|min|stunden?|tag(?:e[ns]?)?|wochen?|monat(?:e[ns]?)?)"
+_DAY = r"(?:montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonnabend|sonntag)"
+_PERSON = r"(?:benutzer\w*|nutzer\w*|anwender\w*|kund(?:e|en|in|innen)|jemand|administrator\w*|admin\w*|mitarbeiter\w*|redakteur\w*|leute)"
+
+CUES = (
+    said(rf"\b(?:prüf\w*|nachseh\w*|nachschau\w*|schau\w*|sieh\w*|nachgeseh\w*|abfrag\w*|frag\w*)\b.{{0,60}}\b(?:ob|nach)\b.{{0,40}}\b{_PERSON}\b.{{0,40}}\b(?:\w*anforder\w*|\w*gefordert|"
+         r"\w*frag\w*|beantragt|bestellt|hochgeladen|geklickt|gestartet|gewünscht|will|möchte)", _USER, special=Special.POLLS_USER_WORK, takes=True),
+    said(r"\b(?:prüf\w*|nachseh\w*|nachschau\w*|schau\w*|abfrag\w*)\b.{0,40}\b(?:neue|offene|wartende|unbearbeitete)\w*\b.{0,20}\b\w*(?:anfragen|anforderungen|uploads|aufträge|wünsche)\b",
+         _USER, special=Special.POLLS_USER_WORK, takes=True),
+    said(r"\b(?:client|oberfläche|browser|seite|frontend|app)\b.{0,30}\b(?:frag\w*|pollt)\b(?:.{0,25}\b(?:stand|zustand|status)\b)?(?:.{0,10}\bab\b)?", _POLLED, takes=True),
+    said(r"\b(?:muss|braucht|soll)\b[^.;]{0,25}\bnicht\b[^.;]{0,20}\b(?:überleb\w*|überdauer\w*|überstehen)|\bdarf verloren gehen|\bverlust ist (?:egal|unwichtig|harmlos)", _NOT_SURVIVE, takes=True),
+    said(r"\b(?:darf|soll|kann)\b[^.;]{0,15}\b(?:nicht|nie)\b[^.;]{0,10}\bverloren|\b(?:überleb\w*|überdauer\w*|übersteh\w*)\b", _SURVIVE, takes=True),
+    said(r"\b(?:fortgesetzt|fortsetzen|weitergeh\w*|weitermach\w*|wieder ?auf(?:nehm\w*|genommen)|an derselben stelle|nach einem (?:absturz|neustart|ausfall))\b", _SURVIVE),
+    said(rf"\b(?:höchstens|maximal|nicht öfter als|nicht häufiger als)\b.{{0,15}}\b(?:einmal|ein mal|alle|je|pro)\b(?: (?:je|pro|in der|am|alle))?\s?{_N}?\s?{_UNIT}?|\bentprell\w*|\bdebounc\w*",
+         _NOT_RECURRING, special=Special.DEBOUNCE, takes=True),
+    said(r"\b(?:wart\w*|abwart\w*)\b[^.;]{0,15}\b(?:bis|auf)\b[^.;]{0,45}\b(?:genehmig\w*|freigab\w*|freigib\w*|bestätig\w*|zustimm\w*|unterschr\w*|zahl\w*|bezahl\w*|prüf\w*|entscheid\w*|antwort\w*)",
+         _STEPS, _SURVIVE, special=Special.WAITS_FOR_PERSON, takes=True),
+    said(r"\b(?:muss|müssen|soll|sollen|braucht|brauchen|benötig\w*)\b[^.;]{0,60}\b(?:genehmig\w*|freigeb\w*|freigegeben|zustimm\w*|bestätig\w*|unterschreib\w*|gegenzeichn\w*|prüf\w*|absegn\w*)\b[^.;]{0,10},? ?\b(?:bevor|ehe|erst dann)\b", _STEPS, _SURVIVE, special=Special.WAITS_FOR_PERSON,
+         takes=True),
+    said(r"\b(?:eigene[nrs]?|selbst ?(?:gebaute|geschriebene)[nrs]?)\b.{0,12}\b(?:warteschlange|queue|scheduler|sperre)", special=Special.OWN_INFRASTRUCTURE, takes=True),
+    said(r"\b(?:thread|create_task|threads)\b", _USER, special=Special.OWN_INFRASTRUCTURE, takes=True),
+    said(rf"\b{_N}\s{_UNIT} (?:vor|nach)\b(?: (?:dem|der|den|einem|einer|des))? \w+", _USER, special=Special.DELAYED, takes=True),
+    said(rf"\b(?:nach|in) {_N} {_UNIT}\b", _USER, special=Special.DELAYED, takes=True),
+    said(r"\b(?:solange|während|bis)\b[^.;]{0,30}\b(?:verbindung|stream)\b[^.;]{0,15}\b(?:offen|besteht|endet|schließt)|\bsse\b", _STREAM, takes=True),
+    said(r"\bbevor (?:die|der|das) (?:seite|antwort)\b|\bwährend (?:der|einer) anfrage\b|\b(?:benutzer|kunde|client|aufrufer) wartet\b(?! nicht)", _STREAM),
+    said(rf"\b(?:jede[nrsm]?|alle|je|pro)\s(?:\d+\s)?{_N}?\s?(?:{_UNIT}|nacht|morgen|abend|{_DAY}|werktag|quartal|jahr)\b", _RECURRING),
+    said(rf"\b(?:stündlich\w*|täglich\w*|nächtlich\w*|wöchentlich\w*|monatlich\w*|vierteljährlich\w*|jährlich\w*|regelmäßig\w*|periodisch\w*|turnusmäßig\w*|zeitgesteuert\w*|geplante[rn]? (?:lauf|job)|{_DAY}s|"
+         rf"nachts|werktags|cron\w*|einmal (?:am|pro|in der|im) \w+|am (?:monatsersten|monatsende|wochenende|quartalsende|ersten|letzten)|jeweils am|zum (?:monats|quartals|jahres)\w+)\b",
+         _RECURRING),
+    said(r"\b(?:am (?:quartals|jahres|wochen)ende|in den (?:frühen|nacht)\w* ?\w*|turnusgemäß|von zeit zu zeit|immer (?:montags|dienstags|mittwochs|donnerstags|freitags|samstags|sonntags)|halbjährlich|halbstündlich|viertelstündlich|zum monatswechsel)\b",
+         _RECURRING),
+    said(r"\b(?:vor|nach) (?:\w*(?:öffnung|schluss|beginn|feierabend))\b|\bheute geburtstag\b|\b(?:um|gegen) mitternacht\b|\bzum ersten (?:des|januar|februar|märz|april|mai|juni|juli|august|september|oktober|november|dezember)\b|\bam (?:ersten|letzten|\d+\.) (?:jedes|des|januar)|"
+         r"\bim (?:minuten|stunden|tages|wochen|monats)takt\b|\bin der nacht\b|\bmorgens\b|\babends\b|\bmittags\b|\bvon selbst\b|\bmehrmals (?:am tag|täglich|pro \w+)\b|\b(?:zwei|drei|vier)mal (?:am tag|täglich|pro \w+|in der woche)\b", _RECURRING),
+    implied(r"\bseit (?:\d+|mehr als \w+|einer?|einem|zwei|drei|zehn) (?:tag|woche|monat|jahr)\w*\b|\b(?:spiegel[nt]|abgleichen|aktuell halten|auf dem (?:neuesten )?stand)\b", _RECURRING),
+    implied(r"\b(?:älter als|veraltet\w*|abgelaufen\w*|verwaist\w*|ungenutzt\w*|nicht mehr benutzt\w*|seit (?:einer|einem|\w+) (?:woche|monat|jahr|tag\w*|wochen|monaten)[^.;]{0,20}(?:niemand|nicht))", _RECURRING),
+    said(r"\bum \d{1,2}(?::\d\d)? uhr\b|\bum mitternacht\b", _RECURRING, (Question.SCHEDULE, YES)),
+    implied(r"\b(?:aufräum\w*|wartungs\w*|bereinig\w*)\b", (Question.HOUSEKEEPING, YES)),
+    said(rf"\b{_PERSON}\b[^.;,]{{0,40}}\b(?:klick\w*|drück\w*|anforder\w*|abschick\w*|startet|auslöst|hochlädt|auswählt|schließt|wünscht|verlangt)\b", _USER),
+    said(r"\b(?:auf den knopf|auf knopfdruck|klick\w*|auf (?:anforderung|wunsch|verlangen)|vom (?:administrator|benutzer|kunden|nutzer) \w+|hochgeladene[nrsm]?|hochladen)\b", _USER),
+    said(r"\bohne,? dass (?:der|die|ein) \w+ warte\w*|\bnicht (?:warten|blockier\w*)\b", _USER),
+    implied(r"\b(?:wenn|sobald|falls)\s+(?:ein\w*|der|die|das|jemand|er|sie|es)\b|\bnach (?:der|dem|einer|einem) (?:registrierung|anmeldung|bestellung|hochladen|speichern|änderung|upload|kauf|zahlung|löschen|abschluss)\b",
+            _USER),
+    implied(r"\b(?:webhooks?|im hintergrund|registrierung|anmeldung|willkommensmail|begrüßungsmail|passwort-?zurücksetzen\w*|bestätigungscode|asynchron)\b", _USER),
+    said(r"\b(?:dauerhaft|ständig|ununterbrochen|permanent|rund um die uhr|immer verbunden|unendlich|fortwährend|für immer|die ganze zeit)\b", _FOREVER),
+    said(r"\b(?:prozess|dienst|programm|brücke|gateway)\b,? (?:der|die|das|zwischen)\b[^.;]{0,60}\b(?:liest|ausliest|hält|hört|empfängt|weiterleitet|überwacht|spricht|offen)\b|\b(?:serielle\w*|kamera|modbus|rtsp)\b|\bsolange (?:der|die|das) (?:laden|server|anwendung|system)\b",
+         _FOREVER, _NOT_USER),
+    said(r"\bbis\b[^.;]{0,30}\b(?:ausgeschaltet|abgeschaltet|beendet|gestoppt)\b|\b(?:prozess|dienst|programm|leser|empfänger) (?:hängt|sitzt|läuft|lauscht|hört|steht)\b|\b(?:mail|tcp|dns|sip)-?server,? der\b|\bnimmt\b[^.;]{0,40}\b(?:an|entgegen)$|\b(?:tunnel|leitung|verbindung)\b[^.;]{0,25}"
+         r"\b(?:am leben|aufrecht|offen|halten)\b|\balle (?:eingehenden|neuen) (?:nachrichten|ereignisse|mails)\b|\bcan-?bus\b|\bmitschreib\w*\b|\bschreibt mit\b", _FOREVER, _NOT_USER),
+    said(r"\babonnier\w*\b|\b\w*-?bot\b(?: (?:für|im|in))?|\b(?:wieder|neu) (?:zu )?verbind\w*\b|\bsolange\b[^.;]{0,25}\b(?:läuft|an ist|eingeschaltet)\b|\b\w*(?:strom|ticker|kurse?) (?:mit)?(?:lesen|schreiben|verfolgen)\b|\bmitlesen\b", _FOREVER, _NOT_USER),
+    said(r"\b(?:lausch\w*|mithör\w*|horch\w*)\b|\b(?:verbindung|websocket\S*)\b[^.;]{0,30}\b(?:offen|halten|hält|aufrecht\w*)\b|\b(?:nachrichten|ereignisse)\b[^.;]{0,20}\b(?:kafka|rabbitmq|nats|mqtt)\b|"
+         r"\b(?:telegram|discord|slack|chat)-?bot\b|\b(?:verzeichnis|ordner|postfach)\b[^.;]{0,20}\b(?:überwach\w*|beobacht\w*)", _FOREVER, _NOT_USER),
+    said(r"\b(?:oft nicht|unzuverlässig|erneut (?:versuch\w*|probier\w*)|wiederhol\w*|nochmal|noch einmal|unzuverlässig\w*|manchmal (?:nicht|weg|gestört)|bei fehlern?|nicht erreichbar|fällt (?:manchmal|öfter) aus)\b", _RETRIED),
+    said(r"\b(?:fortschritt\w*|download-?link)\b|\b(?:status|stand)\b[^.;]{0,20}\b(?:sehen|anzeigen|zeigen)\b", _POLLED),
+    marks(r"\b(?:dann|danach|anschließend|daraufhin|zum schluss|schließlich|zuletzt)\b", 1),
+    marks(r"\berst\b|\bzuerst\b", 1),
+    marks(r"\b(?:saga|mehrstufig\w*|rückgängig|zurück(?:rollen|genommen|nehmen)|kompensier\w*|schritt für schritt|jeder schritt|stornieren,? was|pipeline|workflow|ablauf mit)\b", 2),
+    marks(r":[^.;:]+,[^.;:,]+,", 1),
+    marks(r"\b(?:nie nur die hälfte|alles rückgängig|zweistufig|dreistufig|unterbrochene \w+)\b", 2),
+    marks(r"\b(?:falls|wenn)\b [^.;,]{3,45}\b(?:nicht|scheitert|absagt|ablehnt|zurückzieht)\b|\bzieht\b[^.;,]{0,25}\bzurück\b|\bdauert tage\b", 1),
+    marks(r"\b(?:bricht|abbricht|abgebrochen|unterbrochen)\b|\bbis alle\b|\bnach und nach\b", 1),
+    marks(r"\b(?:mit dem (?:fehlenden|rest)|fehlende\w* (?:teile|schritte)|wo es (?:aufgehört|stehen)|nicht (?:doppelt|noch einmal|erneut) (?:ausgeführt|getan|gemacht)|in mehreren (?:schritten|stufen|phasen)|wieder weg|zurückgebucht|zurückbuchen)\b", 2),
+    marks(r"\b(?:scheitert|schlägt|misslingt|geht)\b[^.;]{0,40}(?:,| muss| dann)|\b(?:nächste|vorige|vorherige)\w* (?:schritt|stufe)|\bder reihe nach\b", 1),
+    said(r"\b(?:in|innerhalb) (?:der|derselben|einer) (?:selben )?transaktion\b", _INSTANT, _LOCAL, _STREAM),
+    said(r"\b(?:wenige|einige|paar) millisekunden\b|\bsofort fertig\b", _INSTANT),
+    implied(r"\b(?:im (?:arbeits)?speicher|(?:dieses|des eigenen|eigenen) prozesses|prozesslokal\w*)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
+    implied(r"\b(?:(?:zähler|metrik|messgröße)\w*\b[^.;]{0,25}\b(?:erhöh\w*|hochzähl\w*|setz\w*)|(?:anmelde|eingabe)?formular\w* prüfen|cookie|die summe|formatier\w*)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
+    said(r"\bin (?:groß|klein)buchstaben\b|\b(?:zwei|drei|vier) (?:zahlen|werte|listen|texte)\b", _INSTANT, _LOCAL),
+    implied(r"\b(?:addieren|auswählen|anzeigen|umrechnen|runden|sortieren|zählen|vergleichen|formatieren|zusammenfügen|hervorheben|ausblenden|einblenden|kürzen|abschneiden|aussuchen|ausrechnen|berechnen|nachschlagen|ermitteln|prüfen,? ob [^.;,]{2,40} (?:existiert|gültig ist|stimmt|vorhanden ist))[.!]?$", _INSTANT, _LOCAL),
+    implied(r"^(?:prüfen|berechnen|nachschlagen|zurückgeben|formatieren|sortieren|zählen|setzen|vergleichen)\b|\b(?:zurückgeben|in (?:groß|klein)buchstaben|nachschlagen)\b", _INSTANT, _LOCAL),
+    implied(r"\b\w*(?:export\w*|import\w*|xlsx|excel\w*|csv|pdf|bericht\w*|video\w*|umwand\w*|verkleiner\w*|vorschaubild\w*|texterkennung|ocr|archiv\w*|transkri\w*|auswertung\w*|simulation\w*|datensicherung|rechnung\w*|"
+            r"mandant\w*|migration\w*|bild\w*|foto\w*|tausend\w*|sprachmodell\w*|abgleich\w*|übersetz\w*|auslesen|indexier\w*|berechnung\w*)\b", _LONG),
+    implied(r"\b\w*(?:mail\w*|sms|webhook\w*|api|schnittstelle\w*|zahlung\w*|abbuch\w*|belast\w*|benachrichtig\w*|slack|partner\w*|lieferant\w*|abruf\w*|llm|openai|herunterlad\w*|synchron\w*|übermittel\w*|erinner\w*|"
+            r"crm|erp|git\w*|datev|bank|dienstleister\w*|fremdsystem\w*|extern\w*|auskunft\w*|drucker\w*|dhl|post|amt|behörde\w*|börse\w*|eltern|verständig\w*|telefon\w*)\b", _NETWORK, _RETRIED),
+)  # fmt: skip
+
+LEXICON = Lexicon(
+    language="de",
+    cues=CUES,
+    negation=r"\b(?:nicht|kein\w*|nie|niemals|ohne)\b(?:\W+\w+){0,3}\W*$",
+    common=frozenset(["dauert", "aus", "von", "vom", "dauerhaft", "sofort", "wird", "werden", "alte", "neue", "minuten", "stunden", "der", "die", "das", "und", "oder", "ein", "eine", "einen", "einem", "einer", "zu", "wenn", "nach", "nicht", "mit", "für", "ist", "soll", "muss", "wird", "dem", "den", "auf", "bei", "im", "am", "es", "jede", "alle"]),
+    numbers={"ein": 1, "eine": 1, "einer": 1, "einem": 1, "zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "zehn": 10, "dreißig": 30, "halbe": 0.5,
+             "paar": 3, "wenige": 3, "einige": 4, "mehrere": 5},
+    units=((r"ms|millisekunden?", 0.001), (r"s|sek|sekunden?", 1), (r"min|minuten?", 60), (r"std|stunden?", 3600), (r"tage?n?", 86400)),
+    takes=r"\b(?:dauer\w*|braucht|läuft)\b",
+    lasting=r"\b(?:dauer\w*|braucht|läuft|bis zu|etwa|rund|mindestens|höchstens|länger als|nach)\b",
+)  # fmt: skip

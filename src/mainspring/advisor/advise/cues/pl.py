@@ -1,0 +1,92 @@
+"""Polish."""
+
+from __future__ import annotations
+
+from mainspring.advisor.advise.answers import NO, YES, Length, Question
+from mainspring.advisor.advise.cues.lexicon import Lexicon, Special, implied, marks, said
+
+_USER, _RECURRING, _SURVIVE = (Question.USER_TRIGGERED, YES), (Question.RECURRING, YES), (Question.SURVIVE, YES)
+_RETRIED, _POLLED, _NETWORK, _STEPS = (Question.RETRIED, YES), (Question.POLLED, YES), (Question.NETWORK, YES), (Question.MULTI_STEP, YES)
+_NOT_RECURRING, _NOT_USER, _NOT_SURVIVE = (Question.RECURRING, NO), (Question.USER_TRIGGERED, NO), (Question.SURVIVE, NO)
+_INSTANT, _LONG = (Question.DURATION, Length.INSTANT), (Question.DURATION, Length.LONG)
+_FOREVER, _STREAM, _LOCAL = (Question.DURATION, Length.FOREVER), (Question.STREAM, YES), (Question.NETWORK, NO)
+
+_N = r"(?:\d+|jedn\w+|dwie|dwa|trzy|cztery|pięć|sześć|dziesięć|kilka|kilkanaście|parę|pół)"
+_UNIT = r"(?:sekund\w*|minut\w*|godzin\w*|dni|dnia|dzień|dniach|tygodni\w*|tydzień|miesi\w+)"
+_DAY = r"(?:poniedział\w+|wtor\w+|środ\w+|czwart\w+|piąt\w+|sobot\w+|niedziel\w+)"
+_PERSON = r"(?:użytkowni\w+|klient\w*|ktoś|administrator\w*|admin\w*|redaktor\w*|pracowni\w+)"
+
+CUES = (
+    said(rf"\b(?:sprawdz\w*|zagląda\w*|patrz\w*|szuka\w*)\b.{{0,50}}\b(?:czy|na)\b.{{0,40}}\b{_PERSON}\b.{{0,30}}\b(?:popros\w*|prosi\w*|zażąda\w*|zamówi\w*|chce|przesła\w*|klikn\w*|wysła\w*|zleci\w*)",
+         _USER, special=Special.POLLS_USER_WORK, takes=True),
+    said(r"\b(?:sprawdz\w*|zagląda\w*|patrz\w*|szuka\w*)\b.{0,50}\b(?:now\w+|oczekując\w+|nieobsłużon\w+)\b.{0,20}\b(?:prośb\w*|żąda\w*|zlece\w*|wniosk\w*|zgłosze\w*)\b", _USER,
+         special=Special.POLLS_USER_WORK, takes=True),
+    said(r"\b(?:klient|interfejs|przeglądark\w+|strona|frontend|aplikacja)\b.{0,25}\b(?:odpytuj\w*|pyta)\b(?:.{0,20}\b(?:stan|status)\w*)?", _POLLED, takes=True),
+    said(r"\bnie musi\b[^.;]{0,20}\b(?:przetrwa\w*|przeży\w*)|(?<!nie )\bmoże (?:zginąć|przepaść)|\butrata nie szkodzi", _NOT_SURVIVE, takes=True),
+    said(r"\bnie (?:może|wolno)\b[^.;]{0,15}\b(?:zginąć|zgubi\w*|przepaść)|\b(?:przetrwa\w*|przeży\w*)\b", _SURVIVE, takes=True),
+    said(r"\b(?:wznowi\w*|wznawia\w*|kontynuowa\w*|od miejsca przerwania|po (?:awarii|restarcie|wdrożeniu))\b", _SURVIVE),
+    said(rf"\b(?:najwyżej|co najwyżej|nie częściej niż|maksymalnie)\b.{{0,12}}\b(?:raz|co)\b(?: (?:na|w|co))?\s?{_N}?\s?{_UNIT}?", _NOT_RECURRING, special=Special.DEBOUNCE, takes=True),
+    said(r"\b(?:czeka\w*|poczeka\w*|zaczeka\w*)\b[^.;]{0,10}\b(?:aż|na)\b[^.;]{0,45}\b(?:zatwierdz\w*|akcept\w*|potwierdz\w*|zgod\w*|podpis\w*|zapłac\w*|płatnoś\w*|decyzj\w*|zdecyd\w*|odpowie\w*)", _STEPS, _SURVIVE,
+         special=Special.WAITS_FOR_PERSON, takes=True),
+    said(r"\b(?:musi|muszą|powinien|powinni|wymaga\w*|trzeba)\b[^.;]{0,50}\b(?:zatwierdz\w*|akcept\w*|zaakcept\w*|potwierdz\w*|podpis\w*|zgod\w*|sprawdz\w*)\b[^.;]{0,25}\b(?:zanim|przed|dopiero)\b", _STEPS, _SURVIVE, special=Special.WAITS_FOR_PERSON, takes=True),
+    said(r"\bwłasn\w+\b.{0,12}\b(?:kolejk\w+|harmonogram\w*|scheduler\w*|blokad\w+)", special=Special.OWN_INFRASTRUCTURE, takes=True),
+    said(r"\b(?:wątek|wątku|wątki|create_task)\b", _USER, special=Special.OWN_INFRASTRUCTURE, takes=True),
+    said(rf"\b{_N}\s{_UNIT} (?:przed|po)\b \w+", _USER, special=Special.DELAYED, takes=True),
+    said(rf"\b(?:po|za) {_N} (?:minut\w*|godzin\w*|dni\w*|tygodni\w*)\b", _USER, special=Special.DELAYED, takes=True),
+    said(r"\b(?:dopóki|póki|tak długo jak)\b[^.;]{0,30}\b(?:połączenie|strumień)\b[^.;]{0,15}\b(?:trwa|jest otwarte|otwarte)|\bsse\b", _STREAM, takes=True),
+    said(r"\bprzed (?:wyświetleniem|odpowiedzią|wysłaniem odpowiedzi)\b|\bw trakcie żądania\b|\b(?:klient|użytkownik) czeka\b", _STREAM),
+    said(rf"\b(?:co|każd\w+)\s(?:\d+\s)?{_N}?\s?(?:{_UNIT}|noc\w*|rano|ran\w+|wiecz\w+|{_DAY}|kwartał\w*|rok\w*)\b", _RECURRING),
+    said(rf"\b(?:codzien\w+|conoc\w+|cogodzin\w+|cotygodni\w+|comiesi\w+|corocz\w+|okresow\w+|regularn\w+|cykliczn\w+|cron\w*|raz (?:dziennie|w \w+|na \w+|w miesiącu|w tygodniu)|dwa razy dziennie|"
+         rf"pierwszego dnia|ostatniego dnia|w każd\w+|zaplanowan\w+|na koniec (?:dnia|miesiąca|kwartału|roku)|w weekend\w*|nocą)\b|\bw {_DAY}\b", _RECURRING),
+    said(r"\bprzed (?:otwarciem|rozpoczęciem|początkiem)\b|\bpo (?:zamknięciu|zakończeniu) (?:dnia|sesji|giełdy)\b|\bdziś (?:urodziny|imieniny)\b|\b(?:nocą|nocami|rano|rankiem|wieczorem|wieczorami|w nocy|o świcie)\b|\bsame? znika\w*\b|\bkilka razy (?:dziennie|w \w+)\b|\b(?:cztery|trzy) razy dziennie\b|\b"
+         r"pierwszego (?:stycznia|lutego|marca|każdego)\b|\bco (?:kwartał|rok|sezon|semestr)\b", _RECURRING),
+    implied(r"\bbez (?:odpowiedzi|zmian|ruchu) od\b|\bod (?:\d+|jednego|dwóch|trzech|ponad \w+|tygodnia|miesiąca|roku) ?(?:dni|tygodni|miesięcy|lat)?\b|\b(?:odśwież\w+|utrzymywa\w+ aktualn\w+)\b", _RECURRING),
+    implied(r"\b(?:star\w+|przestarzał\w+|wygasł\w+|nieużywan\w+|nieruszan\w+|osieroc\w+|starsz\w+ niż)\b", _RECURRING),
+    said(r"\bw nocy\b|\bod czasu do czasu\b|\bco (?:pół godziny|kwadrans)\b|\bz początkiem (?:miesiąca|roku)\b", _RECURRING),
+    said(r"\bo (?:godzinie )?\d{1,2}(?::\d\d)?\b|\bo północy\b|\bw południe\b", _RECURRING, (Question.SCHEDULE, YES)),
+    implied(r"\b(?:czyści\w*|sprząta\w*|porządk\w+|konserwacj\w+)\b", (Question.HOUSEKEEPING, YES)),
+    said(rf"\b{_PERSON}\b[^.;,]{{0,30}}\b(?:klikni\w*|naciśni\w*|poprosi\w*|prosi|żąda|zażąda|uruchomi\w*|wybierz\w*|prześle|wyśle|zamyka|zamknie)\b", _USER),
+    said(r"\b(?:po kliknięciu|kliknię\w+|przycisk\w*|na żądanie|na życzenie|przesłan\w+|wgran\w+|po przesłaniu|po wgraniu)\b", _USER),
+    said(r"\bbez (?:blokowania|czekania)\b|\bnie (?:czeka\w*|blok\w*)\b", _USER),
+    implied(r"\b(?:gdy|kiedy|jeśli|jak|gdy tylko|kiedy tylko|skoro)\b\s+\w+|\bpo (?:rejestracji|zalogowaniu|zamówieniu|zakupie|zapisie|zapisaniu|zmianie|edycji|płatności|utworzeniu)\b", _USER),
+    implied(r"\b(?:webhook\w*|w tle|rejestracj\w+|mail powitalny|e-mail powitalny|reset\w* hasła|kod weryfikacyjny|asynchroniczn\w+)\b", _USER),
+    said(r"\b(?:stale|ciągle|nieustannie|cały czas|bez przerwy|zawsze połączon\w+|na stałe|całą dobę|w nieskończoność)\b", _FOREVER),
+    said(r"\b(?:proces|usługa|program|most|bramka)\b,? (?:któr\w+|czytając\w+|odbierając\w+|między|słuchając\w+|obserwując\w+)\b|\b(?:port szeregow\w+|portu szeregowego|kamer\w+|modbus|rtsp)\b|\bdopóki (?:sklep|serwer|system|aplikacja)\b", _FOREVER, _NOT_USER),
+    said(r"\baż\b[^.;]{0,30}\b(?:wyłączon\w+|zatrzyman\w+|zakończon\w+)\b|\b(?:proces|program|usługa|czytnik) (?:podłączon\w+|działając\w+|siedzi|wisi|nasłuchuje)\b|\bserwer (?:poczty|dns|tcp|sip),? który\b|\bprzyjmuje (?:wiadomości|połączenia|zdarzenia)\b|\bpodtrzym\w+\b[^.;]{0,25}\b(?:tunel|połączenie)\b|\bwszystkie przychodzące\b",
+         _FOREVER, _NOT_USER),
+    said(r"\bsubskryb\w*\b|\bboty? (?:irc|dla|na|w)\b|\bprzez całą dobę\b|\bponownie się łączy\w*\b|\bśledzi\w*\b[^.;]{0,20}\b(?:strumień|notowania|kursy|dziennik)\b", _FOREVER, _NOT_USER),
+    said(r"\b(?:nasłuch\w*)\b|\b(?:połączenie|websocket\w*)\b[^.;]{0,30}\b(?:otwart\w+|utrzymuj\w*)\b|\butrzymuj\w*\b[^.;]{0,20}\bpołączenie|\bodbier\w*\b[^.;]{0,20}\b(?:wiadomości|zdarzenia)\b|"
+         r"\bbot (?:telegram\w*|discord\w*|slack\w*)|\b(?:katalog|folder|skrzynk\w+)\b[^.;]{0,20}\bobserwow\w*", _FOREVER, _NOT_USER),
+    said(r"\b(?:ponawia\w*|ponowi\w*|spróbowa\w* ponownie|próbowa\w* (?:ponownie|jeszcze raz)|zawodn\w+|w razie błędu|przy błędzie|czasem nie (?:działa|odpowiada)|niedostępn\w+|bywa \w+)\b", _RETRIED),
+    said(r"\b(?:postęp\w*|link do pobrania)\b", _POLLED),
+    marks(r"\b(?:potem|następnie|później|po czym|na końcu|na koniec|w końcu|dalej)\b", 1),
+    marks(r"\bnajpierw\b", 1),
+    marks(r"\b(?:saga|wieloetap\w*|wycofa\w*|cofn\w+|kompens\w*|krok po kroku|każdy (?:krok|etap)|wcześniejsze kroki|potok)\b", 2),
+    marks(r":[^.;:]+,[^.;:,]+,", 1),
+    marks(r"\b(?:nigdy (?:tylko )?połow\w+|wszystko (?:trzeba )?(?:cofn\w+|odwrócić)|przerwan\w+ \w+)\b", 2),
+    marks(r"\bjeśli\b [^.;,]{3,45}\b(?:nie|zrezygnuje|odmówi|odrzuci)\b|\btrwa (?:kilka )?dni\b", 1),
+    marks(r"\b(?:przerwie|przerwan\w+|przerwać)\b|\baż wszyst\w+\b", 1),
+    marks(r"\b(?:dokończy\w*|brakując\w+|nie (?:powtarza\w*|wykonywać ponownie)|w kilku (?:krokach|etapach)|tam,? gdzie (?:skończ\w*|przerwa\w*)|odwróci\w*|odblokować)\b", 2),
+    marks(r"\bjeśli [^.;,]{2,40} (?:się nie uda|nie powiedzie|zawiedzie)|\b(?:następny|poprzedni)\w* (?:krok|etap)|\bpo kolei\b", 1),
+    said(r"\bw tej samej transakcji\b", _INSTANT, _LOCAL, _STREAM),
+    said(r"\b(?:kilka|parę) milisekund\b", _INSTANT),
+    implied(r"\b(?:w pamięci|tego procesu|własn\w+ procesu)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
+    implied(r"\b(?:licznik\w*|metryk\w*|formularz\w* logowania|ciasteczko|sum[ęa] koszyka|sformatow\w*)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
+    said(r"\bwielkimi literami\b|\b(?:dwie|trzy|cztery) (?:liczby|wartości|listy|teksty)\b", _INSTANT, _LOCAL),
+    implied(r"^(?:wybrać|dodać|zaokrąglić|obliczyć|wyświetlić|pokazać|połączyć|odwrócić|przyciąć|znaleźć najtańsz\w+)\b", _INSTANT, _LOCAL),
+    implied(r"^(?:sprawdzić|policzyć|zwrócić|sformatować|posortować|ustawić|porównać|odczytać|podświetlić|ukryć|skrócić)\b|\b(?:zwrócić|na wielkie litery)\b", _INSTANT, _LOCAL),
+    implied(r"\b(?:eksport\w*|import\w*|xlsx|csv|pdf|raport\w*|wideo|film\w*|miniatur\w*|przekonwertow\w*|konwersj\w+|ocr|kopi\w+ zapasow\w+|archiw\w+|faktur\w+|zestawieni\w+|rozliczeni\w+|generow\w+|wygenerow\w+|"
+            r"najemc\w+|migracj\w+|zdję\w+|obraz\w+|tysiąc\w*|model\w* język\w+|tłumacz\w+|indeks\w+|oblicz\w+|uzgodnien\w+)\b", _LONG),
+    implied(r"\b(?:e?-?mail\w*|sms\w*|api|webhook\w*|płatnoś\w+|obciąż\w+|powiad\w+|partner\w*|dostawc\w+|pobiera\w+|slack\w*|llm|openai|przypom\w+|synchroniz\w+|wysł\w+|wysył\w+|crm|erp|git\w*|bank\w*|zewnętrzn\w+|drukar\w+|biur\w+ informacji|kurier\w*|urząd\w*|urzęd\w*|telefon\w*)\b", _NETWORK, _RETRIED),
+)  # fmt: skip
+
+LEXICON = Lexicon(
+    language="pl",
+    cues=CUES,
+    negation=r"\b(?:nie|bez|nigdy|ani)\b(?:\W+\w+){0,2}\W*$",
+    common=frozenset(["trwa", "jego", "jej", "być", "są", "minut", "godzin", "przed", "każdy", "dane", "nowe", "i", "w", "na", "do", "z", "po", "się", "nie", "jest", "aby", "żeby", "co", "gdy", "który", "która", "przy", "przez", "oraz", "od", "dla", "o", "ma", "to", "czy", "za"]),
+    numbers={"jedna": 1, "jedną": 1, "dwa": 2, "dwie": 2, "trzy": 3, "cztery": 4, "pięć": 5, "dziesięć": 10, "kilka": 4, "parę": 3, "pół": 0.5},
+    units=((r"ms|milisekund\w*", 0.001), (r"s|sekund\w*", 1), (r"min|minut\w*", 60), (r"godz|godzin\w*", 3600), (r"dni|dnia|dzień", 86400)),
+    takes=r"\b(?:trwa\w*|zajm\w*|potrwa\w*)\b",
+    lasting=r"\b(?:trwa\w*|zajm\w*|potrwa\w*|do|około|ponad)\b",
+)  # fmt: skip

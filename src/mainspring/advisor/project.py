@@ -1,0 +1,149 @@
+"""What rules ask of the code: everything of `codebase`, and with it effects, roles and findings."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+
+from mainspring.advisor.catalogue import RULES
+from mainspring.advisor.codebase import Codebase, Known, Load, Target
+from mainspring.advisor.effects import Effects
+from mainspring.advisor.finding import Evidence, Finding, Kind, Place, Role, Severity
+from mainspring.advisor.places import Places
+from mainspring.advisor.read.facts import MODULE, Assign, Call, Fate, FileFacts, Function, Loop
+from mainspring.advisor.settings import Settings
+from mainspring.advisor.tables import names
+from mainspring.advisor.versions import Versions
+from mainspring.advisor.work import Work
+
+__all__ = ["Effects", "Known", "Load", "Project", "Target", "wrappers_of"]
+
+
+class Project(Codebase):
+    """All files of a project, and what follows from them together."""
+
+    def __init__(
+        self,
+        files: Mapping[str, FileFacts],
+        *,
+        settings: Settings | None = None,
+        load: Load | None = None,
+        outline: Load | None = None,
+        search: Callable[[str], Sequence[str]] | None = None,
+    ) -> None:
+        super().__init__(files, settings=settings, load=load, outline=outline, search=search)
+        self.versions = Versions()
+        self._places = Places(self)
+        self._work = Work(self, self._places.is_task_decorator)
+
+    # Effects and roles
+
+    def effects(self, what: Known | str) -> Effects:
+        """Return what a function does, through three calls inside the project; of a dotted name of a library, what the tables say."""
+        return self._work.effects(what)
+
+    def role(self, file: FileFacts, function: Function) -> Role:
+        """Say what a function is there for."""
+        return self._places.role(file, function)
+
+    # Findings
+
+    def finding(
+        self,
+        code: str,
+        file: FileFacts,
+        function: Function | None,
+        where: object,
+        /,
+        *,
+        kind: Kind | str | None = "",
+        severity: Severity | None = None,
+        variant: str = "",
+        alternatives: tuple[Kind, ...] = (),
+        evidence: tuple[Evidence, ...] = (),
+        **values: object,
+    ) -> Finding:
+        """Make a finding at a call, a loop, an assignment or a place. What is not given comes from the catalogue.
+
+        In tests, migrations and what others wrote it weighs no more than a notice.
+        """
+        rule = RULES[code]
+        role = self.role(file, function) if function is not None else self._places.of_file(file) or Role.SERVICE
+        place = where if isinstance(where, Place) else getattr(where, "place", None)
+        given = severity or rule.severity
+        if role in (Role.TEST, Role.VENDORED, Role.MIGRATION):
+            given = Severity.NOTICE
+        return Finding(
+            code=code, path=file.path, place=place if isinstance(place, Place) else Place(1, 1, 1, 1), severity=given,
+            kind=rule.kind if kind == "" else kind or None,  # type: ignore[arg-type]  # a Kind, None or not given
+            role=role, function="" if function is None or function.name == MODULE else function.name,
+            statement=_statement(where, function),
+            values=tuple((name, str(value)) for name, value in values.items()), variant=variant, alternatives=alternatives,
+            evidence=evidence, is_approximate=file.is_approximate,
+        )  # fmt: skip
+
+
+def wrappers_of(facts: FileFacts) -> tuple[str, ...]:
+    """Return short names of functions that hand a parameter on to what may leave it running, as far as one file says.
+
+    They widen the prefilter: whoever calls them may be a spawn site without any other telling word.
+    """
+    found = []
+    for function in facts.functions:
+        given_to = {param.name.lstrip("*") for param in function.params}
+        short = function.name.partition(".<locals>.")[0].rpartition(".")[2]
+        if short.startswith("__") or not short.isidentifier():
+            continue
+        for call in function.calls:
+            if call.fate in (Fate.DROPPED, Fate.KEPT, Fate.BOUND, Fate.RETURNED) and _may_spawn(call.ref):
+                given = [*call.args, *(value for _, value in call.keywords)]
+                spoken = [name for value in given for name in (value.text, *value.names)]
+                if call.fate is Fate.RETURNED or any(
+                    "<locals>" in each or each.partition(".")[0].lstrip("?") in given_to for each in spoken
+                ):
+                    found.append(short)
+                    break
+    return tuple(dict.fromkeys(found))
+
+
+_SPAWNS = names(
+    "create_task ensure_future Thread Timer Process submit run_in_executor add_task spawn spawn_n start_soon apply_async",
+    "start_background_task call_later call_soon run_coroutine_threadsafe start_new_thread BackgroundTask add_job on_commit",
+    "call_soon_threadsafe Popen",
+)
+
+
+def _may_spawn(ref: str) -> bool:
+    return ref.rpartition(".")[2] in _SPAWNS
+
+
+def _statement(where: object, function: Function | None) -> str:
+    """Return a statement as `ast.unparse` writes it, its first line: spaces and quotes do not make another finding of it."""
+    text = _written(where, function)
+    for each in (text, f"{text} pass", f"{text}\n pass"):
+        try:
+            lines = ast.unparse(ast.parse(each)).split("\n")
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        return lines[0][:200]
+    return text[:200]
+
+
+def _written(where: object, function: Function | None) -> str:
+    """Return what stands at the place of a finding."""
+    if isinstance(where, Call):
+        return where.statement
+    if isinstance(where, Loop):
+        return f"{'while' if where.is_while else 'for _ in'} {where.head}:"
+    if isinstance(where, Assign):
+        return f"{where.target} = {where.value.text}"
+    place = where if isinstance(where, Place) else getattr(where, "place", None)
+    if function is None or place is None:
+        return ""
+    for loop in function.loops:
+        if loop.place.line == place.line:
+            return _written(loop, function)
+    for call in function.calls:
+        if call.statement_place is not None and call.statement_place.line <= place.line <= call.statement_place.end_line:
+            return call.statement
+    return "" if function.name == MODULE else f"def {function.name.rpartition('.')[2]}():"

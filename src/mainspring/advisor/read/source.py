@@ -1,0 +1,80 @@
+"""The text of one file: decoding as Python does it, and slices and places of nodes of its syntax tree."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+
+from mainspring.advisor.finding import Place
+
+
+class Unreadable(Exception):
+    """A file that is no text."""
+
+
+def decode(data: bytes) -> str:
+    """Decode a source file by its byte order mark or coding line, UTF-8 otherwise. Raises `Unreadable`."""
+    head = data[:200]
+    try:
+        if b"coding" not in head and not head.startswith(b"\xef\xbb\xbf"):
+            return data.decode("utf-8")
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return data.decode(encoding)
+    except (UnicodeError, SyntaxError, LookupError) as error:
+        raise Unreadable(str(error)) from error
+
+
+class Source:
+    """Lines of a file. The parser counts bytes of UTF-8, people count characters: the difference stays in here."""
+
+    def __init__(self, text: str) -> None:
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        self.text = text
+        self.lines = text.split("\n")
+        self._is_ascii = text.isascii()
+        self._odd = set() if self._is_ascii else {number for number, line in enumerate(self.lines, 1) if not line.isascii()}
+
+    def _column(self, line: int, offset: int) -> int:
+        if line not in self._odd:
+            return offset
+        return len(self.lines[line - 1].encode()[:offset].decode(errors="ignore"))
+
+    def place(self, node: ast.expr | ast.stmt | ast.excepthandler | ast.arg) -> Place:
+        """Say where a node stands."""
+        line, end = node.lineno, node.end_lineno or node.lineno
+        if self._is_ascii:
+            return Place(line, node.col_offset + 1, end, (node.end_col_offset or 0) + 1)
+        return Place(line, self._column(line, node.col_offset) + 1, end, self._column(end, node.end_col_offset or 0) + 1)
+
+    def cut(self, node: ast.expr | ast.stmt | ast.arg, longest: int) -> str:
+        """Return a node as written, on one line."""
+        line, end = node.lineno, node.end_lineno or node.lineno
+        if line == end:
+            text = self.lines[line - 1]
+            if self._is_ascii:
+                return text[node.col_offset : min(node.end_col_offset or 0, node.col_offset + longest)]
+            return text[self._column(line, node.col_offset) : self._column(end, node.end_col_offset or 0)][:longest]
+        first = self.lines[line - 1][self._column(line, node.col_offset) :]
+        last = self.lines[end - 1][: self._column(end, node.end_col_offset or 0)]
+        middle = self.lines[line : end - 1] if end - line < 100 else self.lines[line : line + 100]
+        whole = [first, *middle, last]
+        if any("#" in part for part in whole):
+            return _without_comments(node, whole)[:longest]
+        return " ".join(" ".join(whole).split())[:longest]
+
+    def head(self, node: ast.stmt, first: ast.AST) -> str:
+        """Return the head of a statement with blocks, up to the first statement in it."""
+        end = getattr(first, "lineno", node.lineno)
+        if end == node.lineno:
+            return self.lines[node.lineno - 1].strip()
+        lines = self.lines[node.lineno - 1 : min(end - 1, node.lineno + 9)]
+        return " ".join(" ".join(line.partition(" #")[0] for line in lines).split())
+
+
+def _without_comments(node: ast.AST, parts: list[str]) -> str:
+    """A comment inside an expression is no part of it."""
+    if len(parts) > 50:  # what unparse takes for a long literal is not worth it
+        return " ".join(parts[0].split())
+    return ast.unparse(node).split("\n", 1)[0]

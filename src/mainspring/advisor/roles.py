@@ -1,0 +1,217 @@
+"""What a piece of code is there for: tables of paths, decorators, base classes and registrations. `places` asks them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+from mainspring.advisor.finding import Role
+from mainspring.advisor.settings import Settings
+from mainspring.advisor.tables import names, words
+
+# Paths
+
+_PATHS: tuple[tuple[Role, re.Pattern[str]], ...] = (
+    (
+        Role.VENDORED,
+        re.compile(r"(^|/)(_?vendor(ed|s)?|third_?party|node_modules|site-packages|dist-packages|extern(al)?s?|\.?venv|\.tox|\.git)(/|$)"),
+    ),
+    (
+        Role.TEST,
+        re.compile(r"(^|/)(tests?|testing|e2e|__tests__|test_\w+)(/|$)|(^|/)(test_[^/]*|[^/]*_tests?|conftest|tests|factories)\.py$"),
+    ),
+    (Role.MIGRATION, re.compile(r"(^|/)(migrations|alembic)/([^/]+/)*[^/]+\.py$|(^|/)versions/(\w*\d\w*_[^/]*|[0-9a-f]{8,}[^/]*)\.py$")),
+    (
+        Role.WORKER,
+        re.compile(r"(^|/)management/commands/|(^|/)(workers?|celery_?worker|consumers?_?main|run_?worker)(\.py$|/__main__\.py$)"),
+    ),
+    (
+        Role.CLI,
+        re.compile(
+            r"(^|/)(scripts?|bin|hack|dev|benchmarks?|examples?|docs?|cli|commands?)(/|$)"
+            r"|(^|/)(manage|cli|setup|fabfile|noxfile|__main__|gunicorn\.conf)\.py$"
+        ),
+    ),
+)
+
+
+def role_of_path(path: str, settings: Settings) -> Role | None:
+    """Return the role that a path alone gives, None where the code decides. What the project's settings say comes first."""
+    return given_role(path, settings) or next((role for role, pattern in _PATHS if pattern.search(path)), None)
+
+
+def given_role(path: str, settings: Settings) -> Role | None:
+    """Return the role that a project's settings give to a path, which nothing in the code changes."""
+    for glob, role in settings.roles:
+        if fnmatchcase(path, glob):
+            return role
+    return Role.VENDORED if any(fnmatchcase(path, glob) for glob in settings.vendored) else None
+
+
+# Decorators
+
+VERBS = names("get post put patch delete head options trace route api_route view add_route action api_operation")
+_APPS = words(
+    "fastapi. starlette. flask. quart. sanic. litestar. starlite. aiohttp.web. ninja. ninja_extra. falcon. bottle. robyn. blacksheep.",
+    "flask_restx. flask_restful. flask_smorest. flask_openapi3. apiflask. connexion. molten. hug. emmett. responder. muffin.",
+    "rest_framework. microdot. esmerald. xpresso. quart_schema. gradio. nicegui. chalice. fasthtml. fastmcp. mcp.server. dash. reflex.",
+)
+_NO_ROUTES = names(
+    "template_filter context_processor command shell_context_processor url_defaults model doc expect marshal_with setupmethod",
+    "template_global template_test url_value_preprocessor",
+)
+_AROUND_REQUESTS = names("exception_handler errorhandler teardown_appcontext teardown_request")
+_STARTUP_EVENTS = names(
+    "startup before_server_start after_server_start main_process_start before_serving while_serving on_startup before_first_request",
+    "before_startup",
+)
+_LISTENERS = names("on_event listener on_startup register_listener on")
+_PERMITS = names(
+    "api_view login_required require_POST require_GET require_http_methods csrf_exempt jwt_required expose http_get http_post",
+    "permission_required staff_member_required user_passes_test",
+)
+_PERMIT_ROOTS = ("rest_framework.decorators.", "django.views.decorators.", "django.contrib.auth.decorators.", "django.contrib.admin.")
+_CLI = re.compile(r"^(click|typer|rich_click|asyncclick|cyclopts|fire|invoke|flask\.cli)\.|\.(cli|commands?)\.command$")
+_TASKS = re.compile(
+    r"(^|\.)(shared_task|periodic_task|db_task|db_periodic_task|actor)$"
+    r"|^(celery|dramatiq|rq|huey|taskiq|arq|procrastinate|django_q|django_tasks|saq|streaq|prefect|airflow|dagster)\b"
+    r"|(celery|huey|broker|taskiq|dramatiq|procrastinate)(_app)?\.(task|actor|periodic_task)$"
+)
+_OURS = names("mainspring.task mainspring.service")
+_SIGNALS = re.compile(r"^(django\.dispatch\.receiver|django\.db\.models\.signals|blinker\.)|\.(connect|connect_via)$")
+_GRAPHQL = re.compile(r"^strawberry\.(mutation|field|subscription|django)|^ariadne\.|^graphene\.|\.(mutation|subscription)$")
+_SOCKETS = re.compile(r"^(socketio|flask_socketio|fastapi_socketio)\.|(^|\.)(sio|socketio|socket_io)\.(on|event)$")
+
+
+def of_decorator(ref: str, args: tuple[str, ...]) -> Role | None:
+    """Return the role that a decorator gives, by its canonical name and the texts among its arguments."""
+    last = ref.rpartition(".")[2]
+    if ref in _OURS or _TASKS.search(ref):
+        return Role.TASK
+    if ref.startswith(("contextlib.", "pytest", "functools.")):
+        return None
+    if _CLI.search(ref):
+        return Role.CLI
+    if last in _STARTUP_EVENTS or (last in _LISTENERS and any(arg in _STARTUP_EVENTS for arg in args)):
+        return Role.STARTUP
+    if last in ("on_event", "listener") and args:
+        return Role.STARTUP
+    if last in ("websocket", "websocket_route", "websocket_listener", "WebsocketListener"):
+        return Role.STREAM
+    if _SOCKETS.search(ref) and last in ("on", "event", "on_event", "on_namespace"):
+        return Role.HANDLER
+    if ref.startswith(_APPS) and last not in _NO_ROUTES:
+        return Role.FRAMEWORK if last in _AROUND_REQUESTS else Role.HANDLER
+    if last in VERBS and args and (args[0] == "" or args[0].startswith("/") or "<" in args[0]):
+        return Role.HANDLER
+    if last in _PERMITS or ref.startswith(_PERMIT_ROOTS) or _GRAPHQL.search(ref) or _SIGNALS.search(ref):
+        return Role.HANDLER
+    return None
+
+
+# Base classes
+
+HANDLER_BASES = words(
+    "django.views.generic. django.views.View django.views.generic.base.View rest_framework.views. rest_framework.viewsets.",
+    "rest_framework.generics. rest_framework.mixins. flask.views. quart.views. flask_restful.Resource flask_restx.Resource",
+    "starlette.endpoints. tornado.web.RequestHandler tornado.websocket. channels.generic. channels.consumer. aiohttp.web.View sanic.views.",
+    "litestar.Controller litestar.controller.Controller ninja_extra. graphene.Mutation graphene.relay. graphene.ObjectType falcon.asgi.",
+    "django.contrib.admin. wagtail. fastapi_utils.cbv. flask_admin. sqladmin. http.server.BaseHTTPRequestHandler socketio.Namespace",
+    "socketio.AsyncNamespace socketio.AsyncClientNamespace jupyter_server.base.handlers. notebook.base.handlers. strawberry_django.",
+    "graphene_django. flask_appbuilder.",
+)
+STREAM_BASES = words(
+    "channels.generic. channels.consumer. starlette.endpoints.WebSocketEndpoint tornado.websocket.WebSocketHandler",
+)
+MIDDLEWARE_BASES = words("starlette.middleware.base.BaseHTTPMiddleware django.utils.deprecation.MiddlewareMixin litestar.middleware.")
+HANDLER_METHODS = names(
+    "get post put patch delete head options dispatch form_valid form_invalid list create retrieve update partial_update destroy",
+    "perform_create perform_update perform_destroy mutate mutate_and_get_payload receive receive_json connect disconnect on_message",
+    "on_receive on_connect on_disconnect open on_close prepare do_GET do_POST do_PUT do_DELETE save_model delete_model handle",
+    "get_queryset get_context_data render_to_response",
+)
+REQUESTS = names(
+    "django.http.HttpRequest django.http.request.HttpRequest aiohttp.web.Request sanic.Request sanic.request.Request",
+    "rest_framework.request.Request",
+)
+COMMANDS = ("django.core.management.base.BaseCommand", "django.core.management.BaseCommand")
+APP_CONFIGS = ("django.apps.AppConfig", "django.apps.config.AppConfig")
+TASKS = words("mainspring.Task celery.Task celery.app.task.Task")
+
+# Registrations
+
+REGISTERS: Mapping[str, tuple[int, str]] = {  # what is called: position and keyword of the handler
+    "add_url_rule": (2, "view_func"),
+    "add_api_route": (1, "endpoint"),
+    "add_api_websocket_route": (1, "endpoint"),
+    "add_websocket_route": (1, "endpoint"),
+    "add_route": (1, "handler"),
+    "Route": (1, "endpoint"),
+    "APIRoute": (1, "endpoint"),
+    "WebSocketRoute": (1, "endpoint"),
+    "path": (1, "view"),
+    "re_path": (1, "view"),
+    "url": (1, "view"),
+    "get": (1, "handler"),
+    "post": (1, "handler"),
+    "put": (1, "handler"),
+    "delete": (1, "handler"),
+    "add_get": (1, "handler"),
+    "add_post": (1, "handler"),
+    "add_put": (1, "handler"),
+    "add_patch": (1, "handler"),
+    "add_delete": (1, "handler"),
+    "add_websocket": (1, "handler"),
+    "add_view": (0, "handler"),
+    "add_resource": (0, "resource"),
+    "route": (1, "handler"),
+    "on_event": (1, "handler"),
+    "add_namespace": (0, "resource"),
+    "connect": (0, "receiver"),
+    "register": (1, "viewset"),
+}
+_REGISTERING = words(
+    "flask. quart. fastapi. starlette. django.urls. django.conf.urls aiohttp.web sanic. tornado. litestar. falcon.",
+    "rest_framework.routers. django.db.models.signals. django.dispatch. socketio. flask_restful. flask_restx. connexion.",
+)
+_UNMISTAKABLE = names("add_url_rule add_api_route add_websocket_route add_api_websocket_route")
+_MODULE_VERBS = names("get post put delete")  # aiohttp.web.get("/x", f): elsewhere such a name decorates
+
+
+def registers(ref: str) -> tuple[int, str] | None:
+    """Return where a call by this canonical name takes a handler, None where it takes none."""
+    last = ref.rpartition(".")[2]
+    found = REGISTERS.get(last)
+    if found is None or (last in _MODULE_VERBS and ref != f"aiohttp.web.{last}"):
+        return None
+    return found if last in _UNMISTAKABLE or ref.startswith(_REGISTERING) else None
+
+
+# Whole files
+
+WEB = names(
+    "fastapi.FastAPI fastapi.APIRouter flask.Flask flask.Blueprint quart.Quart quart.Blueprint starlette.applications.Starlette",
+    "sanic.Sanic sanic.Blueprint litestar.Litestar litestar.Router aiohttp.web.Application aiohttp.web.RouteTableDef",
+    "tornado.web.Application django.core.wsgi.get_wsgi_application django.core.asgi.get_asgi_application falcon.App falcon.asgi.App",
+    "ninja.NinjaAPI ninja.Router robyn.Robyn bottle.Bottle gradio.Blocks nicegui.app",
+)
+FACTORIES = names(
+    "create_app make_app get_app build_app init_app create_application get_application app_factory setup_app make_application",
+    "build_application",
+)
+STREAMS = names(
+    "StreamingResponse EventSourceResponse StreamingHttpResponse ASGIStreamingResponse ServerSentEvents Stream stream_with_context",
+    "ServerSentEvent",
+)
+LIFESPANS = names("lifespan on_startup startup cleanup_ctx lifespan_context before_serving")
+STARTS = words("startup on_startup before_server_start after_server_start main_process_start cleanup_ctx")
+HOOKS = names("add_event_handler on_event register_listener add_startup_handler")
+ARGUMENTS = words("argparse.ArgumentParser click.command optparse.OptionParser typer.Typer fire.Fire docopt.docopt")
+_SERVERS = ("uvicorn.", "hypercorn.", "waitress.", "gunicorn.", "granian.", "aiohttp.web.run_app")
+_SERVING = ("Flask.run", "Quart.run", "Sanic.run", ".run_app", "SocketIO.run", "Robyn.start", "Bottle.run")
+
+
+def serves(ref: str) -> bool:
+    """Say whether a call binds a web server."""
+    return ref.startswith(_SERVERS) or ref.endswith(_SERVING)

@@ -1,0 +1,309 @@
+"""Loops that never end: how a function gets into one, what the loop lives on, and what it does to the world."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from mainspring.advisor.effects import Effect
+from mainspring.advisor.finding import Evidence, Place
+from mainspring.advisor.project import Known, Project
+from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Loop, ValueForm
+from mainspring.advisor.rules.sources import (
+    Nature,
+    asks_sql_for_waiting,
+    is_forever_call,
+    iterated,
+    looks_for_waiting,
+    pause_of,
+    skips_locked,
+    source_of,
+    tables_of,
+    writes_state,
+)
+from mainspring.advisor.rules.spawn import spawn_of
+from mainspring.advisor.rules.steps import SHARED, WRITES, Step, inside, is_state, models_of, steps_of, texts_of
+from mainspring.advisor.rules.writers import writer_of
+
+SEARCH = 2  # calls that are followed from a spawn to a loop
+NEAR = 2  # how deep in a loop's calls its pauses and its sources may stand
+
+_STOPS = re.compile(
+    r"stop|shut|cancel|exit|quit|clos|running|alive|kill|terminat|is_set|disconnect|sentinel|poison|interrupt|signal|finish_event"
+    r"|enabled|active|\bnone\b",
+    re.IGNORECASE,
+)
+_STOPPING_ERRORS = re.compile(r"Cancel|Interrupt|Exit|Stop|Clos|Shut|Disconnect|EOF")
+_PASSES_ON = frozenset({"write", "flush", "send", "put", "push", "writelines", "print", "drain"})
+_OUTLETS = re.compile(
+    r"(stream|pipe|console|stdout|stderr|writer|outbox|queue|sock(et)?|output|terminal|logger|transport|buffer)$", re.IGNORECASE
+)
+_FANS_OUT = frozenset(
+    {
+        "send_json", "send_text", "send_bytes", "broadcast", "emit", "write_message", "broadcast_json", "broadcast_text", "group_send",
+        "send_personal_message", "publish_local", "put_nowait",
+    }
+)  # fmt: skip
+_DELETES = frozenset({"unlink", "rmtree", "removedirs"})  # of files, whatever library has them
+_JOB = re.compile(r"(^|[._])\w*(func|fn|callback|job|task|handler|callable|coro|method|work|cb|action|command)$|^f$", re.IGNORECASE)
+_RUNS = frozenset({"execute", "run", "process", "handle", "dispatch", "perform"})
+_CHANGES = re.compile(
+    r"_*(delete|clean_?up|purge|prune|save|send|publish|upload|persist|commit|dispatch|archive|reconcile|sweep|process|execute|ingest|export"
+    r"|backup|renew|retry|trigger|deliver|enqueue|mark_|remove_(old|stale|expired|dead)|update_(status|state)"
+    r"|run_(all|once|pending|due|jobs|tasks|cycle|round|iteration))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endless:
+    """A loop without an end. ``what`` names what it waits for, ``shared`` what it does that others can see, each with a line."""
+
+    file: FileFacts
+    function: Function
+    loop: Loop | None  # None: a library's call, which holds a connection until the process ends
+    nature: Nature
+    what: str
+    shared: tuple[tuple[Effect, Evidence], ...] = ()
+    telling: str = ""  # a call of which nobody knows what it does, but whose name says that it changes something
+    writer: str = ""  # who writes the rows that it works off
+    is_local: bool = False  # everything it does is known, and stays in this process
+
+    @property
+    def name(self) -> str:
+        """The function that the loop stands in, for people."""
+        return self.function.name.replace(".<locals>", "")
+
+    @property
+    def only_enqueues(self) -> bool:
+        """Whether it does nothing but enqueue tasks of ours at a pace: a schedule of which the definitions' own rules speak."""
+        return (
+            [effect for effect, _ in self.shared] == [Effect.ENQUEUE]
+            and ".enqueue" in self.shared[0][1].text
+            and self.nature is Nature.PERIOD
+        )
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes what others share, beyond asking other systems."""
+        return any(effect in WRITES for effect, _ in self.shared)
+
+
+_seen: WeakKeyDictionary[Project, dict[tuple[str, str], Endless | None]] = WeakKeyDictionary()
+
+
+def endless(project: Project, known: Known) -> Endless | None:
+    """Return the loop in which a function ends up for ever, its own or that of a function it waits for, or None where it comes back."""
+    seen = _seen.setdefault(project, {})
+    key = (known.file.module, known.function.name)
+    if key not in seen:
+        seen[key] = None  # a function that calls itself finds nothing new
+        seen[key] = _search(project, known.file, known.function, SEARCH)
+    return seen[key]
+
+
+def _search(project: Project, file: FileFacts, function: Function, depth: int) -> Endless | None:
+    for number, loop in enumerate(function.loops):
+        if is_inner(function, loop):
+            continue
+        found = source_iterated(project, function, loop)
+        if found is not None or is_forever(loop):
+            return _Look(project, file, function, number).endless(found)
+    for call in function.calls:
+        if is_forever_call(project, call):
+            return Endless(file, function, None, Nature.CONNECTION, call.source)
+    for call in function.calls if depth else ():
+        callee = _waited_callee(project, function, call)
+        if callee is not None and callee.function is not function:
+            found_there = endless(project, callee)
+            if found_there is not None:
+                return found_there
+    return None
+
+
+def is_inner(function: Function, loop: Loop) -> bool:
+    """Return whether a loop stands in another one that never ends: the outer one is what it is about."""
+    parent = loop.parent
+    while parent >= 0:
+        if is_forever(function.loops[parent]):
+            return True
+        parent = function.loops[parent].parent
+    return False
+
+
+def source_iterated(project: Project, function: Function, loop: Loop) -> tuple[Nature, str] | None:
+    """Return what a ``for`` waits for, where that has no end of its own: the messages of a connection."""
+    if loop.iterates is None:
+        return None
+    made = function.calls[loop.iterates.call] if loop.iterates.call >= 0 else None
+    return iterated(project, loop.iterates, made)
+
+
+def is_forever(loop: Loop) -> bool:
+    """Return whether nothing but a stop, an error or an empty sign in a queue ends a loop."""
+    if not loop.is_endless:
+        return False
+    is_asked = loop.is_while and loop.head not in ("True", "1")  # a stop is looked for: a bare break follows a wait for it
+    return not loop.has_exit or (bool(loop.exits) and all(_is_stop(each) or (is_asked and not each) for each in loop.exits))
+
+
+def _is_stop(condition: str) -> bool:
+    if condition.startswith("except"):
+        return bool(_STOPPING_ERRORS.search(condition))
+    return bool(condition) and bool(_STOPS.search(condition))
+
+
+def _waited_callee(project: Project, function: Function, call: Call) -> Known | None:
+    """Return the project's function that a call runs to its end here: called, awaited, or handed to a runner that waits."""
+    if call.target or call.fate in (Fate.KEPT, Fate.BOUND, Fate.USED):  # what never ends gives nothing to anybody
+        return None
+    known = project.function(call.ref)
+    if known is None or known.function.is_generator:
+        return None
+    if not known.function.is_async:
+        return known if call.passed_to < 0 or _waits(project, function, call) else None
+    return known if call.is_awaited or call.fate is Fate.AWAITED or _waits(project, function, call) else None
+
+
+def _waits(project: Project, function: Function, call: Call) -> bool:
+    outer = call
+    for _ in range(4):
+        if outer.passed_to < 0:
+            return False
+        outer = function.calls[outer.passed_to]
+        method = outer.ref.rpartition(".")[2]
+        if method in ("run", "run_until_complete"):
+            return True
+        if method in ("gather", "wait_for", "shield"):
+            return outer.is_awaited or outer.fate in (Fate.AWAITED, Fate.PASSED, Fate.RETURNED)
+        if spawn_of(project, outer, True) is not None:
+            return outer.fate is Fate.AWAITED
+    return False
+
+
+def head(loop: Loop) -> Place:
+    """Return the place of the first line of a loop."""
+    start = loop.place
+    return Place(start.line, start.column, start.line, start.column + len(line_of(loop)))
+
+
+def line_of(loop: Loop) -> str:
+    """Return the first line of a loop, for people and for what a finding is known by."""
+    return f"{'while' if loop.is_while else 'for'} {loop.head}".partition("\n")[0][:200]
+
+
+class _Look:
+    """One loop, while what it does is put together."""
+
+    def __init__(self, project: Project, file: FileFacts, function: Function, number: int) -> None:
+        self._project, self._file, self._function, self._number = project, file, function, number
+        self._steps = list(steps_of(project, file, function, number))
+        self._sources: list[tuple[Nature, str]] = []
+        self._shared: dict[Effect, Evidence] = {}
+        self._waiting: list[Step] = []  # calls that look for rows that wait
+        self._claiming: list[Step] = []  # calls that lock rows which nobody has
+        self._pauses = self._forwards = False
+        self._is_known = True
+
+    def endless(self, found: tuple[Nature, str] | None) -> Endless:
+        """Return what the loop is. ``found``: what it goes through, where that is its source."""
+        self._sources = [found] if found is not None else []
+        for at, inner in enumerate(self._function.loops):
+            if inside(self._function, at, self._number) and (gone := source_iterated(self._project, self._function, inner)) is not None:
+                self._sources.append(gone)
+        for step in self._steps:
+            self._see(step)
+        order = list(Nature)
+        resting = (Nature.PERIOD if self._pauses else Nature.OTHER), ""
+        nature, what = min(self._sources, key=lambda each: order.index(each[0]), default=resting)
+        nature, what, writer = self._table(nature, what)
+        runs_jobs = nature is Nature.MEMORY and self._runs_jobs()
+        return Endless(
+            self._file, self._function, self._function.loops[self._number], nature, what, tuple(self._shared.items()),
+            telling=self._telling(), writer=writer, is_local=(self._is_known or self._forwards) and not self._shared and not runs_jobs,
+        )  # fmt: skip
+
+    def _see(self, step: Step) -> None:
+        if step.depth < NEAR:
+            if pause_of(self._project, step.call):
+                self._pauses = True
+                return
+            if (source := source_of(self._project, step.call)) is not None:
+                self._sources.append(source)
+                return
+        if _forwards(step.call) and not any(step.call.source.startswith(f"{queue}.") for _, queue in self._sources):
+            self._forwards = True
+            return
+        if step.method == "getppid":  # a watch over this process, which ends it
+            self._sources.append((Nature.PIPE, step.call.source))
+        if looks_for_waiting(step.call):
+            self._waiting.append(step)
+        elif skips_locked(step.call):
+            self._claiming.append(step)
+        elif step.method in _DELETES or step.call.ref == "os.remove":
+            self._shared.setdefault(Effect.FILE, step.evidence)
+        if step.depth:
+            return
+        given = [value.text for value in step.call.args if value.form is ValueForm.REF and self._project.function(value.text) is not None]
+        for ref in (step.call.ref, *given):  # what is handed to an executor is done as well
+            effects = self._project.effects(ref)
+            for effect in SHARED:
+                if effects.has(effect):
+                    self._shared.setdefault(effect, next((each for each in effects.evidence(effect) if each.path), step.evidence))
+            self._is_known = self._is_known and not effects.is_unknown
+
+    def _table(self, nature: Nature, what: str) -> tuple[Nature, str, str]:
+        """Return what the loop is when the tables that it reads are looked at, and who writes the rows that it works off."""
+        texts = texts_of(self._steps, self._function)
+        writes = self._writes_state()
+        waiting = [*self._waiting, *(self._claiming if writes else ())]
+        claims = [text for text in texts if asks_sql_for_waiting(text)]
+        works = writes or bool(self._shared.keys() - {Effect.FILE})
+        if (waiting or claims) and works and nature not in (Nature.PIPE, Nature.BROKER, Nature.STREAM):
+            models = [name for step in waiting for name in models_of(self._project, step)]
+            tables = [table for text in claims for table in tables_of(text)]
+            named = (*models, *tables, *(step.call.source for step in waiting), "?")[0]
+            return Nature.TABLE, named.rpartition(".")[2] or named, writer_of(self._project, models, tables)
+        listens = next((text for text in texts if re.match(r"\W*LISTEN\s+\w", text)), None)
+        if listens is not None and nature in (Nature.PERIOD, Nature.OTHER, Nature.CONNECTION):
+            return Nature.NOTIFY, listens.strip()[:60], ""
+        return nature, what, ""
+
+    def _writes_state(self) -> bool:
+        if any(writes_state(step.call) for step in self._steps):
+            return True
+        own = [assign for assign in self._function.assigns if inside(self._function, assign.loop, self._number)]
+        others = {id(step.function): step.function for step in self._steps if step.function is not self._function}
+        return any(is_state(assign) for assign in (*own, *(assign for each in others.values() for assign in each.assigns)))
+
+    def _runs_jobs(self) -> bool:
+        """Whether the loop calls what it took, or hands it to something that only the run knows: a callback, an executor of jobs."""
+        for step in self._steps:
+            if step.depth or self._project.function(step.call.ref) is not None or source_of(self._project, step.call) is not None:
+                continue
+            if _JOB.search(step.call.source) and step.method != "add_done_callback":
+                return True
+            if step.call.args and step.method in _RUNS and step.call.ref.startswith("?"):
+                return True
+        return False
+
+    def _telling(self) -> str:
+        """Return a call that nobody can follow, but that calls itself a change: ``store().cleanup_expired(…)``."""
+        for step in self._steps:
+            if not _CHANGES.match(step.method):
+                continue
+            known = self._project.function(step.call.ref)
+            if _is_abstract(known.function) if known is not None else self._project.effects(step.call.ref).is_unknown:
+                return step.call.source
+        return ""
+
+
+def _is_abstract(function: Function) -> bool:
+    """Whether a function says nothing: others write what it does."""
+    return not function.calls and not function.assigns and not function.returns and not function.loops
+
+
+def _forwards(call: Call) -> bool:
+    """Whether a call passes something on to this process's own clients, or to a pipe, a console or the next queue."""
+    receiver, _, method = call.source.rpartition(".")
+    return method in _FANS_OUT or method.startswith("broadcast") or (method in _PASSES_ON and bool(_OUTLETS.search(receiver)))

@@ -1,0 +1,302 @@
+"""What endless loops are, and where that is said.
+
+A loop is looked at once, wherever it is started from: by a spawn in the web process (`started`), by a base class (`inherited`), or
+as the body of a process of its own (`owned`). What it turns out to be decides the rule: a queue in memory, on a broker or a table
+(MS301-303), a poller of what users ask for (MS204), a connection (MS205), or a home-made schedule (MS202).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
+
+from mainspring.advisor.effects import Effect
+from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Role, Severity
+from mainspring.advisor.project import Known, Project, Target
+from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Loop, ValueForm
+from mainspring.advisor.rules.endless import Endless, endless, head, is_forever, is_inner, line_of, source_iterated
+from mainspring.advisor.rules.sources import WATCHES, Nature
+from mainspring.advisor.rules.spawn import RUNNERS, Spawn, Way, spawn_of
+from mainspring.advisor.rules.steps import WRITES
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Which rule a loop breaks, how much, and with which words. ``code`` is empty where it may stay."""
+
+    code: str
+    kind: Kind
+    severity: Severity = Severity.WARNING
+    variant: str = ""
+
+
+NOTHING = Verdict("", Kind.NONE)
+
+
+def verdict(loop: Endless, *, is_apart: bool) -> Verdict:
+    """Return what a loop is. ``is_apart``: it is a process of its own, which starts nothing of the web."""
+    match loop.nature:
+        case Nature.PIPE:
+            return NOTHING
+        case _ if loop.only_enqueues:  # MS508 says it, in every role
+            return NOTHING
+        case Nature.BROKER:
+            return Verdict("MS302", Kind.ADHOC)
+        case Nature.STREAM:
+            return Verdict("MS302", Kind.ADHOC, variant="stream")
+        case Nature.TABLE:
+            return Verdict("MS204" if loop.writer else "MS303", Kind.ADHOC)
+        case Nature.NOTIFY if any(effect is not Effect.NETWORK for effect, _ in loop.shared):
+            return Verdict("MS303", Kind.ADHOC, variant="listen")
+        case Nature.MEMORY:
+            return Verdict("MS301", Kind.ADHOC, Severity.NOTICE, "local") if loop.is_local else Verdict("MS301", Kind.ADHOC)
+        case Nature.CONNECTION | Nature.NOTIFY:
+            if is_apart:
+                return NOTHING
+            is_own = loop.is_local or (loop.what.rpartition(".")[2] in WATCHES and not loop.writes)
+            return Verdict("MS205", Kind.SIDE, Severity.NOTICE, "local") if is_own else Verdict("MS205", Kind.SIDE)
+        case _ if is_apart:
+            return Verdict("MS202", Kind.CRON, variant="worker") if loop.nature is Nature.PERIOD and loop.shared else NOTHING
+        case _ if loop.shared or loop.telling:
+            return Verdict("MS202", Kind.CRON if loop.nature is Nature.PERIOD else Kind.SIDE)
+        case _:
+            return Verdict("MS202", Kind.CRON if loop.nature is Nature.PERIOD else Kind.SIDE, Severity.NOTICE, "local")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A spawn whose target never ends."""
+
+    call: Call
+    spawn: Spawn
+    loop: Endless
+
+
+def target_of(project: Project, file: FileFacts, function: Function, call: Call, spawn: Spawn) -> Known | None:
+    """Return the function that a spawn starts: what it is given, or the ``run`` of a class of the project."""
+    if spawn.target < 0 or (spawn.target >= len(call.args) and call.keyword(spawn.keyword) is None):
+        owner = project.canonical(call.ref)
+        if any(base in RUNNERS for base in project.ancestors(owner)):
+            return project.function(f"{owner}.run") or project.function(f"{owner}._run")
+        return None
+    value = call.argument(spawn.target, spawn.keyword)
+    return project.target(file, function, value).known if value is not None else None
+
+
+def is_coroutine(project: Project, function: Function, call: Call) -> bool:
+    """Return whether the first argument of a call is a coroutine of the project."""
+    if not call.args or call.args[0].form is not ValueForm.CALL:
+        return False
+    known = project.function(call.args[0].text)
+    return known is not None and known.function.is_async and not known.function.is_generator
+
+
+_spawns: WeakKeyDictionary[Project, tuple[str, dict[str, list[tuple[Call, Spawn]]]]] = WeakKeyDictionary()
+
+
+def spawns_in(project: Project, file: FileFacts) -> dict[str, list[tuple[Call, Spawn]]]:
+    """Return the calls of a file that start work, by the function that makes them. Several rules ask, one after the other."""
+    last = _spawns.get(project)
+    if last is None or last[0] != file.module:
+        found: dict[str, list[tuple[Call, Spawn]]] = {}
+        for function in file.functions:
+            for call in function.calls:
+                spawn = spawn_of(project, call, is_coroutine(project, function, call))
+                if spawn is not None:
+                    found.setdefault(function.name, []).append((call, spawn))
+        last = _spawns[project] = (file.module, found)
+    return last[1]
+
+
+def site(project: Project, file: FileFacts, function: Function, call: Call) -> Site | None:
+    """Return the endless target that a call starts, or None for every other call."""
+    spawn = next((spawn for each, spawn in spawns_in(project, file).get(function.name, ()) if each is call), None)
+    if spawn is None or spawn.way is Way.TIMER:
+        return None
+    known = target_of(project, file, function, call, spawn)
+    loop = endless(project, known) if known is not None else None
+    return Site(call, spawn, loop) if loop is not None else None
+
+
+def takes(project: Project, file: FileFacts, function: Function, call: Call, target: Target) -> bool:
+    """Return whether a spawn is judged here, because its target never ends and it is not started for one request."""
+    if target.known is None or endless(project, target.known) is None:
+        return False
+    return project.role(file, function) not in (Role.HANDLER, Role.STREAM)
+
+
+def kind_of(project: Project, target: Target) -> Kind | None:
+    """Return what an endless target should be, or None where it ends."""
+    loop = endless(project, target.known) if target.known is not None else None
+    return None if loop is None else verdict(loop, is_apart=False).kind
+
+
+_APART = (Role.WORKER, Role.CLI)
+_SILENT = (Role.HANDLER, Role.STREAM, Role.TASK)
+
+
+def started(project: Project, file: FileFacts) -> Iterator[Finding]:
+    """Yield a finding for every endless loop that a function of a file starts beside itself."""
+    for function in file.functions:
+        role: Role | None = None
+        for call, _ in spawns_in(project, file).get(function.name, ()):
+            found = site(project, file, function, call)
+            if found is None:
+                continue
+            if role is None:
+                role = project.role(file, function)
+            if role in _SILENT or _is_joined(function, call, role):
+                continue
+            said = verdict(found.loop, is_apart=role in _APART)
+            if not found.loop.writes and is_of_a_connection(project, file, function):
+                said = replace(said, severity=Severity.NOTICE)
+            if said.code and not _is_a_commands_own(said, role):
+                yield _finding(project, file, function, call, found.loop, said)
+
+
+def _is_a_commands_own(said: Verdict, role: Role) -> bool:
+    """Whether a loop belongs to a command that somebody started and looks at. A queue on a broker or a table serves others all the same."""
+    return role is Role.CLI and said.code not in ("MS204", "MS302", "MS303")
+
+
+_OF_A_CONNECTION = frozenset(
+    {
+        "on_open", "on_message", "on_close", "on_connect", "on_disconnect", "on_pong", "connection_made", "connection_lost",
+        "data_received",
+        "websocket_connect", "websocket_receive", "websocket_disconnect", "open", "close", "send", "receive", "send_message",
+    }
+)  # fmt: skip
+
+
+_CONNECTIONS = (
+    "tornado.websocket.",
+    "channels.generic.",
+    "starlette.endpoints.WebSocketEndpoint",
+    "twisted.internet.protocol.",
+    "autobahn.",
+)
+_CONNECTIONISH = re.compile(r"socket|connection|channel|session|protocol|peer", re.IGNORECASE)
+
+
+def is_of_a_connection(project: Project, file: FileFacts, function: Function) -> bool:
+    """Return whether a function belongs to the object of one connection, which ends with it: a class that is told of its messages."""
+    owner, _, rest = function.name.partition(".")
+    if not rest:
+        return False
+    methods = {each.name.rpartition(".")[2] for each in file.functions if each.name.startswith(f"{owner}.")}
+    told = {name for name in methods & _OF_A_CONNECTION if name.startswith(("on_", "connection_", "websocket_", "data_"))}
+    if told and (len(methods & _OF_A_CONNECTION) >= 2 or _CONNECTIONISH.search(owner)):
+        return True
+    return project.is_a(f"{file.module}.{owner}", *_CONNECTIONS)
+
+
+def _is_joined(function: Function, call: Call, role: Role) -> bool:
+    """Whether a function waits for what it started, as a fan-out does that ends with it. A start-up hook outlives its start."""
+    if function.name.rpartition(".")[2] in ("__enter__", "__aenter__"):
+        return True
+    if function.is_generator and not any("contextmanager" in decorator.ref for decorator in function.decorators):
+        return True  # a stream: what it starts is for whoever reads it
+    if role is Role.STARTUP or function.is_generator:
+        return False
+    return call.fate in (Fate.AWAITED, Fate.JOINED, Fate.CANCELLED, Fate.RETURNED)
+
+
+def owned(project: Project, file: FileFacts) -> Iterator[Finding]:
+    """Yield a finding for every endless loop that is a process of its own: a queue or a schedule that somebody built."""
+    for function in file.functions:
+        for number, loop in enumerate(function.loops):
+            if is_inner(function, loop) or not (is_forever(loop) or source_iterated(project, function, loop) is not None):
+                continue
+            role = project.role(file, function)
+            if role not in _APART or function.is_generator:
+                continue
+            found = endless(project, Known(file, function))
+            if found is None or found.loop is not function.loops[number] or found.function is not function:
+                continue
+            said = verdict(found, is_apart=True)
+            if said.code and not _is_a_commands_own(said, role) and not _is_started(project, file, function):
+                yield _finding(project, file, function, loop, found, said)
+
+
+def _is_started(project: Project, file: FileFacts, function: Function) -> bool:
+    """Whether the same file starts this function beside itself, where the finding stands then."""
+    for other in file.functions:
+        for call, _ in spawns_in(project, file).get(other.name, ()):
+            found = site(project, file, other, call)
+            if found is not None and found.loop.function is function:
+                return True
+    return False
+
+
+def _finding(project: Project, file: FileFacts, function: Function, where: Call | Loop, loop: Endless, said: Verdict) -> Finding:
+    what = loop.what or ", ".join(dict.fromkeys(effect.value for effect, _ in loop.shared)) or loop.telling or "?"
+    finding = project.finding(
+        said.code, file, function, where, kind=said.kind, severity=said.severity, variant=said.variant,
+        target=loop.name, what=what, queue=loop.what or "?", writer=loop.writer or "?",
+    )  # fmt: skip
+    if isinstance(where, Loop):
+        finding = replace(finding, place=head(where), statement=line_of(where))
+    line = loop.loop.place.line if loop.loop is not None else loop.function.place.line
+    text = line_of(loop.loop) if loop.loop is not None else loop.what
+    evidence = (Evidence(loop.file.path, line, text), *(evidence for _, evidence in loop.shared))
+    return replace(finding, evidence=tuple(dict.fromkeys(evidence))[:5], contradicts=_contradicted(loop))
+
+
+def _contradicted(loop: Endless) -> tuple[tuple[Ground, str], ...]:
+    forever = f"{loop.name} never ends"
+    found = [(Ground.SUB_SECOND, forever), (Ground.REQUEST_SCOPED, forever)]
+    writing = next((evidence for effect, evidence in loop.shared if effect in WRITES), None)
+    if writing is not None:
+        found.append((Ground.PROCESS_LOCAL, f"{writing.path}:{writing.line}: {writing.text}"))
+    return tuple(found)
+
+
+def inherited(project: Project, file: FileFacts) -> Iterator[Finding]:
+    """Yield a finding for every endless method that a base class of the project starts beside itself: a daemon's ``_run``."""
+    for function in file.functions:
+        owner, _, method = function.name.rpartition(".")
+        if not owner or "<locals>" in function.name or not any(is_forever(loop) for loop in function.loops):
+            continue
+        for base in project.ancestors(f"{file.module}.{owner}"):
+            if not _base_starts(project, base, method):
+                continue
+            role = project.role(file, function)
+            found = endless(project, Known(file, function))
+            if found is None or found.loop is None or found.function is not function or role in _SILENT:
+                break
+            said = verdict(found, is_apart=role in _APART)
+            if said.code and not _is_a_commands_own(said, role):
+                yield _finding(project, file, function, found.loop, found, said)
+            break
+
+
+def _base_starts(project: Project, base: str, method: str) -> bool:
+    """Whether a class of the project starts its own method of this name, which others write."""
+    known = project.function(f"{base}.{method}")
+    if known is None or any(is_forever(loop) for loop in known.function.loops):
+        return False
+    owner = base.rpartition(".")[2]
+    for function in known.file.functions:
+        if not function.name.startswith(f"{owner}."):
+            continue
+        for call in function.calls:
+            spawn = spawn_of(project, call, is_coroutine(project, function, call))
+            if spawn is None or spawn.way is Way.TIMER:
+                continue
+            target = target_of(project, known.file, function, call, spawn)
+            if target is not None and target.function is known.function:
+                return True
+    return False
+
+
+_found: WeakKeyDictionary[Project, tuple[str, tuple[Finding, ...]]] = WeakKeyDictionary()
+
+
+def found_in(project: Project, file: FileFacts) -> tuple[Finding, ...]:
+    """Return what the endless loops of a file are, of all rules: two families ask one after the other."""
+    last = _found.get(project)
+    if last is None or last[0] != file.module:
+        last = _found[project] = (file.module, (*started(project, file), *owned(project, file), *inherited(project, file)))
+    return last[1]

@@ -1,0 +1,317 @@
+"""What recurs or never ends inside a web process: schedulers, loops, timers, pollers, connections, waits and leaders (MS201-MS207)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Role, Severity
+from mainspring.advisor.project import Known, Project
+from mainspring.advisor.read.facts import Call, FileFacts, Function, Loop, Value, ValueForm
+from mainspring.advisor.rules import loops
+from mainspring.advisor.rules.endless import head, is_forever, line_of
+from mainspring.advisor.rules.schedulers import library_of, schedulers
+from mainspring.advisor.rules.sources import pause_of, source_of
+from mainspring.advisor.rules.spawn import RUNNERS, Way, mentions, seconds, spawn_of
+from mainspring.advisor.rules.steps import SHARED, WRITES, inside
+
+_GIVEN = frozenset({"function", "target", "callback", "func", "fn", "method", "action"})
+_TIMERISH = re.compile(r"Timer|Repeat|Period|Interval|Ticker|Schedul", re.IGNORECASE)
+SHORTEST = 0.5  # seconds: what re-arms itself faster is an animation or a debounce, not a schedule
+
+
+def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
+    """Yield what a file does again and again, or for ever."""
+    yield from schedulers(project, file)
+    yield from (finding for finding in loops.found_in(project, file) if finding.code.startswith("MS2"))
+    for function in file.functions:
+        yield from _timers(project, file, function)
+        yield from _waits(project, file, function)
+        yield from _leaders(project, file, function)
+
+
+_SILENT = (Role.VENDORED, Role.MIGRATION, Role.TASK)
+
+
+# --- MS203 ---
+
+
+def _timers(project: Project, file: FileFacts, function: Function) -> Iterator[Finding]:
+    """Yield timers that call the function which sets them, at once or through one more function."""
+    spawns = {id(call): spawn for call, spawn in loops.spawns_in(project, file).get(function.name, ())}
+    for call in function.calls:
+        spawn = spawns.get(id(call))
+        if spawn is not None and spawn.way is Way.TIMER:
+            value = call.argument(spawn.target, spawn.keyword)
+            known = project.target(file, function, value).known if value is not None else None
+            if known is not None and _leads_to(project, known, function, 2):
+                delay = call.argument(spawn.delay, spawn.delay_keyword) if spawn.delay >= 0 else None
+                length = seconds(delay)
+                if length is None or length >= SHORTEST:
+                    is_sure = "if" not in call.inside  # else it may be a throttle, which sets no timer when all is quiet
+                    yield from _rearmed(project, file, function, call, known, call.source, is_sure=is_sure)
+        elif (known := _alarm(project, file, function, call)) is not None:
+            yield from _rearmed(project, file, function, call, known, call.source, is_sure=False)
+        else:
+            yield from _repeated(project, file, function, call)
+
+
+def _leads_to(project: Project, known: Known, function: Function, depth: int) -> bool:
+    """Whether running a function sets the timer again, itself or through functions that it calls."""
+    if known.function is function or (known.function.name == function.name and known.function.place == function.place):
+        return True
+    if depth == 0:
+        return False
+    for call in known.function.calls:
+        spawn = spawn_of(project, call, loops.is_coroutine(project, known.function, call))
+        if spawn is not None and spawn.way is Way.COROUTINE and call.args and call.args[0].form is ValueForm.CALL:
+            continue
+        callee = project.function(call.ref)
+        if callee is not None and callee.function is not known.function and _leads_to(project, callee, function, depth - 1):
+            return True
+    return False
+
+
+def _alarm(project: Project, file: FileFacts, function: Function, call: Call) -> Known | None:
+    """Return the handler of an alarm that rings again and again. One that ``alarm(0)`` takes back is a limit, and none."""
+    if call.ref.rpartition(".")[2] not in ("setitimer", "alarm"):
+        return None
+    ref = project.canonical(call.ref)
+    if ref not in ("signal.setitimer", "signal.alarm"):
+        return None
+    if any(
+        project.canonical(other.ref) == ref
+        and other is not call
+        and (value := other.argument(0 if ref.endswith("alarm") else 1, "seconds")) is not None
+        and value.text in ("0", "0.0")
+        for other in function.calls
+    ):
+        return None
+    handler = next(
+        (
+            project.target(file, each, value).known
+            for each in file.functions
+            for other in each.calls
+            if project.canonical(other.ref) == "signal.signal"
+            and len(other.args) > 1
+            and mentions(other.args[0], ("SIGALRM", "SIGVTALRM", "SIGPROF"))
+            for value in other.args[1:2]
+        ),
+        None,
+    )
+    if handler is None:
+        return None
+    interval = call.argument(2, "interval")
+    again = (interval is not None and interval.text not in ("0", "0.0")) or any(
+        project.canonical(each.ref) in ("signal.alarm", "signal.setitimer") for each in handler.function.calls
+    )
+    return handler if again and handler.function.calls else None
+
+
+def _repeated(project: Project, file: FileFacts, function: Function, call: Call) -> Iterator[Finding]:
+    """Yield what is handed to a class of the project that calls it again and again: a repeated timer."""
+    name = call.ref.rpartition(".")[2]
+    if not name[:1].isupper() or not (call.args or call.keywords) or not ("start" in call.binds or _TIMERISH.search(name)):
+        return
+    owner = project.canonical(call.ref)
+    if not any(base in RUNNERS or base == "threading.Timer" for base in project.ancestors(owner)):
+        return
+    run = project.function(f"{owner}.run")
+    if run is None or not any(_calls_again(project, run.function, number) for number in range(len(run.function.loops))):
+        return
+    named = [value for name, value in call.keywords if name in _GIVEN]
+    for value in (*named, *call.args[1:3], *call.args[:1]):  # the pause stands first, and may be a function as well
+        if value.form not in (ValueForm.REF, ValueForm.OTHER, ValueForm.CALL):
+            continue
+        known = project.target(file, function, value).known
+        if known is not None and known.function.name != "__init__":
+            yield from _rearmed(project, file, function, call, known, owner.rpartition(".")[2], is_sure=False)
+            return
+
+
+def _calls_again(project: Project, function: Function, number: int) -> bool:
+    """Whether a loop pauses and calls what its object was given."""
+    loop = function.loops[number]
+    body = [call for call in function.calls if inside(function, call.loop, number)]
+    pauses = ".wait(" in loop.head or any(pause_of(project, call) or call.ref.rpartition(".")[2] in ("wait", "sleep") for call in body)
+    return loop.is_while and pauses and any(re.fullmatch(r"self\.\w+", call.source) and project.function(call.ref) is None for call in body)
+
+
+def _rearmed(
+    project: Project, file: FileFacts, function: Function, call: Call, known: Known, timer: str, *, is_sure: bool
+) -> Iterator[Finding]:
+    """Yield the finding for work that a timer does again and again. ``is_sure``: what nobody knows of it counts as well."""
+    role = project.role(file, function)
+    if role in _SILENT:
+        return
+    effects = project.effects(known)
+    shared = [effect for effect in SHARED if effects.has(effect)]
+    counts = bool(shared) or (is_sure and effects.is_unknown and not loops.is_of_a_connection(project, file, function))
+    severity, variant = (Severity.WARNING, "") if counts else (Severity.NOTICE, "local")
+    finding = project.finding(
+        "MS203", file, function, call, kind=Kind.CRON, severity=severity, variant=variant, target=known.function.name, timer=timer
+    )
+    evidence = tuple(each for effect in shared for each in effects.evidence(effect)[:1])
+    yield replace(
+        finding,
+        evidence=evidence[:4],
+        contradicts=contradicted(effects_of=evidence, is_write=any(effect in WRITES for effect in shared)),
+    )
+
+
+def contradicted(effects_of: tuple[Evidence, ...], *, is_write: bool) -> tuple[tuple[Ground, str], ...]:
+    """Return the grounds that cannot be true of work that is done again and again."""
+    found = [(Ground.REQUEST_SCOPED, "it goes on after the request")]
+    if is_write and effects_of:
+        found.append((Ground.PROCESS_LOCAL, f"{effects_of[0].path}:{effects_of[0].line}: {effects_of[0].text}"))
+    return tuple(found)
+
+
+# --- MS206 ---
+
+_BOUNDED = re.compile(
+    r"time|deadline|attempt|retr(y|ies)|tries|max_|limit|elapsed|count|budget|expire|remaining|rounds|iterations|polls|is_disconnected|disconnected|closed|stop|cancel",
+    re.IGNORECASE,
+)
+_LIMITS = (
+    "asyncio.timeout",
+    "asyncio.timeout_at",
+    "async_timeout.timeout",
+    "anyio.fail_after",
+    "anyio.move_on_after",
+    "gevent.Timeout",
+    "eventlet.Timeout",
+    "trio.fail_after",
+)
+_JOB_WORDS = re.compile(
+    r"status|state|done|finish|complet|ready|result|pending|running|progress|job|task|exists|processed|success|fail", re.IGNORECASE
+)
+
+
+def _waits(project: Project, file: FileFacts, function: Function) -> Iterator[Finding]:
+    """Yield loops in which a request sleeps until something is done, with nothing that ends the wait."""
+    if not function.loops or function.is_generator:
+        return
+    for number, loop in enumerate(function.loops):
+        if not loop.is_while or (loop.parent >= 0 and function.loops[loop.parent].is_while):
+            continue
+        body = [call for call in function.calls if inside(function, call.loop, number)]
+        if not any(pause_of(project, call) for call in body):
+            continue
+        if not _asks_for_a_job(function, loop, number) or _is_bounded(project, function, loop, number, body):
+            continue
+        if project.role(file, function) is not Role.HANDLER:
+            continue
+        finding = project.finding("MS206", file, function, loop, kind=Kind.ADHOC, severity=Severity.ERROR, loop=f"while {loop.head}"[:80])
+        contradicts = ((Ground.SUB_SECOND, "nothing limits the wait"),)
+        yield replace(finding, place=head(loop), statement=line_of(loop), contradicts=contradicts)
+
+
+def _asks_for_a_job(function: Function, loop: Loop, number: int) -> bool:
+    """Whether a loop is left when something is done: by its condition, or by a way out of it."""
+    if not loop.is_endless or loop.head not in ("True", "1"):
+        return bool(_JOB_WORDS.search(loop.head))
+    return any(_JOB_WORDS.search(condition) for condition in loop.exits if not condition.startswith("except"))
+
+
+def _is_bounded(project: Project, function: Function, loop: Loop, number: int, body: list[Call]) -> bool:
+    if _BOUNDED.search(loop.head) or any(_BOUNDED.search(condition) for condition in loop.exits):
+        return True
+    for call in body:
+        if any(part.startswith("with:") and project.canonical(part[5:]) in _LIMITS for part in call.inside):
+            return True
+        if call.source.endswith(("is_disconnected", "receive_text", "receive_json", "receive")) or source_of(project, call) is not None:
+            return True
+    return False
+
+
+# --- MS207 ---
+
+_LEADERISH = re.compile(
+    r"lead(er)?|elect|master|sched|cron|beat|singleton|primary|only_one|one_worker|owner|background|poll", re.IGNORECASE
+)
+_ADVISORY = re.compile(r"pg_(try_)?advisory_(xact_)?lock|get_lock\s*\(", re.IGNORECASE)
+_LOCKS = frozenset(
+    {
+        "fcntl.flock",
+        "fcntl.lockf",
+        "portalocker.lock",
+        "msvcrt.locking",
+        "filelock.FileLock",
+        "portalocker.Lock",
+        "fasteners.InterProcessLock",
+    }
+)
+
+_LOCKING = {name.rpartition(".")[2] for name in _LOCKS} | {"setnx", "set", "execute", "scalar", "fetchval", "text", "fetchone", "add"}
+
+
+def _leaders(project: Project, file: FileFacts, function: Function) -> Iterator[Finding]:
+    """Yield the lock by which one of several processes is chosen for a scheduler or an endless loop."""
+    locks = [(call, how) for call in function.calls if (how := _lock(project, call)) != ""]
+    if not locks:
+        return
+    role = project.role(file, function)
+    if role in _SILENT:
+        return
+    call, how = locks[0]
+    guarded = _guarded(project, file, function, call)
+    if guarded:
+        yield project.finding("MS207", file, function, call, kind=Kind.CRON, severity=Severity.WARNING, lock=how, what=guarded)
+
+
+def _lock(project: Project, call: Call) -> str:
+    """Return how a lock between processes is called, or nothing for every other call."""
+    if call.ref.rpartition(".")[2] not in _LOCKING:
+        return ""
+    ref = project.canonical(call.ref)
+    method = ref.rpartition(".")[2]
+    text = " ".join(_leaves(call.args))
+    if ref in _LOCKS:
+        return call.source
+    if method in ("setnx", "set") and (method == "setnx" or ((nx := call.keyword("nx")) is not None and nx.text == "True")):
+        return call.source
+    if method in ("execute", "scalar", "fetchval", "text", "fetchone") and (found := _ADVISORY.search(text)):
+        return found.group(0)
+    if method == "add" and call.source.startswith("cache.") and _LEADERISH.search(text):
+        return call.source
+    return ""
+
+
+def _leaves(values: tuple[Value, ...]) -> Iterator[str]:
+    for value in values:
+        yield value.text
+        yield from _leaves(value.items)
+
+
+def _guarded(project: Project, file: FileFacts, function: Function, lock: Call) -> str:
+    """Return what runs behind a lock for ever: a scheduler or an endless loop of the same function, or of one that it calls."""
+    for call in function.calls:
+        if call is lock:
+            continue
+        ref = project.canonical(call.ref)
+        if ref.rpartition(".")[2] in ("start", "add_job", "run_pending") and library_of(ref):
+            return library_of(ref)
+        if (started := loops.site(project, file, function, call)) is not None and started.loop.nature.value in ("period", "other", "table"):
+            return started.loop.name
+        known = project.function(call.ref)
+        if known is not None and any(
+            library_of(name := project.canonical(each.ref)) and name.rpartition(".")[2] in ("start", "add_job")
+            for each in known.function.calls
+        ):
+            return known.function.name
+    for number, loop in enumerate(function.loops):
+        if is_forever(loop) and inside(function, lock.loop, number) and _is_election(lock):
+            return f"while {loop.head}"
+    return ""
+
+
+def _is_election(lock: Call) -> bool:
+    return bool(
+        _LEADERISH.search(
+            " ".join(
+                (lock.source, *_leaves(lock.args), *(name for value in lock.args for name in value.names), lock.target, lock.statement)
+            )
+        )
+    )

@@ -1,0 +1,239 @@
+"""Functions of the project that start what they are given, or always the same, and let their caller go on: spawns by another name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mainspring.advisor.finding import Role
+from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Param, Value, ValueForm
+from mainspring.advisor.rules.handles import Hold, hold_of, is_started
+from mainspring.advisor.rules.spawn import CALLBACK, SPAWNS, SURE, Spawn, Way, may_spawn, spawn_of
+from mainspring.advisor.shelf import mentioning
+
+if TYPE_CHECKING:
+    from mainspring.advisor.project import Project
+
+_CALLABLE = re.compile(r"Callable|Coroutine|Awaitable|Future\b|\bAny\b|^[A-Z]\w?$|Func|Coro|\bobject\b")
+_CALLABLES = re.compile(r"^_?(coro(utine)?s?|func(tion)?|fn|f|callable|awaitable|aw)(_?(fn|func|coro))?$", re.IGNORECASE)
+_WORDS = sorted({each.rpartition(".")[2] for each in SPAWNS} | {*SURE, "create_task", "ensure_future", "start_soon", "add_task"})
+_AWAITABLE = re.compile(r"Coroutine|Awaitable")
+# What a body may do beside calling what it was given: open a loop or a context for it, and say how it went.
+_ASIDE = frozenset(
+    {
+        "debug", "info", "warning", "warn", "error", "exception", "critical", "log", "print", "print_exc", "format_exc", "set",
+        "set_result", "set_exception", "discard", "remove", "close", "new_event_loop", "set_event_loop", "get_event_loop",
+        "run_until_complete", "run", "app_context", "test_request_context", "push", "pop", "acquire", "release", "sleep", "time",
+        "monotonic", "perf_counter", "str", "repr", "getLogger", "wait_for", "close_old_connections", "close_all", "super",
+        "capture_exception", "append", "add", "put", "shutdown_asyncgens",
+    }
+)  # fmt: skip
+_ENGINES = re.compile(r"(Executor|Pool)$")
+_DEPTH = 2  # wrappers of wrappers of wrappers
+SILENT = frozenset({Role.VENDORED, Role.TEST, Role.CLI, Role.MIGRATION})
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapper:
+    """One such function. ``param``: what of its arguments is started, empty where it always starts the same (``fixed``)."""
+
+    ref: str
+    file: FileFacts
+    function: Function
+    call: Call  # the spawn inside
+    spawn: Spawn
+    hold: Hold
+    param: str = ""
+    position: int = 0
+    is_decorator: bool = False
+    fixed: Value | None = None
+    source: Function | None = None  # the function that holds the call, where it is a nested one
+
+    @property
+    def is_judged_by_caller(self) -> bool:
+        """Whether the handle goes back to the caller."""
+        return self.hold is Hold.RETURNED
+
+    def argument(self, call: Call) -> Value | None:
+        """Return what a call of it has it start."""
+        return call.argument(self.position, self.param)
+
+
+@dataclass(frozen=True, slots=True)
+class Wrappers:
+    """The wrappers of a project. ``called``: what starts work when it is called, by its dotted name; ``names``: the last parts of those."""
+
+    defined: tuple[Wrapper, ...]
+    called: Mapping[str, Wrapper]
+    names: frozenset[str]
+
+
+def wrappers_of(project: Project) -> Wrappers:
+    """Return the wrappers of a project, and the functions that its decorators make of others."""
+    defined = _defined(project)
+    called = {ref: each for ref, each in defined.items() if not each.is_decorator}
+    for wrapper in defined.values():
+        if wrapper.is_decorator:
+            for ref in _decorated(project, wrapper):
+                called[ref] = replace(wrapper, param="", fixed=Value(ValueForm.REF, ref, names=(ref,)))
+    return Wrappers(tuple(defined.values()), called, frozenset(each.rpartition(".")[2] for each in called))
+
+
+def _decorated(project: Project, wrapper: Wrapper) -> Iterator[str]:
+    for file in (project.files[module] for module in mentioning(project.files, wrapper.ref.rpartition(".")[2])):
+        for function in file.functions:
+            if any(project.canonical(each.ref) == wrapper.ref for each in function.decorators):
+                yield f"{file.module}.{function.name}"
+
+
+def _defined(project: Project) -> Mapping[str, Wrapper]:
+    found: dict[str, Wrapper] = {}
+    modules = dict.fromkeys(module for word in _WORDS for module in mentioning(project.files, word))
+    for file in (project.files[module] for module in modules):
+        for function in file.functions:
+            for call in function.calls:
+                if not may_spawn(call) or ((spawn := spawn_of(project, call, False)) is None and not _hands_on(function, call)):
+                    continue
+                spawn = spawn or spawn_of(project, call, True)
+                if spawn is None or spawn.target < 0 or (wrapper := _wrapper(project, file, function, call, spawn)) is None:
+                    continue
+                if project.role(file, function) not in SILENT:
+                    found.setdefault(wrapper.ref, wrapper)
+    for ref in project.settings.spawn_wrappers:
+        found.setdefault(ref, _declared(ref))
+    fresh: Mapping[str, Wrapper] = found
+    for _ in range(_DEPTH):
+        fresh = {each.ref: each for each in _callers_that_hand_on(project, fresh) if each.ref not in found}
+        found |= fresh
+    return found
+
+
+def _callers_that_hand_on(project: Project, wrappers: Mapping[str, Wrapper]) -> Iterator[Wrapper]:
+    """Yield the functions that give a parameter of theirs to a wrapper."""
+    lasts = {ref.rpartition(".")[2] for ref in wrappers}
+    modules = dict.fromkeys(module for last in sorted(lasts) for module in mentioning(project.files, last))
+    for file in (project.files[module] for module in modules):
+        for function in file.functions:
+            for call in function.calls:
+                inner = wrappers.get(project.canonical(call.ref)) if call.ref.rpartition(".")[2] in lasts else None
+                if inner is None or not inner.param or inner.is_decorator or (value := inner.argument(call)) is None:
+                    continue
+                if project.role(file, function) in SILENT or (carried := carried_by(project, file, function, value)) is None:
+                    continue
+                hold = hold_of(project, file, function, call, inner.spawn) if inner.is_judged_by_caller else inner.hold
+                if hold is not Hold.SAFE:
+                    owner, param, position = carried
+                    yield Wrapper(f"{file.module}.{owner.name}", file, owner, call, inner.spawn, hold, param, position, source=function)
+
+
+def _hands_on(function: Function, call: Call) -> bool:
+    """Whether an argument of a call is a parameter that can only be a coroutine: then the receiver need not be known."""
+    first = call.args[0] if call.args else None
+    return first is not None and any(
+        is_name_of(first.text, each.name) and re.search(r"Coroutine|Awaitable", each.annotation) is not None for each in function.params
+    )
+
+
+def _declared(ref: str) -> Wrapper:
+    from mainspring.advisor.finding import Place
+
+    nowhere = Place(1, 1, 1, 1)
+    call = Call(ref, ref, nowhere, ref, (), (), Fate.DROPPED)
+    function = Function(ref.rpartition(".")[2], nowhere, False, False, (), (), (), (), ())
+    return Wrapper(ref, FileFacts("", ""), function, call, Spawn("MS101", Way.COROUTINE), Hold.DROPPED, param="coro")
+
+
+def _wrapper(project: Project, file: FileFacts, function: Function, call: Call, spawn: Spawn) -> Wrapper | None:
+    value = call.argument(spawn.target, spawn.keyword)
+    if value is None or spawn == CALLBACK or _ENGINES.search(function.name.partition(".")[0]):
+        return None  # an executor by its name: whoever calls it is judged as with any other
+    carried = carried_by(project, file, function, value)
+    hold = hold_of(project, file, function, call, spawn)
+    if hold in (Hold.SAFE, Hold.MANAGED):
+        return None
+    if spawn.start and is_started(function, call):
+        spawn = replace(spawn, start="")
+    if carried is None:
+        if call.fate is not Fate.RETURNED or "<locals>" in function.name or function.decorators:
+            return None  # a decorated function that returns a task may be anything: a fixture, a property, a view
+        return Wrapper(f"{file.module}.{function.name}", file, function, call, spawn, hold, fixed=value)
+    owner, param, position = carried
+    if "<locals>" in owner.name and hold is Hold.KEPT:
+        return None  # a closure that fills a collection of the function around it, which goes on with it
+    is_decorator = owner is not function and any(is_name_of(each.text, function.name.rpartition(".")[2]) for each in owner.returns)
+    if owner is not function and not is_decorator and hold is Hold.RETURNED:
+        return None
+    return Wrapper(f"{file.module}.{owner.name}", file, owner, call, spawn, hold, param, position, is_decorator, source=function)
+
+
+def carried_by(project: Project, file: FileFacts, function: Function, value: Value) -> tuple[Function, str, int] | None:
+    """Return the parameter that a spawned value is or calls: its function (perhaps an enclosing one), its name and position."""
+    for owner in _outwards(file, function):
+        params = [each for each in owner.params if each.name not in ("self", "cls")]
+        for position, param in enumerate(params):
+            if not param.name.startswith("*") and _carries(project, file, function, value, param):
+                return owner, param.name, position
+    return None
+
+
+def _carries(project: Project, file: FileFacts, function: Function, value: Value, param: Param) -> bool:
+    if value.form is ValueForm.REF and is_name_of(value.text, param.name):
+        return not param.annotation or _may_be_called(param)
+    if value.form is ValueForm.CALL and 0 <= value.call < len(function.calls):
+        call = function.calls[value.call]
+        if is_name_of(call.source, param.name):
+            return True
+        given = call.args[:1] if call.source.rpartition(".")[2] == "partial" else call.args
+        if any(is_name_of(each.text, param.name) for each in given if each.form is ValueForm.REF) and _is_work(param):
+            return True
+    body = _inner(file, function, value)
+    return body is not None and _only_calls(body, param)
+
+
+def _only_calls(body: Function, param: Param) -> bool:
+    """Return whether a body does nothing but do what it was given: one that does more only tells somebody at its end."""
+    others = [each for each in body.calls if each.source != param.name]
+    if any(each.source.rpartition(".")[2] not in _ASIDE for each in others):
+        return False
+    return (
+        len(others) < len(body.calls)
+        or param.name in body.awaits
+        or (_is_work(param) and any(is_name_of(given.text, param.name) for each in others for given in each.args))
+    )
+
+
+def _inner(file: FileFacts, function: Function, value: Value) -> Function | None:
+    """Return the nested function or lambda that is started."""
+    text = value.text
+    if value.form is ValueForm.CALL and 0 <= value.call < len(function.calls):
+        text = function.calls[value.call].ref
+    if "<locals>" not in text and "<lambda" not in text:
+        return None
+    name = text.removeprefix(f"{file.module}.")
+    return next((each for each in file.functions if each.name == name), None)
+
+
+def _is_work(param: Param) -> bool:
+    """Whether a parameter is a piece of work by its name or its annotation, and no callback."""
+    return bool(_AWAITABLE.search(param.annotation)) or bool(_CALLABLES.match(param.name))
+
+
+def _may_be_called(param: Param) -> bool:
+    return bool(_CALLABLE.search(param.annotation))
+
+
+def is_name_of(text: str, name: str) -> bool:
+    """Return whether a dotted text is just this local name."""
+    head, _, last = text.rpartition(".")
+    return last == name and (not head or head.endswith("<locals>"))
+
+
+def _outwards(file: FileFacts, function: Function) -> Iterator[Function]:
+    yield function
+    name = function.name
+    while ".<locals>." in name:
+        name = name.rpartition(".<locals>.")[0]
+        outer: Sequence[Function] = [each for each in file.functions if each.name == name]
+        yield from outer

@@ -1,0 +1,192 @@
+"""From paths to findings: walk, remember what has not changed, and look at the rest.
+
+A folder whose files share their imports is a project, and is looked at by itself: in a process of its own where there are several and
+enough of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from mainspring.advisor.cache import Cache, Entry
+from mainspring.advisor.finding import Finding, Role
+from mainspring.advisor.look import Look, Part, Question
+from mainspring.advisor.read.facts import FileFacts
+from mainspring.advisor.reading import read_file, read_one
+from mainspring.advisor.report import Unscanned
+from mainspring.advisor.settings import Settings
+from mainspring.advisor.walk import Found, Tree, Walker
+
+POOL_FROM = 1_500  # files to be read: for fewer, starting processes takes longer than they save
+
+
+@dataclass(slots=True)
+class Scanned:
+    """What was found in a tree, before anybody asked what may stand."""
+
+    findings: list[Finding] = field(default_factory=list)
+    commented: list[FileFacts] = field(default_factory=list)  # files that speak to the checker
+    unscanned: list[Unscanned] = field(default_factory=list)
+    files: int = 0
+    links: list[str] = field(default_factory=list)
+    on_disk: dict[str, str] = field(default_factory=dict)  # path as told -> path as opened
+    modules: dict[str, str] = field(default_factory=dict)  # path as told -> dotted name
+    is_remembered: bool = False  # all of it, from the cache
+    is_whole: bool = False  # the whole project was looked at
+
+
+class Scan:
+    """One look at a tree."""
+
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        *,
+        jobs: int = 1,
+        is_cached: bool = True,
+        is_strict: bool = False,
+        instead: Mapping[str, bytes] | None = None,
+        on_read: Callable[[int], None] | None = None,
+    ) -> None:
+        self._question = Question(root, settings, is_strict, instead or {})
+        self._jobs, self._on_read = jobs, on_read
+        self._walker = Walker(root, settings.exclude)
+        self._cache = Cache(root, is_used=is_cached)
+        self._scanned = Scanned()
+
+    def run(self, paths: Sequence[Path]) -> Scanned:
+        """Look at all Python files below the paths."""
+        tree = self._walker.walk(paths)
+        tree.files = [each for each in tree.files if each.is_asked or not self._is_left_out(each.path)]
+        scanned = self._scanned
+        scanned.files, scanned.links = len(tree.files) + len(tree.refused), tree.links
+        scanned.is_whole = any(os.path.abspath(each) == self._walker.root for each in paths)
+        scanned.on_disk = {each.path: each.file for each in tree.files}
+        scanned.modules = {each.path: each.module for each in tree.files}
+        digest = "" if self._question.instead else self._digest(tree)
+        if not (digest and self._remember(tree, digest)):
+            self._look(tree)
+            if digest:
+                self._cache.put_result(digest, scanned.findings)
+        scanned.unscanned += [Unscanned(path, 0, why) for path, why in tree.refused]
+        scanned.findings.sort(key=_order)
+        scanned.unscanned.sort(key=_by_path)
+        self._listen(tree)
+        if scanned.is_whole:
+            self._cache.forget([path for path in self._cache.entries if path not in scanned.on_disk])
+        self._cache.save()
+        return scanned
+
+    def _is_left_out(self, path: str) -> bool:
+        """Tell whether nothing that is found in a file would be told."""
+        from mainspring.advisor.roles import role_of_path
+
+        settings = self._question.settings
+        role = role_of_path(path, settings)
+        return role is Role.VENDORED or (role is Role.TEST and not settings.include_tests)
+
+    # What is known already
+
+    def _digest(self, tree: Tree) -> str:
+        """Return what this very question is known by: every file as it looks, and whatever else rules may look at."""
+        from mainspring.advisor.versions import read_versions
+
+        question = self._question
+        asked = hashlib.blake2b(digest_size=16)
+        told = replace(question.settings, select=(), ignore=(), per_file_allow=(), max_allows_per_file=0, max_justifications=None)
+        asked.update(repr((told, question.is_strict, read_versions(question.root))).encode("utf-8", "surrogatepass"))
+        for each in tree.files:
+            asked.update(f"{each.path}\0{each.mtime}\0{each.size}\0{each.is_asked}\n".encode("utf-8", "surrogatepass"))
+        return asked.hexdigest()
+
+    def _remember(self, tree: Tree, digest: str) -> bool:
+        """Take everything from the cache, where nothing has changed since."""
+        known = [(each, self._cache.entry(each.path, each.mtime, each.size)) for each in tree.files]
+        if any(entry is None for _, entry in known) or (any(each.is_asked for each in tree.files) and self._has_moved(tree)):
+            return False
+        if (findings := self._cache.result(digest)) is None:
+            return False
+        self._scanned.findings = list(findings)
+        for each, entry in known:
+            if entry is not None and entry.problem:
+                self._scanned.unscanned.append(Unscanned(each.path, entry.problem_line, entry.problem))
+        self._scanned.is_remembered = True
+        return True
+
+    def _has_moved(self, tree: Tree) -> bool:
+        """Tell whether anything that is known beside the asked files has changed: what they are judged by may be there."""
+        asked = {each.path for each in tree.files}
+        for path, entry in self._cache.entries.items():
+            if path not in asked:
+                try:
+                    found = os.stat(os.path.join(self._walker.root, path))
+                except OSError:
+                    return True
+                if found.st_mtime_ns != entry.mtime or found.st_size != entry.size:
+                    return True
+        return False
+
+    def _listen(self, tree: Tree) -> None:
+        """Read again the few files that speak to the checker: their comments, and the statements that these stand at."""
+        for each in tree.files:
+            entry = self._cache.entries.get(each.path)
+            data = self._question.instead.get(each.file)
+            if data is not None or (entry is not None and entry.has_comments):
+                outcome = (
+                    read_one(each.path, each.module, data, (), is_whole=True)
+                    if data is not None
+                    else read_file(each.file, each.path, each.module, (), is_whole=True)
+                )
+                if outcome.facts is not None and outcome.facts.comments:
+                    self._scanned.commented.append(outcome.facts)
+
+    # Looking
+
+    def _look(self, tree: Tree) -> None:
+        """Look at every project, in several processes where that pays."""
+        projects: dict[str, list[Found]] = {}
+        for each in tree.files:
+            projects.setdefault(each.project, []).append(each)
+        known: dict[str, Entry] = {}
+        for each in tree.files:
+            if each.file not in self._question.instead and (entry := self._cache.entry(each.path, each.mtime, each.size)) is not None:
+                known[each.path] = entry
+        unread = len(tree.files) - len(known)
+        read = 0
+        if self._jobs > 1 and len(projects) > 1 and unread >= POOL_FROM:
+            from mainspring.advisor.pool import parts
+
+            names = {path: tuple(self._cache.names(path)) for path, entry in known.items() if entry.has_facts}
+            for files, part in parts(self._question, projects, known, names, self._jobs):
+                read += len(files)
+                self._take(part, read)
+            return
+        for folder, files in projects.items():
+            looked = Look(self._question, folder, files, known, self._cache.names, self._walker, self._cache.entries)
+            self._take(looked.look(partial(self._tell, read)), read + len(files))
+            read += len(files)
+
+    def _take(self, part: Part, read: int) -> None:
+        self._scanned.findings += part.findings
+        self._scanned.unscanned += part.unscanned
+        for path, entry, names in part.entries:
+            self._cache.put(path, entry, names)
+        self._tell(read)
+
+    def _tell(self, read: int, more: int = 0) -> None:
+        if self._on_read is not None:
+            self._on_read(read + more)
+
+
+def _order(finding: Finding) -> tuple[str, int, int, str]:
+    return finding.path, finding.place.line, finding.place.column, finding.code
+
+
+def _by_path(each: Unscanned) -> tuple[str, int]:
+    return each.path, each.line
