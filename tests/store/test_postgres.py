@@ -106,6 +106,29 @@ async def test_a_lock_that_is_held_too_long_is_told_and_nothing_hangs(stage: Sta
     assert len(await stage.runs.page(scope=EVERYTHING)) == 1
 
 
+@pytest.mark.parametrize("is_broken_off", [False, True])
+async def test_a_connection_that_does_not_become_ready_is_hung_up(
+    stage: Stage, kind: Kind, is_broken_off: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    assert isinstance(stage.database, PostgresDatabase)
+    made: list[psycopg.AsyncConnection[Any]] = []
+    connect = psycopg.AsyncConnection.connect
+
+    async def remembered(*args: Any, **kwargs: Any) -> psycopg.AsyncConnection[Any]:
+        made.append(await connect(*args, **kwargs))
+        if is_broken_off:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+        return made[-1]
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "connect", remembered)
+    work = asyncio.create_task(Wire.connect(stage.database.url, {"lock_timeout": "1s" if is_broken_off else "no time"}))
+    with pytest.raises(asyncio.CancelledError if is_broken_off else psycopg.errors.InvalidParameterValue):
+        await work
+    assert [each.closed for each in made] == [True]
+
+
 @pytest.mark.failure(18)
 async def test_what_a_deadlock_undid_is_run_again(stage: Stage, kind: Kind, caplog: pytest.LogCaptureFixture) -> None:
     """Somebody's transaction locks our rows in another order: ours is the one that the server ends."""

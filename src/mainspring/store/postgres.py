@@ -195,9 +195,10 @@ class PostgresDatabase:
         number = int.from_bytes(blake2b(f"{self.schema}:{name}".encode(), digest_size=8).digest(), "big", signed=True)
         with _translated(self.url):
             connection = await psycopg.AsyncConnection.connect(self.url)
-            # The lock of a transaction, not of a session, which a pooler would hand to somebody else.
-            await connection.execute("select pg_advisory_xact_lock(%s)", (number,))
         try:
+            with _translated(self.url):
+                # The lock of a transaction, not of a session, which a pooler would hand to somebody else.
+                await connection.execute("select pg_advisory_xact_lock(%s)", (number,))
             yield
         finally:
             await connection.close()

@@ -54,10 +54,14 @@ class Wire:
     async def connect(cls, url: str, settings: Mapping[str, str]) -> Wire:
         """Connect and configure."""
         connection = await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS)
-        read_as_text(connection)
-        pairs = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
-        await connection.execute(f"select {pairs}".encode())
-        return cls(connection)
+        try:
+            read_as_text(connection)
+            pairs = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
+            await connection.execute(f"select {pairs}".encode())
+            return cls(connection)
+        except BaseException:  # also whoever is broken off here must not leave the server with a backend that nobody knows
+            await connection.close()
+            raise
 
     @property
     def is_usable(self) -> bool:
