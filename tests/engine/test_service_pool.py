@@ -213,7 +213,9 @@ def test_the_probe_of_a_def_may_be_async_and_has_context_and_dependencies() -> N
         async with open_pool() as (pool, spy):
             made = instance("probed_def")
             pool.submit(made)
-            await spy.until(lambda: len(answers(spy, made)) >= 3)
-            assert answers(spy, made)[:3] == [True] * 3
+            await spy.until(lambda: answers(spy, made).count(True) >= 3)
+            told = [each.data for each in spy.words_of(made) if each.kind == "probe" and each.data is not None]
+            # It has 50 ms, which a loaded machine may take: but it never says no, and never fails.
+            assert all(each["ok"] or each["said"].startswith("no answer within") for each in told), told
 
     run(story())
