@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-from mainspring.advisor import cache, reading
+from mainspring.advisor import cache, reading, scan
 from mainspring.advisor import look as look_
 from mainspring.advisor.scan import Scan, Scanned
 from mainspring.advisor.settings import Settings
@@ -77,6 +77,31 @@ class TestRemembers:
         assert [each.code for each in look(tree).findings] == ["MS101"]
         write(tree / "shop" / "views.py", SPAWN.replace("asyncio.create_task(send(order))", "await send(order)"), age=60)
         assert look(tree).findings == []
+
+    def test_files_that_a_checkout_has_written_anew_are_what_they_were(self, tree: Path) -> None:
+        first = look(tree)
+        for file in (tree / "shop").iterdir():
+            write(file, file.read_text(), age=60)
+        second = look(tree)
+        assert second.is_remembered
+        assert second.findings == first.findings
+        write(tree / "shop" / "mail.py", QUIET, age=30)
+        assert look(tree).findings != first.findings
+        write(tree / "shop" / "mail.py", MAIL, age=10)
+        assert look(tree).findings == first.findings
+
+    def test_a_file_that_could_not_be_opened_is_looked_at_when_it_can_be(self, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        found = look(tree).findings
+        views = tree / "shop" / "views.py"
+        os.utime(views, (1, 1))
+        with monkeypatch.context() as patched:
+            for module in (scan, reading):
+                patched.setattr(module, "bytes_of", lambda file: (b"", "Permission denied"))
+            assert look(tree).findings == []
+        os.utime(views, (2, 2))
+        again = look(tree)
+        assert not again.is_remembered
+        assert again.findings == found
 
     def test_a_changed_target_changes_what_is_said_of_its_caller(self, tree: Path) -> None:
         before = look(tree).findings

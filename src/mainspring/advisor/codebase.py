@@ -105,14 +105,18 @@ class Codebase:
 
     def split(self, ref: str) -> tuple[FileFacts, str] | None:
         """Return the file that a dotted name leads into, perhaps in outline, and what is left of the name."""
-        length = self._lengths.get(ref)
-        if length is None:
-            head = ref
-            while head and self.outline(head) is None:
-                head = head.rpartition(".")[0]
-            length = self._lengths[ref] = len(head)
+        length = self._length(ref)
         facts = self.outline(ref[:length]) if length else None
         return None if facts is None else (facts, ref[length + 1 :])
+
+    def _length(self, ref: str) -> int:
+        """Return how much of a dotted name is the name of a module."""
+        length = self._lengths.get(ref)
+        if length is None:
+            above = ref.rpartition(".")[0]
+            length = len(ref) if self.outline(ref) is not None else self._length(above) if above else 0
+            self._lengths[ref] = length
+        return length
 
     def canonical(self, ref: str) -> str:
         """Follow a dotted name through imports, re-exports, aliases, objects and base classes to where it is defined."""

@@ -5,8 +5,10 @@ A second look finds the callers of wrappers, which hold none of the rules' words
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,13 +20,14 @@ from mainspring.advisor.reading import Outcome, bytes_of, outline_of, read_file,
 from mainspring.advisor.report import Unscanned
 from mainspring.advisor.settings import Settings
 from mainspring.advisor.shelf import Shelf, names_of
-from mainspring.advisor.walk import Found, Walker, candidates
+from mainspring.advisor.walk import Found, Walker, places_of
 
 if TYPE_CHECKING:
     from mainspring.advisor.project import Project
 
 ROUNDS = 3  # wrappers of wrappers of wrappers
 MOST_CALLERS = 40  # of a function that is called by a name of its own
+_PATIENCE = (50_000, 20, 50)  # of the garbage collector: facts are many objects and no circles, so most of its rounds find nothing
 MOST_SEARCHED = 400  # files that one word may lead to: it is no name of theirs then
 
 
@@ -70,12 +73,16 @@ class Look:
         self._wrappers: set[str] = set()
         self._words: tuple[bytes, ...] = tuple(sorted({word_of(each).encode() for each in question.settings.spawn_wrappers}))
         self._missing: set[str] = set()
-        self._tops: dict[str, bool] = {}
+        self._packages: dict[str, Sequence[str]] = {}
         self._listed: dict[str, frozenset[str]] = {}
         self._found: dict[str, tuple[str, ...]] = {}
 
     def look(self, tell: Callable[[int], None] | None = None) -> Part:
         """Read the files and let the rules judge them."""
+        with _patiently():
+            return self._look(tell)
+
+    def _look(self, tell: Callable[[int], None] | None) -> Part:
         from mainspring.advisor.project import Project
         from mainspring.advisor.versions import read_versions
 
@@ -238,20 +245,28 @@ class Look:
         return outline_of(found.path, module, bytes_of(found.file)[0] if data is None else data)
 
     def _on_disk(self, module: str) -> Found | None:
-        top = module.partition(".")[0]
-        if top not in self._tops:
-            places = candidates(top, self._folder, self._walker.root)
-            self._tops[top] = any(self._is_there(each) or self._is_there(each.removesuffix(".py")) for each in places)
-        if not self._tops[top] or not all(part.isidentifier() for part in module.split(".")):
-            return None
-        for file in candidates(module, self._folder, self._walker.root):
-            if self._is_there(file) and os.path.isfile(file):
-                return Found(file, self._walker.shown(file), module, self._folder, 0, 0)
+        package, _, name = module.rpartition(".")
+        for folder in self._folders_of(package) if name.isidentifier() else ():
+            for file in (os.path.join(folder, f"{name}.py"), os.path.join(folder, name, "__init__.py")):
+                if self._is_there(file) and os.path.isfile(file):
+                    return Found(file, self._walker.shown(file), module, self._folder, 0, 0)
         return None
 
-    def _is_there(self, file: str) -> bool:
-        """Tell whether a folder lists a name; each folder is listed once, since most names of most imports are nobody's here."""
-        folder, name = os.path.split(file)
+    def _folders_of(self, package: str) -> Sequence[str]:
+        """Return the folders that may hold the modules of a package: none for most, whose first name is nobody's here."""
+        if (known := self._packages.get(package)) is None:
+            if package:
+                above, _, name = package.rpartition(".")
+                inside = [os.path.join(folder, name) for folder in self._folders_of(above)] if name.isidentifier() else []
+                known = [each for each in inside if self._is_there(each)]
+            else:
+                known = places_of(self._folder, self._walker.root)
+            self._packages[package] = known
+        return known
+
+    def _is_there(self, path: str) -> bool:
+        """Tell whether a folder lists a name; each folder is listed once."""
+        folder, name = os.path.split(path)
         if (names := self._listed.get(folder)) is None:
             try:
                 names = frozenset(os.listdir(folder))
@@ -292,3 +307,14 @@ class Look:
         if finding.role is Role.TEST:
             return self._question.settings.include_tests
         return finding.role is not Role.VENDORED
+
+
+@contextmanager
+def _patiently() -> Iterator[None]:
+    """Look for garbage less often: in a tenth of the time, for a few megabytes."""
+    before = gc.get_threshold()
+    gc.set_threshold(*_PATIENCE)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from mainspring.advisor.cache import Cache, Entry
+from mainspring.advisor.cache import Cache, Entry, digest_of
 from mainspring.advisor.finding import Finding, Role
 from mainspring.advisor.look import Look, Part, Question
 from mainspring.advisor.read.facts import FileFacts
-from mainspring.advisor.reading import read_file, read_one
+from mainspring.advisor.reading import bytes_of, read_file, read_one
 from mainspring.advisor.report import Unscanned
 from mainspring.advisor.settings import Settings
 from mainspring.advisor.walk import Found, Tree, Walker
@@ -59,6 +59,7 @@ class Scan:
         self._walker = Walker(root, settings.exclude)
         self._cache = Cache(root, is_used=is_cached)
         self._scanned = Scanned()
+        self._known: dict[str, Entry] = {}  # files that are what they were, by their paths
 
     def run(self, paths: Sequence[Path]) -> Scanned:
         """Look at all Python files below the paths."""
@@ -69,11 +70,11 @@ class Scan:
         scanned.is_whole = any(os.path.abspath(each) == self._walker.root for each in paths)
         scanned.on_disk = {each.path: each.file for each in tree.files}
         scanned.modules = {each.path: each.module for each in tree.files}
-        digest = "" if self._question.instead else self._digest(tree)
-        if not (digest and self._remember(tree, digest)):
+        self._recognise(tree)
+        if self._question.instead or not self._remember(tree):
             self._look(tree)
-            if digest:
-                self._cache.put_result(digest, scanned.findings)
+            if not self._question.instead:
+                self._cache.put_result(self._digest(tree), scanned.findings)
         scanned.unscanned += [Unscanned(path, 0, why) for path, why in tree.refused]
         scanned.findings.sort(key=_order)
         scanned.unscanned.sort(key=_by_path)
@@ -93,8 +94,22 @@ class Scan:
 
     # What is known already
 
+    def _recognise(self, tree: Tree) -> None:
+        """Find the files that hold what they held: a new checkout, or a branch left and entered again, changes nothing but their times."""
+        for each in tree.files:
+            if each.file in self._question.instead:
+                continue
+            entry = self._cache.entry(each.path, each.mtime, each.size)
+            if entry is None and (same := self._cache.same(each.path, each.size)) is not None:
+                data, problem = bytes_of(each.file)
+                if not problem and digest_of(data) == same.digest:
+                    entry = replace(same, mtime=each.mtime)
+                    self._cache.put(each.path, entry)
+            if entry is not None:
+                self._known[each.path] = entry
+
     def _digest(self, tree: Tree) -> str:
-        """Return what this very question is known by: every file as it looks, and whatever else rules may look at."""
+        """Return what this very question is known by: what every file holds, and whatever else rules may look at."""
         from mainspring.advisor.versions import read_versions
 
         question = self._question
@@ -102,20 +117,23 @@ class Scan:
         told = replace(question.settings, select=(), ignore=(), per_file_allow=(), max_allows_per_file=0, max_justifications=None)
         asked.update(repr((told, question.is_strict, read_versions(question.root))).encode("utf-8", "surrogatepass"))
         for each in tree.files:
-            asked.update(f"{each.path}\0{each.mtime}\0{each.size}\0{each.is_asked}\n".encode("utf-8", "surrogatepass"))
+            entry = self._cache.entries.get(each.path)
+            held = entry.digest if entry is not None else ""
+            asked.update(f"{each.path}\0{each.module}\0{each.project}\0{held}\0{each.is_asked}\n".encode("utf-8", "surrogatepass"))
         return asked.hexdigest()
 
-    def _remember(self, tree: Tree, digest: str) -> bool:
+    def _remember(self, tree: Tree) -> bool:
         """Take everything from the cache, where nothing has changed since."""
-        known = [(each, self._cache.entry(each.path, each.mtime, each.size)) for each in tree.files]
-        if any(entry is None for _, entry in known) or (any(each.is_asked for each in tree.files) and self._has_moved(tree)):
+        if any(each.path not in self._known for each in tree.files):
             return False
-        if (findings := self._cache.result(digest)) is None:
+        if any(each.is_asked for each in tree.files) and self._has_moved(tree):
+            return False
+        if (findings := self._cache.result(self._digest(tree))) is None:
             return False
         self._scanned.findings = list(findings)
-        for each, entry in known:
-            if entry is not None and entry.problem:
-                self._scanned.unscanned.append(Unscanned(each.path, entry.problem_line, entry.problem))
+        for path, entry in self._known.items():
+            if entry.problem:
+                self._scanned.unscanned.append(Unscanned(path, entry.problem_line, entry.problem))
         self._scanned.is_remembered = True
         return True
 
@@ -153,10 +171,7 @@ class Scan:
         projects: dict[str, list[Found]] = {}
         for each in tree.files:
             projects.setdefault(each.project, []).append(each)
-        known: dict[str, Entry] = {}
-        for each in tree.files:
-            if each.file not in self._question.instead and (entry := self._cache.entry(each.path, each.mtime, each.size)) is not None:
-                known[each.path] = entry
+        known = self._known
         unread = len(tree.files) - len(known)
         read = 0
         if self._jobs > 1 and len(projects) > 1 and unread >= POOL_FROM:
@@ -177,6 +192,8 @@ class Scan:
         self._scanned.unscanned += part.unscanned
         for path, entry, names in part.entries:
             self._cache.put(path, entry, names)
+        noted = {path for path, _, _ in part.entries}
+        self._cache.forget(each.path for each in part.unscanned if each.path not in noted and each.path not in self._known)
         self._tell(read)
 
     def _tell(self, read: int, more: int = 0) -> None:

@@ -206,8 +206,7 @@ def _globs(given: Sequence[str]) -> list[str]:
     return found
 
 
-def candidates(module: str, project: str, root: str) -> list[str]:
-    """Return where a module may lie, for programs that have not walked the tree."""
-    inside = module.replace(".", os.sep)
-    bases = [project, *(os.path.join(project, name) for name in sorted(ROOTS)), root, *(os.path.join(root, name) for name in sorted(ROOTS))]
-    return [os.path.join(base, *end) for base in dict.fromkeys(bases) for end in ((f"{inside}.py",), (inside, "__init__.py"))]
+def places_of(project: str, root: str) -> list[str]:
+    """Return the folders in which a project's modules may begin, for programs that have not walked the tree."""
+    tops = [os.path.join(base, name) for base in (project, root) for name in ("", *sorted(ROOTS))]
+    return list(dict.fromkeys(each.rstrip(os.sep) or os.sep for each in tops))

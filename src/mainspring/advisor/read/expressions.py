@@ -46,20 +46,20 @@ class Expressions(Flow):
         reader = _EXPRESSIONS.get(type(node))
         if reader is not None:
             reader(self, node, sink)
-        elif isinstance(node, ast.Constant):
-            self._text(node)
         else:
             for child in ast.iter_child_nodes(node):
                 if isinstance(child, ast.expr):
                     self.expr(child, USE)
 
-    def _text(self, node: ast.Constant) -> None:
+    def _text(self, node: ast.Constant, _: Sink) -> None:
         if isinstance(node.value, str):
             self._statement_text(node.lineno, node.value)
 
     def _statement_text(self, line: int, text: str) -> None:
-        if len(text) > 8 and _SQL.search(text[:400]):
-            self._texts.append((line, " ".join(text[:400].split())))
+        if len(text) > 8:
+            text = text[:400]
+            if _may_be_sql(text) and _SQL.search(text):
+                self._texts.append((line, " ".join(text.split())))
 
     def _joined(self, node: ast.JoinedStr, _: Sink) -> None:
         parts = [part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else "?" for part in node.values]
@@ -67,6 +67,18 @@ class Expressions(Flow):
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
                 self.expr(part.value, USE)
+
+    def _operation(self, node: ast.BinOp, _: Sink) -> None:
+        self.expr(node.left, USE)
+        self.expr(node.right, USE)
+
+    def _operand(self, node: ast.UnaryOp, _: Sink) -> None:
+        self.expr(node.operand, USE)
+
+    def _comparison(self, node: ast.Compare, _: Sink) -> None:
+        self.expr(node.left, USE)
+        for part in node.comparators:
+            self.expr(part, USE)
 
     # Names
 
@@ -377,7 +389,7 @@ class Expressions(Flow):
         if value is True or value is False:
             return TRUE if value else FALSE
         if isinstance(value, str):
-            self._text(node)
+            self._text(node, USE)
             return Value(ValueForm.TEXT, value[:200], type="str")
         if isinstance(value, int | float):
             return Value(ValueForm.NUMBER, self._source.cut(node, 40))
@@ -444,6 +456,12 @@ class Expressions(Flow):
         return Value(ValueForm.OTHER, self._source.cut(node, 200), names=self._names_since(start))
 
 
+def _may_be_sql(text: str) -> bool:
+    """Say cheaply whether a text holds a word that every statement of `_SQL` has: next to none does."""
+    small = text.lower()
+    return "from" in small or "set" in small or "into" in small or "listen" in small or "locked" in small or not text.isascii()
+
+
 def _element(sink: Sink) -> Sink:
     """What takes one part of a value that ``sink`` takes whole."""
     return sink if sink is USE or sink is DROP else sink._replace(is_element=True)
@@ -466,6 +484,7 @@ def last_of(node: ast.expr) -> str:
 
 _Reader = Callable[[Any, Any, Sink], None]
 _EXPRESSIONS: dict[type[ast.expr], _Reader] = {
+    ast.Constant: Expressions._text,
     ast.Name: Expressions._name,
     ast.Attribute: Expressions._attribute,
     ast.Call: Expressions._call,
@@ -485,6 +504,9 @@ _EXPRESSIONS: dict[type[ast.expr], _Reader] = {
     ast.BoolOp: Expressions._either,
     ast.NamedExpr: Expressions._walrus,
     ast.Subscript: Expressions._subscript,
+    ast.BinOp: Expressions._operation,
+    ast.UnaryOp: Expressions._operand,
+    ast.Compare: Expressions._comparison,
     ast.JoinedStr: Expressions._joined,
     ast.Lambda: lambda self, node, sink: self._lambda(node, sink),
 }

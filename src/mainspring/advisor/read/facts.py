@@ -18,8 +18,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from mainspring.advisor.finding import Place
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as fact
+else:
+
+    def fact(*, frozen, slots):
+        """Make a dataclass that the type checker alone holds frozen: while files are read, the lock would double what a fact costs."""
+        return dataclass(slots=slots, unsafe_hash=frozen)
+
 
 MODULE = "<module>"  # the function that stands for a file's own level
 
@@ -52,7 +62,7 @@ class ValueForm(StrEnum):
     OTHER = "other"  # text is its source, at most 200 characters
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Value:
     """An argument, a default or the right side of an assignment. ``names`` are the dotted names that occur anywhere in it.
 
@@ -68,7 +78,7 @@ class Value:
     keys: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Call:
     """One call in a function, in source order. A bare decorator ``@x`` counts as none; ``@x(…)`` is in `Function.decorators`."""
 
@@ -96,7 +106,7 @@ class Call:
         return self.args[position] if position < len(self.args) else self.keyword(name) if name else None
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Loop:
     """One loop of a function. ``is_endless``: nothing but a stop signal, a break or an error ends it, as far as its head says."""
 
@@ -111,7 +121,7 @@ class Loop:
     exits: tuple[str, ...] = ()  # conditions under which it is left, as written
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Assign:
     """An assignment to an attribute, an item or a name of the module: ``row.status = "done"``, ``JOBS[id] = …``."""
 
@@ -124,7 +134,7 @@ class Assign:
     loop: int = -1
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Param:
     """A parameter. ``type`` is the dotted class behind its annotation (without Optional, Annotated and the like)."""
 
@@ -136,7 +146,7 @@ class Param:
     depends: str = ""  # dotted name inside Depends(…), in the default or in Annotated
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Decorator:
     """A decorator, with the call's arguments where it is one."""
 
@@ -151,7 +161,7 @@ class Decorator:
         return next((value for key, value in self.keywords if key == name), None)
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Function:
     """A function, a method, a lambda, or with the name ``<module>`` the file's own level (class bodies belong to it)."""
 
@@ -175,7 +185,7 @@ class Function:
     gives: str = ""  # dotted class behind the annotation of what it returns, or of what its returns have in common
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Class:
     """A class of the file. ``attributes``: of the class body and of ``self`` in any method, with the dotted class where it is known."""
 
@@ -187,7 +197,7 @@ class Class:
     keywords: tuple[tuple[str, Value], ...] = ()  # what the body gives names to
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class Comment:
     """A comment that speaks to the checker, whole, as written; ``is_alone``: nothing else stands on its line."""
 
@@ -197,7 +207,7 @@ class Comment:
     is_alone: bool
 
 
-@dataclass(frozen=True, slots=True)
+@fact(frozen=True, slots=True)
 class FileFacts:
     """Everything that rules may know of one file. ``problem``: why it could not be read, and then nothing else is there."""
 

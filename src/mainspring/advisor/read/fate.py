@@ -9,6 +9,7 @@ anew, into containers and out of them again, through loops over them, into neste
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from mainspring.advisor.read.facts import Fate
@@ -84,6 +85,7 @@ _RANK = (Fate.AWAITED, Fate.JOINED, Fate.CANCELLED, Fate.RETURNED, Fate.KEPT, Fa
 _WEIGHT = {fate: weight for weight, fate in enumerate(_RANK)}
 
 
+@lru_cache(maxsize=4096)
 def is_plain(ref: str) -> bool:
     """Say whether what a call gives is no handle, so that its fate is what its own place says."""
     return ref.rpartition(".")[2] in _PLAIN and not ref.startswith(_GATHER_ROOTS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -19,7 +20,7 @@ class Meaning(NamedTuple):
 
 
 UNKNOWN = Meaning()
-_BUILTINS = frozenset(dir(builtins))
+_BUILTINS = {name: Meaning(name) for name in dir(builtins)}
 _CLASSES = frozenset({"set", "list", "dict", "str", "int", "float", "tuple", "frozenset", "bytes", "bytearray", "bool"}) | {
     "collections.deque", "collections.defaultdict", "weakref.WeakSet", "datetime.datetime", "datetime.timedelta", "datetime.date",
 }  # fmt: skip
@@ -159,12 +160,12 @@ class Names:
         """Return what a name means here, and the block that defines it; None: a builtin, or a name that nobody has seen."""
         block: Names | None = self
         while block is not None:
-            if name in block.known:
-                return block.known[name], block
+            meaning = block.known.get(name)
+            if meaning is not None:
+                return meaning, block
             block = block.parent
-        if name in _BUILTINS:
-            return Meaning(name), None
-        return Meaning(f"{self.module}.{name}"), None
+        meaning = _BUILTINS.get(name)
+        return Meaning(f"{self.module}.{name}") if meaning is None else meaning, None
 
     def add_import(self, node: ast.Import) -> None:
         """Learn ``import a.b`` and ``import a.b as c``."""
@@ -195,6 +196,7 @@ def absolute(node: ast.ImportFrom, package: str) -> str:
     return ".".join([*parts, node.module] if node.module else parts)
 
 
+@lru_cache(maxsize=4096)
 def class_of(ref: str) -> str:
     """Return the class of what calling a dotted name gives, as far as its name says."""
     if not ref or ref[0] == "?":

@@ -44,7 +44,7 @@ class Source:
     def place(self, node: ast.expr | ast.stmt | ast.excepthandler | ast.arg) -> Place:
         """Say where a node stands."""
         line, end = node.lineno, node.end_lineno or node.lineno
-        if self._is_ascii:
+        if self._is_ascii or (line not in self._odd and end not in self._odd):
             return Place(line, node.col_offset + 1, end, (node.end_col_offset or 0) + 1)
         return Place(line, self._column(line, node.col_offset) + 1, end, self._column(end, node.end_col_offset or 0) + 1)
 
@@ -53,16 +53,17 @@ class Source:
         line, end = node.lineno, node.end_lineno or node.lineno
         if line == end:
             text = self.lines[line - 1]
-            if self._is_ascii:
+            if self._is_ascii or line not in self._odd:
                 return text[node.col_offset : min(node.end_col_offset or 0, node.col_offset + longest)]
             return text[self._column(line, node.col_offset) : self._column(end, node.end_col_offset or 0)][:longest]
         first = self.lines[line - 1][self._column(line, node.col_offset) :]
         last = self.lines[end - 1][: self._column(end, node.end_col_offset or 0)]
         middle = self.lines[line : end - 1] if end - line < 100 else self.lines[line : line + 100]
         whole = [first, *middle, last]
-        if any("#" in part for part in whole):
+        text = " ".join(whole)
+        if "#" in text:
             return _without_comments(node, whole)[:longest]
-        return " ".join(" ".join(whole).split())[:longest]
+        return " ".join(text.split())[:longest]
 
     def head(self, node: ast.stmt, first: ast.AST) -> str:
         """Return the head of a statement with blocks, up to the first statement in it."""
