@@ -36,7 +36,6 @@ class Question(StrEnum):
     STREAM = "stream"  # it belongs to one open connection, and is worth nothing when that closes
 
 
-FLAGS = tuple(each for each in Question if each is not Question.DURATION)
 YES, NO = True, False
 _WORDS: Mapping[str, Length] = MappingProxyType({
     "instant": Length.INSTANT, "milliseconds": Length.INSTANT, "short": Length.SHORT, "seconds": Length.SHORT, "long": Length.LONG,

@@ -355,7 +355,7 @@ class Body(Expressions):
             decorators=self.decorated, calls=tuple([self._finished(pending) for pending in self._calls]), loops=tuple(self._loops),
             assigns=tuple(self._assigns), raises=tuple(self._raises), returns=tuple(self._returns), globals=tuple(self._globals),
             captures=tuple(self._captures), docstring=self.docstring, awaits=tuple(self._awaits), texts=tuple(self._texts),
-            yields=tuple(self._yields), gives=self.gives or self._given(),
+            gives=self.gives or self._given(),
         )  # fmt: skip
 
     def _given(self) -> str:

@@ -181,7 +181,6 @@ class Function:
     docstring: str = ""  # its first line
     awaits: tuple[str, ...] = ()  # what is awaited, gathered or waited for and is no call, as written: "self._task"
     texts: tuple[tuple[int, str], ...] = ()  # lines and texts that look like SQL, at most 400 characters each
-    yields: tuple[Value, ...] = ()
     gives: str = ""  # dotted class behind the annotation of what it returns, or of what its returns have in common
 
 

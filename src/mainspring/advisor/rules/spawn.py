@@ -157,21 +157,6 @@ SURE: Mapping[str, Spawn] = {
     "run_coroutine_threadsafe": _COROUTINE,
 }
 
-# What hands a callable on to a loop or a thread: the work is whatever is handed, when that starts work itself.
-CARRIERS = frozenset(
-    {
-        "call_soon_threadsafe",
-        "call_soon",
-        "sync_to_async",
-        "run_on_executor",
-        "add_callback",
-        "partial",
-        "copy_context",
-        "run_sync",
-        "from_thread.run",
-    }
-)
-
 # A class of the project that inherits one of these is started by start() and does what its run() does.
 RUNNERS: Mapping[str, Spawn] = {
     "threading.Thread": replace(_THREAD, target=-1),
