@@ -255,9 +255,10 @@ class TestNotScanned:
 
         monkeypatch.setattr(rules, "FAMILIES", (broken, *rules.FAMILIES))
         write(tmp_path, {"shop/views.py": SPAWN})
-        scanned = look(tmp_path)
-        assert told(scanned) == {("shop/views.py", "MS101")}
-        assert "oops" in scanned.unscanned[0].why
+        for is_again in (False, True):  # the second time nothing has changed, and it is told as before
+            scanned = look(tmp_path, is_cached=True)
+            assert told(scanned) == {("shop/views.py", "MS101")}, is_again
+            assert "oops" in scanned.unscanned[0].why
 
     def test_a_deep_tree(self, tmp_path: Path) -> None:
         folder = tmp_path

@@ -73,7 +73,7 @@ class Scan:
         self._recognise(tree)
         if self._question.instead or not self._remember(tree):
             self._look(tree)
-            if not self._question.instead:
+            if not self._question.instead and self._is_sound():
                 self._cache.put_result(self._digest(tree), scanned.findings)
         scanned.unscanned += [Unscanned(path, 0, why) for path, why in tree.refused]
         scanned.findings.sort(key=_order)
@@ -83,6 +83,10 @@ class Scan:
             self._cache.forget([path for path in self._cache.entries if path not in scanned.on_disk])
         self._cache.save()
         return scanned
+
+    def _is_sound(self) -> bool:
+        """Tell whether no rule has failed: what is not known of a file because of that must be told again the next time."""
+        return all((entry := self._cache.entries.get(each.path)) is not None and entry.problem for each in self._scanned.unscanned)
 
     def _is_left_out(self, path: str) -> bool:
         """Tell whether nothing that is found in a file would be told."""
