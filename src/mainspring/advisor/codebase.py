@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mainspring.advisor import resolve
+from mainspring.advisor.memory import Answers, Memory
 from mainspring.advisor.numbers import number_in
 from mainspring.advisor.read.facts import Assign, Call, Class, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.settings import Settings
@@ -74,8 +75,9 @@ class Codebase:
         self._outlines: dict[str, FileFacts | None] = {}
         self._functions: dict[tuple[str, bool], dict[str, Function]] = {}
         self._lengths: dict[str, int] = {}  # how much of a dotted name is the module's
-        self._canonical: dict[str, str] = {}
-        self._ancestors: dict[str, frozenset[str]] = {}
+        self.memory = Memory()
+        self._canonical: Answers[str, str] = Answers(self.memory)
+        self._ancestors: Answers[str, frozenset[str]] = Answers(self.memory)
 
     # Files and names
 
@@ -83,7 +85,7 @@ class Codebase:
         """Return the facts of a module, read on demand; None where the project has no such module."""
         if module in self._loaded:
             return self._loaded[module]
-        facts = self.files.get(module)
+        facts = self.files.find(module) if isinstance(self.files, Shelf) else self.files.get(module)
         if facts is None and self._load is not None and module:
             facts = self._load(module)
         if facts is not None and facts.problem:
@@ -120,11 +122,7 @@ class Codebase:
 
     def canonical(self, ref: str) -> str:
         """Follow a dotted name through imports, re-exports, aliases, objects and base classes to where it is defined."""
-        known = self._canonical.get(ref)
-        if known is None:
-            self._canonical[ref] = ref  # what leads back to itself stays as it is
-            known = self._canonical[ref] = resolve.canonical(self, ref)
-        return known
+        return self._canonical.ask(ref, ref, resolve.canonical, self, ref)  # what leads back to itself stays as it is
 
     def functions_of(self, file: FileFacts) -> Mapping[str, Function]:
         """Return the functions of a file by their names; of several with one name the last, as Python has it."""
@@ -151,16 +149,11 @@ class Codebase:
     def ancestors(self, class_ref: str) -> frozenset[str]:
         """Return all bases of a class, canonical, itself included."""
         ref = self.canonical(class_ref)
-        known = self._ancestors.get(ref)
-        if known is not None:
-            return known
-        self._ancestors[ref] = frozenset((ref,))
-        found = {ref}
+        return self._ancestors.ask(ref, frozenset((ref,)), self._ancestors_of, ref)
+
+    def _ancestors_of(self, ref: str) -> frozenset[str]:
         each = self.class_in(ref)
-        for base in each[1].bases if each is not None else ():
-            found |= self.ancestors(base)
-        self._ancestors[ref] = frozenset(found)
-        return self._ancestors[ref]
+        return frozenset((ref,)).union(*(self.ancestors(base) for base in (each[1].bases if each is not None else ())))
 
     def is_a(self, class_ref: str, *bases: str) -> bool:
         """Say whether a class is one of these, or inherits from one. A base that ends in a dot is a prefix."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mainspring.advisor import roles
 from mainspring.advisor.codebase import Codebase
 from mainspring.advisor.finding import Role
+from mainspring.advisor.memory import Answers
 from mainspring.advisor.read.facts import MODULE, Call, FileFacts, Function, ValueForm
 
 _MANY_FILES = 60  # a name that more files mention is too common to follow
@@ -25,9 +26,8 @@ class Places:
 
     def __init__(self, code: Codebase) -> None:
         self._code = code
-        self._roles: dict[tuple[str, str], Role] = {}
+        self._roles: Answers[tuple[str, str, int], Role] = Answers(code.memory)
         self._paths: dict[str, Role | None] = {}
-        self._asking: set[tuple[str, str]] = set()
         self._web: dict[str, bool] = {}
         self._indexes: dict[str, _Index] = {}
 
@@ -43,17 +43,8 @@ class Places:
 
     def role(self, file: FileFacts, function: Function) -> Role:
         """Return what a function is there for; a nested one is there for what its parent is there for."""
-        key = (file.module, function.name)
-        known = self._roles.get(key)
-        if known is not None:
-            return known
-        if key in self._asking:
-            return Role.SERVICE
-        self._asking.add(key)
-        role = self._role(file, function)
-        self._asking.discard(key)
-        self._roles[key] = role
-        return role
+        key = (file.module, function.name, function.place.line)
+        return self._roles.ask(key, Role.SERVICE, self._role, file, function)
 
     def _role(self, file: FileFacts, function: Function) -> Role:
         given = roles.given_role(file.path, self._code.settings)

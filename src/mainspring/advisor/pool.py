@@ -1,20 +1,85 @@
-"""Several projects at once, each in one of several processes. One that kills its process is looked at file by file."""
+"""Several desks for one project, each in a process of its own; or several projects at once."""
 
 from __future__ import annotations
 
-import multiprocessing
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.context import BaseContext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Self
 
 from mainspring.advisor.cache import Entry
-from mainspring.advisor.look import Look, Part, Question
+from mainspring.advisor.crew import Crew, Share
+from mainspring.advisor.desk import Desk, Judged, Question, Told
+from mainspring.advisor.look import Look, Part
+from mainspring.advisor.neighbours import Names
 from mainspring.advisor.report import Unscanned
 from mainspring.advisor.walk import Found
 
-_Job = tuple[Question, str, Sequence[Found], Mapping[str, Entry], Mapping[str, tuple[str, ...]]]
+SHARES = 12  # that each process is given, about: small enough for all to end together, and large enough for files that lie together
+SMALLEST = 2**15  # bytes of a share that is read
+
+_Job = tuple[str, Sequence[Found], Mapping[str, Entry], Mapping[str, tuple[str, ...]]]
+
+
+class Shared:
+    """The desks of one project, each in a process of its own."""
+
+    def __init__(self, question: Question, folder: str, files: Sequence[Found], jobs: int) -> None:
+        import mainspring.advisor.read.reader
+        import mainspring.advisor.rules
+        import mainspring.advisor.versions  # noqa: F401 - all that the processes need is loaded once, before they fork
+
+        self._paths = {each.module: each.path for each in files}
+        self._owners: dict[str, int] = {}  # who has read a module
+        self._jobs = jobs
+        self._crew = Crew(jobs, partial(Desk, question, folder, files))
+
+    def __enter__(self) -> Self:
+        self._crew.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._crew.__exit__(kind, error, trace)
+
+    def read(self, files: Sequence[Found], words: tuple[bytes, ...], *, is_second: bool) -> Iterable[tuple[Found, Told | None]]:
+        """Yield what each file has told; nothing where it killed its process."""
+        shares = _shares_of_bytes(files, self._jobs)
+        for share, number, told in self._crew.do(partial(Desk.read, words=words, is_second=is_second), shares):
+            for at, each in enumerate(share.items):
+                self._owners[each.module] = number
+                yield each, told[at] if told is not None else None
+
+    def judge(self, names: Names, modules: Sequence[str]) -> Iterable[Judged]:
+        """Yield what the rules say of the modules, where these names are known."""
+        self._crew.tell(partial(Desk.know, names={module: tuple(speaks()) for module, speaks in names.items()}))
+        shares = self._shares_of_owners(modules)
+        starting = [module for _, _, found in self._crew.do(Desk.starting, shares) for module in found or ()]
+        self._crew.tell(partial(Desk.start_with, modules=frozenset(starting)))
+        for share, _, judged in self._crew.do(Desk.judge, shares):
+            yield judged or Judged(unscanned=[_died(self._paths[module], "file") for module in share.items])
+
+    def _shares_of_owners(self, modules: Sequence[str]) -> list[Share[str]]:
+        """Return modules as they are judged best: by who has read them, and in the order in which they lie."""
+        size = max(1, len(modules) // (self._jobs * SHARES))
+        found = []
+        for owner in range(-1, self._jobs):
+            own = [module for module in modules if self._owners.get(module, -1) == owner]
+            found += [Share(own[at : at + size], owner) for at in range(0, len(own), size)]
+        return found
+
+
+def _shares_of_bytes(files: Sequence[Found], jobs: int) -> list[Share[Found]]:
+    """Return files in shares of about as many bytes, neighbours together: the files of one package share their imports."""
+    most = max(SMALLEST, sum(each.size for each in files) // (jobs * SHARES))
+    found: list[list[Found]] = [[]]
+    size = 0
+    for each in files:
+        if size >= most:
+            found.append([])
+            size = 0
+        found[-1].append(each)
+        size += each.size
+    return [Share(each) for each in found if each]
 
 
 def parts(
@@ -25,41 +90,28 @@ def parts(
     jobs: int,
 ) -> Iterator[tuple[Sequence[Found], Part]]:
     """Look at projects in ``jobs`` processes, the largest first, and yield what was found in each as it comes."""
-    work: list[_Job] = []
+    work: list[Share[_Job]] = []
     for folder, files in sorted(projects.items(), key=lambda each: -len(each[1])):
         paths = {each.path for each in files}
         mine = {path: entry for path, entry in known.items() if path in paths}
-        work.append((question, folder, files, mine, {path: names[path] for path in mine if path in names}))
-    with ProcessPoolExecutor(jobs, _context()) as pool:
-        waiting = {pool.submit(look, job): job for job in work}
-        while waiting:
-            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                job = waiting.pop(future)
-                try:
-                    yield job[2], future.result()
-                except BrokenProcessPool:
-                    yield job[2], _alone(job)
+        work.append(Share([(folder, files, mine, {path: names[path] for path in mine if path in names})]))
+    with Crew(jobs, partial(_Projects, question)) as crew:
+        for share, _, part in crew.do(_Projects.look, work):
+            files = share.items[0][1]
+            yield files, part or Part(unscanned=[_died(each.path, "project") for each in files])
 
 
-def look(job: _Job) -> Part:
-    """Look at one project."""
-    question, folder, files, known, names = job
-    return Look(question, folder, files, known, lambda path: names.get(path, ())).look()
+class _Projects:
+    """A process that looks at whole projects."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+
+    def look(self, jobs: Sequence[_Job]) -> Part:
+        """Look at one project."""
+        ((folder, files, known, names),) = jobs
+        return Look(self._question, folder, files, known, lambda path: names.get(path, ())).look()
 
 
-def _alone(job: _Job) -> Part:
-    """Look at a project in a process of its own; where that dies as well, nobody has looked at its files."""
-    try:
-        with ProcessPoolExecutor(1, _context()) as pool:
-            return pool.submit(look, job).result()
-    except BrokenProcessPool:
-        part = Part()
-        part.unscanned = [Unscanned(each.path, 0, "the process that read this project died") for each in job[2]]
-        return part
-
-
-def _context() -> BaseContext:
-    """Fork where nothing can be torn apart by it, since that is many times quicker; else start anew."""
-    can_fork = "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
-    return multiprocessing.get_context("fork" if can_fork else "spawn")
+def _died(path: str, what: str) -> Unscanned:
+    return Unscanned(path, 0, f"the process that read this {what} died")

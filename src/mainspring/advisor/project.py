@@ -33,6 +33,7 @@ class Project(Codebase):
     ) -> None:
         super().__init__(files, settings=settings, load=load, outline=outline, search=search)
         self.versions = Versions()
+        self.starting: frozenset[str] | None = None  # modules with functions that start what they are given; None: nobody has looked
         self._places = Places(self)
         self._work = Work(self, self._places.is_task_decorator)
 

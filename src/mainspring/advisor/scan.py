@@ -1,7 +1,7 @@
 """From paths to findings: walk, remember what has not changed, and look at the rest.
 
-A folder whose files share their imports is a project, and is looked at by itself: in a process of its own where there are several and
-enough of them.
+A folder whose files share their imports is a project, and is looked at by itself: in a process of its own where there are several and none
+is much larger than the others, else one after the other, each in several.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from functools import partial
 from pathlib import Path
 
 from mainspring.advisor.cache import Cache, Entry, digest_of
+from mainspring.advisor.desk import Question
 from mainspring.advisor.finding import Finding, Role
-from mainspring.advisor.look import Look, Part, Question
+from mainspring.advisor.look import Look, Part
 from mainspring.advisor.read.facts import FileFacts
 from mainspring.advisor.reading import bytes_of, read_file, read_one
 from mainspring.advisor.report import Unscanned
@@ -178,7 +179,7 @@ class Scan:
         known = self._known
         unread = len(tree.files) - len(known)
         read = 0
-        if self._jobs > 1 and len(projects) > 1 and unread >= POOL_FROM:
+        if self._jobs > 1 and unread >= POOL_FROM and max(map(len, projects.values())) * self._jobs <= len(tree.files):
             from mainspring.advisor.pool import parts
 
             names = {path: tuple(self._cache.names(path)) for path, entry in known.items() if entry.has_facts}
@@ -187,7 +188,7 @@ class Scan:
                 self._take(part, read)
             return
         for folder, files in projects.items():
-            looked = Look(self._question, folder, files, known, self._cache.names, self._walker, self._cache.entries)
+            looked = Look(self._question, folder, files, known, self._cache.names, self._walker, self._cache.entries, self._jobs)
             self._take(looked.look(partial(self._tell, read)), read + len(files))
             read += len(files)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from weakref import WeakValueDictionary
 
 from mainspring.advisor.read.facts import FileFacts, Value
 
@@ -19,13 +20,14 @@ class Shelf(Mapping[str, FileFacts]):
     def __init__(self, read: Callable[[str], FileFacts] | None = None, room: int = ROOM) -> None:
         self._read, self._room = read, room
         self._held: OrderedDict[str, FileFacts] = OrderedDict()
+        self._alive: WeakValueDictionary[str, FileFacts] = WeakValueDictionary()  # what somebody holds must stay the same thing
         self._names: dict[str, Callable[[], Sequence[str]]] = {}  # what each module speaks of
         self._mentions: dict[str, list[str]] | None = None
 
     def put(self, facts: FileFacts, names: Sequence[str]) -> None:
         """Hold the facts of a module, which speaks of these names."""
         self.expect(facts.module, lambda: names)
-        self._hold(facts)
+        self.hold(facts)
 
     def expect(self, module: str, names: Callable[[], Sequence[str]]) -> None:
         """Know of a module, whose facts are read when somebody asks for them."""
@@ -37,10 +39,12 @@ class Shelf(Mapping[str, FileFacts]):
         if (held := self._held.get(module)) is not None:
             self._held.move_to_end(module)
             return held
-        if module not in self._names or self._read is None:
-            raise KeyError(module)
-        facts = self._read(module)
-        self._hold(facts)
+        facts = self._alive.get(module)
+        if facts is None:
+            if module not in self._names or self._read is None:
+                raise KeyError(module)
+            facts = self._read(module)
+        self.hold(facts)
         return facts
 
     def __contains__(self, module: object) -> bool:
@@ -67,8 +71,17 @@ class Shelf(Mapping[str, FileFacts]):
             if not modules or (modules[-1] != module and module not in modules):
                 modules.append(module)
 
-    def _hold(self, facts: FileFacts) -> None:
-        self._held[facts.module] = facts
+    def find(self, module: str) -> FileFacts | None:
+        """Return the facts of a module, None where nobody knows of it."""
+        held = self._held.get(module)
+        if held is None:
+            return self[module] if module in self._names or module in self._alive else None
+        self._held.move_to_end(module)
+        return held
+
+    def hold(self, facts: FileFacts) -> None:
+        """Keep facts as long as there is room. What came only because somebody asked speaks of nothing."""
+        self._held[facts.module] = self._alive[facts.module] = facts
         self._held.move_to_end(facts.module)
         if len(self._held) > self._room and self._read is not None:
             self._held.popitem(last=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from mainspring.advisor.codebase import Codebase, Known
 from mainspring.advisor.effects import Effect, Effects, effect_of
@@ -14,6 +15,15 @@ DEPTH = 3  # calls inside the project that are followed
 _SHOWN = 8  # lines of evidence that are kept for each effect
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The effects of a function, as they are where it was not come to from one of those that it reaches."""
+
+    effects: Effects
+    reached: frozenset[str]  # itself and all that it calls
+    cut: frozenset[str] = frozenset()  # those of them that led here and were not followed again
+
+
 class Work:
     """Effects of a project's functions, kept. ``is_task`` says of a canonical decorator whether it makes a task that an engine keeps."""
 
@@ -21,29 +31,30 @@ class Work:
         self.code = code
         self.is_task = is_task
         self.given: Mapping[str, Effect] = {name: Effect(effect) for name, effect in code.settings.effects}
-        self._seen: dict[tuple[str, int], Effects] = {}
+        self._seen: dict[tuple[str, int, int], _Seen] = {}
 
     def effects(self, what: Known | str) -> Effects:
         """Return the effects of a function of the project or of a library's."""
         if not isinstance(what, str):
-            return self.of(what, DEPTH, frozenset())
+            return self.of(what, DEPTH, frozenset()).effects
         known = self.code.function(what)
         if known is not None:
-            return self.of(known, DEPTH, frozenset())
+            return self.of(known, DEPTH, frozenset()).effects
         found = effect_of(self.code.canonical(what), self.given)
         return Effects(is_unknown=True) if found is None else Effects({found: (Evidence("", 0, what),)})
 
-    def of(self, known: Known, depth: int, around: frozenset[str]) -> Effects:
+    def of(self, known: Known, depth: int, around: frozenset[str]) -> _Seen:
         """Return the effects of a function through so many further calls. ``around`` are those that led here: a circle ends there."""
-        key = (known.ref, depth)
-        cached = self._seen.get(key)
-        if cached is not None:
-            return cached
-        gathered = _Gathered(self, known, depth, around | {known.ref})
-        result = gathered.effects()
-        if not gathered.is_cut:
-            self._seen[key] = result
-        return result
+        ref = known.ref
+        key = (ref, known.function.place.line, depth)
+        seen = self._seen.get(key)
+        if seen is not None and seen.reached.isdisjoint(around):
+            return seen
+        gathered = _Gathered(self, known, depth, around | {ref})
+        seen = _Seen(gathered.effects(), frozenset(gathered.reached), frozenset(gathered.cut - {ref}))
+        if not seen.cut:
+            self._seen[key] = seen
+        return seen
 
 
 class _Gathered:
@@ -58,7 +69,8 @@ class _Gathered:
         self._found: dict[Effect, dict[Evidence, None]] = {}
         self._sleep: float | None = None
         self._is_unknown = False
-        self.is_cut = False  # by a circle: true for this way in only
+        self.reached = {known.ref}
+        self.cut: set[str] = set()
 
     def effects(self) -> Effects:
         file, function = self._known.file, self._known.function
@@ -107,11 +119,14 @@ class _Gathered:
 
     def _follow(self, target: Known) -> None:
         if target.ref in self._around:
-            self.is_cut = True
+            self.cut.add(target.ref)
         elif self._depth <= 0:
             self._is_unknown = True
         else:
-            inner = self._work.of(target, self._depth - 1, self._around)
+            seen = self._work.of(target, self._depth - 1, self._around)
+            self.reached |= seen.reached
+            self.cut |= seen.cut
+            inner = seen.effects
             for effect, lines in inner.found.items():
                 for line in lines:
                     self._add(effect, line)

@@ -206,7 +206,7 @@ class Comment:
     is_alone: bool
 
 
-@fact(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True, weakref_slot=True)
 class FileFacts:
     """Everything that rules may know of one file. ``problem``: why it could not be read, and then nothing else is there."""
 

@@ -394,7 +394,7 @@ def constant(project: Project, file: FileFacts, value: Value | None) -> Value | 
 def _assigned(project: Project, file: FileFacts, ref: str) -> Value | None:
     name = project.canonical(ref)
     module, _, attribute = name.rpartition(".")
-    home = project.files.get(module) if module != file.module else file
+    home = project.file(module) if module != file.module else file
     scope = None if home is None else module_scope(home)
     if scope is None:
         return None

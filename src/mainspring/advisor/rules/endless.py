@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Evidence, Place
+from mainspring.advisor.memory import Answers
 from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Loop, ValueForm
 from mainspring.advisor.rules.sources import (
@@ -89,17 +90,15 @@ class Endless:
         return any(effect in WRITES for effect, _ in self.shared)
 
 
-_seen: WeakKeyDictionary[Project, dict[tuple[str, str], Endless | None]] = WeakKeyDictionary()
+_seen: WeakKeyDictionary[Project, Answers[tuple[str, str, int], Endless | None]] = WeakKeyDictionary()
 
 
 def endless(project: Project, known: Known) -> Endless | None:
     """Return the loop in which a function ends up for ever, its own or that of a function it waits for, or None where it comes back."""
-    seen = _seen.setdefault(project, {})
-    key = (known.file.module, known.function.name)
-    if key not in seen:
-        seen[key] = None  # a function that calls itself finds nothing new
-        seen[key] = _search(project, known.file, known.function, SEARCH)
-    return seen[key]
+    if (seen := _seen.get(project)) is None:
+        seen = _seen[project] = Answers(project.memory)
+    key = (known.file.module, known.function.name, known.function.place.line)
+    return seen.ask(key, None, _search, project, known.file, known.function, SEARCH)  # a function that calls itself finds nothing new
 
 
 def _search(project: Project, file: FileFacts, function: Function, depth: int) -> Endless | None:

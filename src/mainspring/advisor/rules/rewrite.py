@@ -79,7 +79,7 @@ def _app_of(project: Project, file: FileFacts) -> str:
             return name
     for name, ref in file.names:
         module, _, last = ref.rpartition(".")
-        other = project.files.get(module)
+        other = project.file(module)
         if other is not None and any(each == last and project.canonical(kind) in _APP for each, kind in other.types):
             return name
     return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -88,19 +88,34 @@ def _decorated(project: Project, wrapper: Wrapper) -> Iterator[str]:
                 yield f"{file.module}.{function.name}"
 
 
+def starting(project: Project, modules: Iterable[str]) -> list[str]:
+    """Return those of the modules that define a wrapper without another one's help."""
+    asked = set(modules)
+    return [module for module in _speaking(project) if module in asked and any(True for _ in _starting(project, project.files[module]))]
+
+
+def _speaking(project: Project) -> Iterable[str]:
+    return dict.fromkeys(module for word in _WORDS for module in mentioning(project.files, word))
+
+
+def _starting(project: Project, file: FileFacts) -> Iterator[Wrapper]:
+    for function in file.functions:
+        for call in function.calls:
+            if not may_spawn(call) or ((spawn := spawn_of(project, call, False)) is None and not _hands_on(function, call)):
+                continue
+            spawn = spawn or spawn_of(project, call, True)
+            if spawn is None or spawn.target < 0 or (wrapper := _wrapper(project, file, function, call, spawn)) is None:
+                continue
+            if project.role(file, function) not in SILENT:
+                yield wrapper
+
+
 def _defined(project: Project) -> Mapping[str, Wrapper]:
     found: dict[str, Wrapper] = {}
-    modules = dict.fromkeys(module for word in _WORDS for module in mentioning(project.files, word))
-    for file in (project.files[module] for module in modules):
-        for function in file.functions:
-            for call in function.calls:
-                if not may_spawn(call) or ((spawn := spawn_of(project, call, False)) is None and not _hands_on(function, call)):
-                    continue
-                spawn = spawn or spawn_of(project, call, True)
-                if spawn is None or spawn.target < 0 or (wrapper := _wrapper(project, file, function, call, spawn)) is None:
-                    continue
-                if project.role(file, function) not in SILENT:
-                    found.setdefault(wrapper.ref, wrapper)
+    for module in _speaking(project):
+        if project.starting is None or module in project.starting:
+            for wrapper in _starting(project, project.files[module]):
+                found.setdefault(wrapper.ref, wrapper)
     for ref in project.settings.spawn_wrappers:
         found.setdefault(ref, _declared(ref))
     fresh: Mapping[str, Wrapper] = found

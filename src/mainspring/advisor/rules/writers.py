@@ -19,22 +19,22 @@ def writer_of(project: Project, models: Sequence[str], tables: Sequence[str]) ->
     """Return the handler that creates rows of one of these models or tables, by its dotted name, or nothing."""
     for model in dict.fromkeys(models):
         name = model.rpartition(".")[2]
-        for module in _modules(project, f"{name}.objects.", f"{name}(", f"insert({name}"):
-            for function in _creators(project, project.files[module], model):
-                if _serves(project, project.files[module], function, _REACH):
-                    return f"{module}.{function.name}"
+        for file in _files(project, f"{name}.objects.", f"{name}(", f"insert({name}"):
+            for function in _creators(project, file, model):
+                if _serves(project, file, function, _REACH):
+                    return f"{file.module}.{function.name}"
     for table in dict.fromkeys(tables):
-        for module in _modules(project, f"INTO {table}", f"into {table}"):
-            file = project.files[module]
+        for file in _files(project, f"INTO {table}", f"into {table}"):
             for function in file.functions:
                 if any(is_insert(text, table) for _, text in function.texts) and _serves(project, file, function, _REACH):
-                    return f"{module}.{function.name}"
+                    return f"{file.module}.{function.name}"
     return ""
 
 
-def _modules(project: Project, *words: str) -> list[str]:
-    """Return the modules whose text holds one of these words."""
-    return list(dict.fromkeys(module for word in words for module in project.search(word)))
+def _files(project: Project, *words: str) -> Iterator[FileFacts]:
+    """Yield the files whose text holds one of these words."""
+    modules = dict.fromkeys(module for word in words for module in project.search(word))
+    return (file for module in modules if (file := project.file(module)) is not None)
 
 
 def _creators(project: Project, file: FileFacts, model: str) -> Iterator[Function]:
