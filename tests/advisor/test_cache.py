@@ -8,8 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-from mainspring.advisor import cache, reading, scan
-from mainspring.advisor import look as look_
+from mainspring.advisor import cache, desk, reading, scan
 from mainspring.advisor.scan import Scan, Scanned
 from mainspring.advisor.settings import Settings
 
@@ -59,7 +58,7 @@ def read_paths(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return opened(file)
 
     monkeypatch.setattr(reading, "bytes_of", noted)
-    monkeypatch.setattr(look_, "bytes_of", noted)
+    monkeypatch.setattr(desk, "bytes_of", noted)
     return read
 
 

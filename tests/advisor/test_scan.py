@@ -12,7 +12,10 @@ from textwrap import dedent
 
 import pytest
 
-from mainspring.advisor import reading, scan
+from mainspring.advisor import desk, reading, scan
+from mainspring.advisor import look as look_
+from mainspring.advisor.desk import Desk, Question, Told
+from mainspring.advisor.finding import Finding
 from mainspring.advisor.report import Report
 from mainspring.advisor.scan import Scan, Scanned
 from mainspring.advisor.settings import Settings, find_root, read_settings
@@ -142,6 +145,150 @@ class TestFinds:
         one, several = look(tmp_path), look(tmp_path, jobs=2)
         assert one.findings == several.findings
         assert len(one.findings) == 4
+
+
+CIRCLES = {
+    "shop/__init__.py": "",
+    "shop/later.py": """
+        import asyncio
+        from shop.again import once_more_in_a_while
+
+        def fire_and_forget_it(coro):
+            asyncio.create_task(coro)
+
+        async def begin():
+            await once_more_in_a_while()
+    """,
+    "shop/again.py": """
+        import httpx
+        from shop.later import begin, fire_and_forget_it
+
+        async def once_more_in_a_while():
+            await begin()
+            await httpx.AsyncClient().post("https://mail.example.com")
+
+        def pass_it_on(coro):
+            fire_and_forget_it(coro)
+    """,
+    "shop/base.py": """
+        from shop.parts import Part as Whole
+
+        class Base(Whole):
+            def start(self):
+                self.begin()
+    """,
+    "shop/parts.py": """
+        import threading
+        from shop.base import Base
+
+        class Part(Base):
+            def begin(self):
+                threading.Thread(target=self.loop).start()
+
+            def loop(self):
+                while True:
+                    self.once()
+
+            def once(self):
+                Part().begin()
+    """,
+    "shop/views.py": """
+        from fastapi import FastAPI
+        from shop.again import once_more_in_a_while, pass_it_on
+        from shop.plain import ping
+
+        app = FastAPI()
+        app.add_api_route("/ping", ping)
+
+        @app.get("/")
+        async def home():
+            pass_it_on(once_more_in_a_while())
+    """,
+    "shop/plain.py": """
+        import asyncio
+        from shop.helpers import report
+
+        async def ping():
+            asyncio.get_running_loop().create_task(report())
+    """,
+    "shop/helpers.py": """
+        import shop.views
+
+        async def report():
+            await shop.views.home()
+    """,
+}
+
+
+class TestOrder:
+    """What is found depends neither on who reads a file nor on what was judged before."""
+
+    def test_of_processes(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(look_, "POOL_FROM", 1)
+        write(tmp_path, {**CIRCLES, "shop/bad.py": "create_task("})
+        one = look(tmp_path)
+        assert {each.code for each in one.findings} >= {"MS101", "MS109"}
+        for jobs in (2, 3):
+            several = look(tmp_path, jobs=jobs)
+            assert several.findings == one.findings
+            assert several.unscanned == one.unscanned
+
+    @pytest.mark.parametrize("turn", range(4))
+    def test_of_files(self, tmp_path: Path, turn: int) -> None:
+        write(tmp_path, CIRCLES)
+        files = Walker(tmp_path).walk([tmp_path]).files
+
+        def found(order: list[str]) -> list[list[Finding]]:
+            desk = Desk(Question(tmp_path, Settings()), str(tmp_path), files)
+            told = dict(zip([each.module for each in files], desk.read(files, (b"pass_it_on",), False), strict=True))
+            desk.know({module: each.names for module, each in told.items() if each.has_facts})
+            judged = {module: desk.judge([module]).findings for module in order if told[module].has_facts}
+            return [judged[module] for module in sorted(judged)]
+
+        names = [each.module for each in files]
+        other = names[::-1] if turn == 0 else names[turn * 2 :] + names[: turn * 2]
+        assert found(other) == found(names)
+
+    def test_a_file_that_came_because_somebody_asked_speaks_of_nothing(self, tmp_path: Path) -> None:
+        write(tmp_path, {"a.py": "import asyncio\nimport z\nasyncio.create_task(z.later())\n", "z.py": "async def later(): later()\n"})
+        files = Walker(tmp_path).walk([tmp_path]).files
+        desk = Desk(Question(tmp_path, Settings()), str(tmp_path), files)
+        told = desk.read(files, (), False)
+        assert [each.has_facts for each in told] == [True, False]
+        desk.know({"a": told[0].names})
+        assert desk.load("z") is not None
+        assert desk.shelf.mentioning("later") == ["a"]
+        assert list(desk.shelf) == ["a"]
+
+    def test_a_file_that_kills_its_process_is_told_and_no_other(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(look_, "POOL_FROM", 1)
+        write(tmp_path, {f"shop/views{n}.py": SPAWN for n in range(5)})
+        read = desk.read_file
+
+        def dying(file: str, *given: object, **more: object) -> object:
+            if file.endswith("views3.py"):
+                os._exit(1)
+            return read(file, *given, **more)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(desk, "read_file", dying)
+        found = look(tmp_path, jobs=2)
+        assert [each.path for each in found.unscanned] == ["shop/views3.py"]
+        assert "died" in found.unscanned[0].why
+        assert [each.path for each in found.findings] == [f"shop/views{n}.py" for n in (0, 1, 2, 4)]
+
+    def test_few_files_are_read_here(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        read: list[Told] = []
+        here = Desk.read
+
+        def noted(self: Desk, *given: object, **more: object) -> list[Told]:
+            told = here(self, *given, **more)  # type: ignore[arg-type]
+            read.extend(told)
+            return told
+
+        monkeypatch.setattr(Desk, "read", noted)
+        write(tmp_path, CIRCLES)
+        look(tmp_path, jobs=2)
+        assert len(read) >= len(CIRCLES)
 
 
 @pytest.mark.scenario("G-20", part="trees")
