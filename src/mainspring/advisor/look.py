@@ -81,7 +81,7 @@ class Look:
     def look(self, tell: Callable[[int], None] | None = None) -> Part:
         """Read the files and let the rules judge them."""
         with _patiently():
-            if self._jobs > 1 and self._unread() >= POOL_FROM and not self._are_single:
+            if self._jobs > 1 and self._bytes_to_read() >= POOL_FROM and not self._are_single:
                 from mainspring.advisor.pool import Shared
 
                 with Shared(self._question, self._folder, self._files, self._jobs) as shared:
@@ -89,8 +89,9 @@ class Look:
             desk = Desk(self._question, self._folder, self._files, self._walker)
             return self._look(Alone(desk), tell, desk)
 
-    def _unread(self) -> int:
-        return sum(each.size for each in self._files if not self._is_known(each, is_second=False))
+    def _bytes_to_read(self) -> int:
+        """Return the bytes of all files but those that are known to hold nothing: what is known of the others is not what they say."""
+        return sum(each.size for each in self._files if not self._is_known(each, is_second=False) or self._known[each.path].has_facts)
 
     def _look(self, desks: Desks, tell: Callable[[int], None] | None, desk: Desk | None = None) -> Part:
         silent = self._read(desks, self._files, tell)
