@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from mainspring.advisor.cache import Entry, digest_of
 from mainspring.advisor.finding import Finding, Role
 from mainspring.advisor.read.facts import FileFacts
-from mainspring.advisor.reading import Outcome, bytes_of, outline_of, read_file, read_one, word_of
+from mainspring.advisor.reading import Outcome, bytes_of, read_file, read_one, word_of
 from mainspring.advisor.report import Unscanned
 from mainspring.advisor.settings import Settings
-from mainspring.advisor.shelf import Shelf, names_of
+from mainspring.advisor.shelf import Shelf
 from mainspring.advisor.walk import Found, Walker, places_of
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Look:
             silent = self._read(silent, None, is_second=True)
         if all(each.is_asked for each in self._files):
             self._look_beside()
-        project = Project(self._shelf, settings=self._question.settings, load=self._load, outline=self._outline, search=self._search)
+        project = Project(self._shelf, settings=self._question.settings, load=self._load, search=self._search, spawners=self._wrappers)
         project.versions = read_versions(Path(self._folder))
         for each in self._files:
             if each.module in self._shelf:
@@ -159,7 +159,7 @@ class Look:
         if outcome.problem:
             self._part.unscanned.append(Unscanned(each.path, outcome.problem_line, outcome.problem))
         if facts is not None:
-            self._shelf.put(facts, outcome.names)
+            self._shelf.put(facts)
             self._wrappers.update(outcome.wrappers)
         return facts is None and not outcome.problem
 
@@ -171,8 +171,8 @@ class Look:
         wanted: set[str] = set()
         spoken: set[str] = set()
         for facts in [self._shelf[module] for module in self._shelf]:
-            wanted |= {function.name.rpartition(".")[2] for function in facts.functions}
-            spoken |= set(names_of(facts))
+            wanted |= {function.name.rpartition(".")[2] for function in facts.outermost}
+            spoken |= facts.says
         callers: dict[str, list[Found]] = {}
         for path, entry in self._beside.items():
             if entry.project != self._folder or not entry.has_facts or entry.module in self._shelf:
@@ -215,10 +215,10 @@ class Look:
     def _load(self, module: str, *, is_whole: bool = True) -> FileFacts | None:
         """Return the facts of a module that somebody's names lead to; None where there is none in this tree.
 
-        Unless ``is_whole``, one that holds no word of the rules is none either, for now.
+        Unless ``is_whole``, one that holds no word of the rules is none either, for now, and any other is known as if it had been asked for.
         """
-        if module in self._shelf:
-            return self._shelf[module]
+        if (held := self._shelf.find(module)) is not None:
+            return held
         if module in self._missing:
             return None
         found = self._by_module.get(module) or self._on_disk(module)
@@ -228,21 +228,11 @@ class Look:
                 self._missing.add(module)
             return None
         self._by_module[module] = found
-        self._shelf.put(outcome.facts, outcome.names)
+        if is_whole:
+            self._shelf.hold(outcome.facts)
+        else:
+            self._shelf.put(outcome.facts)
         return outcome.facts
-
-    def _outline(self, module: str) -> FileFacts | None:
-        """Return what a module gives names to, without what its functions do; None where there is none in this tree."""
-        if module in self._shelf:
-            return self._shelf[module]
-        if module in self._missing:
-            return None
-        found = self._by_module.get(module) or self._on_disk(module)
-        if found is None:
-            self._missing.add(module)
-            return None
-        data = self._question.instead.get(found.file)
-        return outline_of(found.path, module, bytes_of(found.file)[0] if data is None else data)
 
     def _on_disk(self, module: str) -> Found | None:
         package, _, name = module.rpartition(".")

@@ -9,6 +9,8 @@ from mainspring.advisor.codebase import Codebase
 from mainspring.advisor.finding import Role
 from mainspring.advisor.read.facts import MODULE, Call, FileFacts, Function, ValueForm
 
+_SPEAKING = tuple({*roles.REGISTERS, *roles.HOOKS, *roles.STREAMS, *roles.LIFESPANS, *roles.STARTS})
+_STARTING = ("run", "start", "run_app", *(ref.rpartition(".")[2] for ref in roles.ARGUMENTS), *roles.SERVERS)
 _MANY_FILES = 60  # a name that more files mention is too common to follow
 
 
@@ -137,7 +139,7 @@ class Places:
         """A websocket coroutine, or a generator that some response streams."""
         if any(param.type and "WebSocket" in param.type.rpartition(".")[2] for param in function.params):
             return True
-        return function.is_generator and function.name in self._index(file).streamed
+        return function.name in self._index(file).streamed and function.is_generator
 
     def _registered(self, file: FileFacts, function: Function) -> Role | None:
         """A route, a lifespan or a signal that names the function or its class, in this file or in another that mentions it."""
@@ -162,7 +164,7 @@ class Places:
         known = self._indexes.get(file.module)
         if known is None:
             known = self._indexes[file.module] = _Index()
-            for function in file.functions:
+            for function in file.naming(*_SPEAKING):
                 for call in function.calls:
                     for name, role in self._named_by(call):
                         known.registered.setdefault(self._code.canonical(name.removesuffix(".as_view").removesuffix("()")), role)
@@ -213,10 +215,13 @@ class Places:
         """Say whether a file makes a web application or its routes, or belongs to one."""
         known = self._web.get(file.module)
         if known is None:
-            refs = {self._code.canonical(call.ref) for function in file.functions[:1] for call in function.calls}
+            refs = {self._code.canonical(call.ref) for call in file.top.calls}
             types = {type_ for _, type_ in file.types}
             known = bool((refs | types) & roles.WEB) or any(
-                self._own(file, each) in (Role.HANDLER, Role.STREAM, Role.STARTUP) for each in file.functions[1:200]
+                self._own(file, each) in (Role.HANDLER, Role.STREAM, Role.STARTUP)
+                for several in (file.outermost[1:200], file.speaking(("@",)))
+                for each in several
+                if each is not file.top
             )
             self._web[file.module] = known
         return known
@@ -225,5 +230,5 @@ class Places:
         """Say whether a file is made to be started, and parses its own command line or binds no server."""
         if not file.has_main_guard:
             return False
-        refs = {call.ref for function in file.functions for call in function.calls}
+        refs = {call.ref for function in file.naming(*_STARTING) for call in function.calls}
         return any(ref.startswith(roles.ARGUMENTS) for ref in refs) or not any(roles.serves(ref) for ref in refs)

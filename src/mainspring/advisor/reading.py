@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from mainspring.advisor.cache import digest_of
 from mainspring.advisor.read.facts import FileFacts
-from mainspring.advisor.shelf import names_of
 
 LARGEST_PARSED = 2 * 2**20  # bytes: a syntax tree takes some hundred times as much, and nobody writes such files by hand
 LARGEST_READ = 64 * 2**20  # bytes of a file that is at least searched for words
@@ -51,7 +50,7 @@ def read_one(path: str, module: str, data: bytes, words: Sequence[bytes], *, is_
         if (guessed := _approximately(path, module, data)) is None:
             return Outcome(digest, problem=problem, problem_line=line)
         facts, problem = guessed, f"{problem}: syntax of a newer Python, read approximately"
-    return Outcome(digest, facts, tuple(names_of(facts)), _words_of(facts, wrappers_of(facts)), problem, line)
+    return Outcome(digest, facts, tuple(sorted(facts.says)), _words_of(facts, wrappers_of(facts)), problem, line)
 
 
 def _approximately(path: str, module: str, data: bytes) -> FileFacts | None:
@@ -64,24 +63,17 @@ def _approximately(path: str, module: str, data: bytes) -> FileFacts | None:
     except UnicodeDecodeError:
         return None
     facts = None if text is None else read_source(path, module, text.encode())
-    return None if facts is None or facts.problem else replace(facts, is_approximate=True)
+    if facts is None or facts.problem:
+        return None
+    facts.is_approximate = True
+    return facts
 
 
 def _words_of(facts: FileFacts, wrappers: Sequence[str]) -> tuple[str, ...]:
     """Return what the callers of a file's wrappers hold."""
     names = frozenset(each for each in wrappers if len(each) >= SHORTEST_WRAPPER)
-    functions = (each.name.partition(".<locals>.")[0] for each in facts.functions)
+    functions = (each.name for each in facts.outermost)
     return tuple(dict.fromkeys(word_of(f"{facts.module}.{name}") for name in functions if name.rpartition(".")[2] in names))
-
-
-def outline_of(path: str, module: str, data: bytes) -> FileFacts | None:
-    """Read what other files need to follow names through this one."""
-    from mainspring.advisor.read.reader import read_source
-
-    if len(data) > LARGEST_PARSED:
-        return None
-    facts = read_source(path, module, data, is_outline=True)
-    return None if facts.problem else facts
 
 
 def holds(data: bytes) -> bool:

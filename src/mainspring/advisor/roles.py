@@ -209,6 +209,7 @@ STARTS = words("startup on_startup before_server_start after_server_start main_p
 HOOKS = names("add_event_handler on_event register_listener add_startup_handler")
 ARGUMENTS = words("argparse.ArgumentParser click.command optparse.OptionParser typer.Typer fire.Fire docopt.docopt")
 _SERVERS = ("uvicorn.", "hypercorn.", "waitress.", "gunicorn.", "granian.", "aiohttp.web.run_app")
+SERVERS = tuple(each.rpartition(".")[2] or each.rstrip(".") for each in _SERVERS)
 _SERVING = ("Flask.run", "Quart.run", "Sanic.run", ".run_app", "SocketIO.run", "Robyn.start", "Bottle.run")
 
 

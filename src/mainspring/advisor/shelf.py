@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from mainspring.advisor.read.facts import FileFacts, Value
+from mainspring.advisor.read.facts import FileFacts
 
 ROOM = 600  # files whose facts are held: some 350 KB each
 
@@ -19,15 +19,15 @@ class Shelf(Mapping[str, FileFacts]):
     def __init__(self, read: Callable[[str], FileFacts] | None = None, room: int = ROOM) -> None:
         self._read, self._room = read, room
         self._held: OrderedDict[str, FileFacts] = OrderedDict()
-        self._names: dict[str, Callable[[], Sequence[str]]] = {}  # what each module speaks of
+        self._names: dict[str, Callable[[], Iterable[str]]] = {}  # what each module speaks of
         self._mentions: dict[str, list[str]] | None = None
 
-    def put(self, facts: FileFacts, names: Sequence[str]) -> None:
-        """Hold the facts of a module, which speaks of these names."""
-        self.expect(facts.module, lambda: names)
-        self._hold(facts)
+    def put(self, facts: FileFacts) -> None:
+        """Hold the facts of a module."""
+        self.expect(facts.module, lambda: facts.says)
+        self.hold(facts)
 
-    def expect(self, module: str, names: Callable[[], Sequence[str]]) -> None:
+    def expect(self, module: str, names: Callable[[], Iterable[str]]) -> None:
         """Know of a module, whose facts are read when somebody asks for them."""
         self._names[module] = names
         if self._mentions is not None:
@@ -40,7 +40,7 @@ class Shelf(Mapping[str, FileFacts]):
         if module not in self._names or self._read is None:
             raise KeyError(module)
         facts = self._read(module)
-        self._hold(facts)
+        self.hold(facts)
         return facts
 
     def __contains__(self, module: object) -> bool:
@@ -67,7 +67,16 @@ class Shelf(Mapping[str, FileFacts]):
             if not modules or (modules[-1] != module and module not in modules):
                 modules.append(module)
 
-    def _hold(self, facts: FileFacts) -> None:
+    def find(self, module: str) -> FileFacts | None:
+        """Return the facts of a module, None where nobody knows of it."""
+        held = self._held.get(module)
+        if held is None:
+            return self[module] if module in self._names else None
+        self._held.move_to_end(module)
+        return held
+
+    def hold(self, facts: FileFacts) -> None:
+        """Keep facts as long as there is room. What came only because somebody asked speaks of nothing."""
         self._held[facts.module] = facts
         self._held.move_to_end(facts.module)
         if len(self._held) > self._room and self._read is not None:
@@ -78,35 +87,4 @@ def mentioning(files: Mapping[str, FileFacts], word: str) -> Sequence[str]:
     """Return the modules whose facts call or name something whose last dotted part is ``word``: all that may be its callers."""
     if isinstance(files, Shelf):
         return files.mentioning(word)
-    return [module for module, facts in files.items() if word in names_of(facts)]
-
-
-def names_of(facts: FileFacts) -> Sequence[str]:
-    """Return the last parts of all names that a file calls, passes on or depends on, each once."""
-    found: set[str] = set()
-    for function in facts.functions:
-        for call in function.calls:
-            found.add(call.ref)
-            _add(found, call.args)
-            _add(found, (value for _, value in call.keywords))
-        for decorator in function.decorators:
-            found.add(decorator.ref)
-            _add(found, decorator.args)
-            _add(found, (value for _, value in decorator.keywords))
-        for param in function.params:
-            found.add(param.depends)
-        _add(found, function.returns)
-        _add(found, (assign.value for assign in function.assigns))
-    for each in facts.classes:
-        found.update(each.bases)
-        _add(found, (value for _, value in each.keywords))
-    return sorted({name.rpartition(".")[2] for name in found} - {""})
-
-
-def _add(found: set[str], values: Iterable[Value]) -> None:
-    for value in values:
-        found.update(value.names)
-        if value.form in ("ref", "call"):
-            found.add(value.text)
-        if value.items:
-            _add(found, value.items)
+    return [module for module, facts in files.items() if word in facts.says]

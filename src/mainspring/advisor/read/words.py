@@ -5,6 +5,8 @@ A file without any of them cannot have a finding; functions that a finding's tar
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 MS0 = (b"mainspring:",)
 MS1 = (
     b"create_task", b"ensure_future", b"TaskGroup", b"task_group", b"open_nursery", b"run_coroutine_threadsafe", b"to_thread",
@@ -28,3 +30,10 @@ MS6 = (b"mainspring",)
 _ALL = tuple(dict.fromkeys(MS0 + MS1 + MS2 + MS3 + MS4 + MS5 + MS6))
 PREFILTER: tuple[bytes, ...] = tuple(word for word in _ALL if not any(other in word and other != word for other in _ALL))
 """A word that holds another one is found by that one."""
+WORDS: tuple[str, ...] = tuple(word.decode() for word in PREFILTER)
+
+
+@lru_cache(maxsize=4096)
+def holds_word(text: str) -> bool:
+    """Say whether a text holds one of the words."""
+    return any(word in text for word in WORDS)

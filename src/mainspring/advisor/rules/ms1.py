@@ -23,6 +23,7 @@ from mainspring.advisor.rules.spawn import (
     LOOPS,
     SERVERS,
     SPAWNS,
+    STARTS,
     Spawn,
     Way,
     may_spawn,
@@ -85,7 +86,7 @@ def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
     """Yield what a file starts and leaves to itself."""
     wrappers = _wrappers(project)
     given: Mapping[str, Sequence[str]] | None = None
-    for function in file.functions:
+    for function in project.telling(file, STARTS | wrappers.names):
         sites = list(_sites(project, file, function, wrappers))
         if not sites or ((role := project.role(file, function)) in SILENT and role is not Role.TEST):
             continue
@@ -149,9 +150,9 @@ def _is_coroutine(project: Project, function: Function, call: Call) -> bool:
 
 def _given_away(project: Project, file: FileFacts) -> Mapping[str, Sequence[str]]:
     """Return for each function of a file the calls that get it as an argument."""
-    own = {f"{file.module}.{each.name}": each.name for each in file.functions}
+    own = {f"{file.module}.{each.name}": each.name for each in project.telling(file, STARTS)}
     found: dict[str, list[str]] = {}
-    for function in file.functions:
+    for function in file.naming(*{name.rpartition(".")[2] for name in own.values()}):
         for call in function.calls:
             for value in (*call.args, *(each for _, each in call.keywords)):
                 for name in {value.text, *value.names}:
@@ -387,7 +388,7 @@ def _tells_when_done(file: FileFacts, function: Function, target: Target | None)
     waits = {f"{each}.wait" for each in done if each.startswith("self.")}
     return any(
         each.name.startswith(f"{owner}.") and each is not target.known.function and any(call.source in waits for call in each.calls)
-        for each in file.functions
+        for each in file.speaking((".wait",))
     )
 
 
@@ -405,7 +406,7 @@ def _is_of_a_connection(file: FileFacts, function: Function) -> bool:
     """Whether an object is one connection, which is told when it ends."""
     owner = function.name.partition(".")[0]
     return owner != function.name and any(
-        each.name.startswith(f"{owner}.") and each.name.rpartition(".")[2] in _CONNECTIONS for each in file.functions
+        each.name.startswith(f"{owner}.") and each.name.rpartition(".")[2] in _CONNECTIONS for each in file.outermost
     )
 
 

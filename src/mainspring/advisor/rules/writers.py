@@ -26,7 +26,7 @@ def writer_of(project: Project, models: Sequence[str], tables: Sequence[str]) ->
     for table in dict.fromkeys(tables):
         for module in _modules(project, f"INTO {table}", f"into {table}"):
             file = project.files[module]
-            for function in file.functions:
+            for function in file.speaking((f"INTO {table}", f"into {table}")):
                 if any(is_insert(text, table) for _, text in function.texts) and _serves(project, file, function, _REACH):
                     return f"{module}.{function.name}"
     return ""
@@ -38,7 +38,8 @@ def _modules(project: Project, *words: str) -> list[str]:
 
 
 def _creators(project: Project, file: FileFacts, model: str) -> Iterator[Function]:
-    return (function for function in file.functions if any(_creates(project, call, model) for call in function.calls))
+    named = file.naming(model.rpartition(".")[2])
+    return (function for function in named if any(_creates(project, call, model) for call in function.calls))
 
 
 def _creates(project: Project, call: Call, model: str) -> bool:
