@@ -225,7 +225,7 @@ class Codebase:
             if caller is not None:
                 found += [
                     (caller, each, call)
-                    for each in caller.naming(last)
+                    for each in caller.calling(last)
                     for call in each.calls
                     if call.ref.rpartition(".")[2] == last and self._is_same(call.ref, wanted)
                 ]

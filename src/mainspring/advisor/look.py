@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 ROUNDS = 3  # wrappers of wrappers of wrappers
 MOST_CALLERS = 40  # of a function that is called by a name of its own
-_PATIENCE = (50_000, 20, 50)  # of the garbage collector: facts are many objects and no circles, so most of its rounds find nothing
 MOST_SEARCHED = 400  # files that one word may lead to: it is no name of theirs then
 
 
@@ -79,7 +78,7 @@ class Look:
 
     def look(self, tell: Callable[[int], None] | None = None) -> Part:
         """Read the files and let the rules judge them."""
-        with _patiently():
+        with patiently():
             return self._look(tell)
 
     def _look(self, tell: Callable[[int], None] | None) -> Part:
@@ -102,6 +101,7 @@ class Look:
         for each in self._files:
             if each.module in self._shelf:
                 self._judge(project, self._shelf[each.module])
+        self._shelf.clear()  # what a project remembers goes in circles: the garbage collector would walk through all facts
         self._part.entries = [(path, entry, names) for path, (entry, names) in self._entries.items()]
         return self._part
 
@@ -131,11 +131,11 @@ class Look:
     def _searched(self) -> str:
         return digest_of(b"\0".join(self._words))
 
-    def _outcome(self, each: Found, *, is_whole: bool = False, is_second: bool = False) -> Outcome:
+    def _outcome(self, each: Found, *, is_whole: bool = False, is_second: bool = False, is_asked: bool = True) -> Outcome:
         is_whole = is_whole or each.is_asked or self._question.is_strict
         if (data := self._question.instead.get(each.file)) is not None:
-            return read_one(each.path, each.module, data, self._words, is_whole=True)
-        return read_file(each.file, each.path, each.module, self._words, is_whole=is_whole, is_second=is_second)
+            return read_one(each.path, each.module, data, self._words, is_whole=True, is_asked=is_asked)
+        return read_file(each.file, each.path, each.module, self._words, is_whole=is_whole, is_second=is_second, is_asked=is_asked)
 
     def _take(self, each: Found, entry: Entry) -> bool:
         """Believe what is known of a file; tells whether it holds nothing."""
@@ -222,7 +222,7 @@ class Look:
         if module in self._missing:
             return None
         found = self._by_module.get(module) or self._on_disk(module)
-        outcome = None if found is None else self._outcome(found, is_whole=is_whole)
+        outcome = None if found is None else self._outcome(found, is_whole=is_whole, is_asked=not is_whole)
         if found is None or outcome is None or outcome.facts is None:
             if is_whole or found is None:
                 self._missing.add(module)
@@ -300,11 +300,13 @@ class Look:
 
 
 @contextmanager
-def _patiently() -> Iterator[None]:
-    """Look for garbage less often: in a tenth of the time, for a few megabytes."""
-    before = gc.get_threshold()
-    gc.set_threshold(*_PATIENCE)
+def patiently() -> Iterator[None]:
+    """Look for no garbage: facts are many objects and no circles, so that a tenth of the time would go for nothing."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        gc.enable()

@@ -9,7 +9,9 @@ from mainspring.advisor.codebase import Codebase
 from mainspring.advisor.finding import Role
 from mainspring.advisor.read.facts import MODULE, Call, FileFacts, Function, ValueForm
 
-_SPEAKING = tuple({*roles.REGISTERS, *roles.HOOKS, *roles.STREAMS, *roles.LIFESPANS, *roles.STARTS})
+_REGISTERING = tuple(f"web.{each}(" for each in roles.MODULE_VERBS)
+_CALLED = frozenset({*roles.REGISTERS, *roles.HOOKS, *roles.STREAMS} - roles.MODULE_VERBS)
+_NAMED = frozenset({*roles.LIFESPANS, *roles.STARTS})
 _STARTING = ("run", "start", "run_app", *(ref.rpartition(".")[2] for ref in roles.ARGUMENTS), *roles.SERVERS)
 _MANY_FILES = 60  # a name that more files mention is too common to follow
 
@@ -20,6 +22,12 @@ class _Index:
     def __init__(self) -> None:
         self.registered: dict[str, Role] = {}
         self.streamed: set[str] = set()
+
+
+def _registering(file: FileFacts) -> tuple[str, ...]:
+    """Return how a file may say that it registers something."""
+    calls = (f"{name}(" for name in sorted(file.says & _CALLED))
+    return (*calls, *sorted(file.says & _NAMED), *(_REGISTERING if "web" in file.says else ()))
 
 
 class Places:
@@ -164,7 +172,7 @@ class Places:
         known = self._indexes.get(file.module)
         if known is None:
             known = self._indexes[file.module] = _Index()
-            for function in file.naming(*_SPEAKING):
+            for function in file.speaking(_registering(file)):
                 for call in function.calls:
                     for name, role in self._named_by(call):
                         known.registered.setdefault(self._code.canonical(name.removesuffix(".as_view").removesuffix("()")), role)
@@ -219,7 +227,7 @@ class Places:
             types = {type_ for _, type_ in file.types}
             known = bool((refs | types) & roles.WEB) or any(
                 self._own(file, each) in (Role.HANDLER, Role.STREAM, Role.STARTUP)
-                for several in (file.outermost[1:200], file.speaking(("@",)))
+                for several in (file.outermost[1:200], file.decorated())
                 for each in several
                 if each is not file.top
             )
@@ -230,5 +238,5 @@ class Places:
         """Say whether a file is made to be started, and parses its own command line or binds no server."""
         if not file.has_main_guard:
             return False
-        refs = {call.ref for function in file.naming(*_STARTING) for call in function.calls}
+        refs = {call.ref for function in file.calling(*_STARTING) for call in function.calls}
         return any(ref.startswith(roles.ARGUMENTS) for ref in refs) or not any(roles.serves(ref) for ref in refs)

@@ -102,7 +102,7 @@ def wrappers_of(facts: FileFacts) -> tuple[str, ...]:
     They widen the prefilter: whoever calls them may be a spawn site without any other telling word.
     """
     found = [each.name for each in facts.classes if any(_STARTED.search(base) for base in each.bases) and each.name.isidentifier()]
-    for function in facts.naming(*_SPAWNS):
+    for function in facts.calling(*_SPAWNS):
         given_to = {param.name.lstrip("*") for param in function.params}
         short = function.name.partition(".<locals>.")[0].rpartition(".")[2]
         if short.startswith("__") or not short.isidentifier():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,7 +14,6 @@ from mainspring.advisor.read.facts import FileFacts
 LARGEST_PARSED = 2 * 2**20  # bytes: a syntax tree takes some hundred times as much, and nobody writes such files by hand
 LARGEST_READ = 64 * 2**20  # bytes of a file that is at least searched for words
 SHORTEST_WRAPPER = 4  # characters: "run" and "do" stand in every file
-DIRECTIVE = b"mainspring:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,13 @@ class Outcome:
     problem_line: int = 0
 
 
-def read_one(path: str, module: str, data: bytes, words: Sequence[bytes], *, is_whole: bool, is_second: bool = False) -> Outcome:
-    """Read the facts of one file, unless it holds none of the words; ``is_second``: none of the rules' own were found before."""
+def read_one(
+    path: str, module: str, data: bytes, words: Sequence[bytes], *, is_whole: bool, is_second: bool = False, is_asked: bool = True
+) -> Outcome:
+    """Read the facts of one file, unless it holds none of the words; ``is_second``: none of the rules' own were found before.
+
+    Unless ``is_asked`` rules do not judge it: it is read because others speak of it.
+    """
     from mainspring.advisor.project import wrappers_of
     from mainspring.advisor.read.reader import read_source
 
@@ -42,7 +47,7 @@ def read_one(path: str, module: str, data: bytes, words: Sequence[bytes], *, is_
     if len(data) > LARGEST_PARSED:
         return Outcome(digest, problem=f"{len(data)} bytes are too many to be parsed; at most {LARGEST_PARSED} are")
     try:
-        facts = read_source(path, module, data)
+        facts = read_source(path, module, data, is_asked=is_asked)
     except (RecursionError, MemoryError):
         return Outcome(digest, problem="nested too deeply")
     problem, line = facts.problem, facts.problem_line
@@ -50,6 +55,8 @@ def read_one(path: str, module: str, data: bytes, words: Sequence[bytes], *, is_
         if (guessed := _approximately(path, module, data)) is None:
             return Outcome(digest, problem=problem, problem_line=line)
         facts, problem = guessed, f"{problem}: syntax of a newer Python, read approximately"
+    if not is_asked and not problem:
+        return Outcome(digest, facts)
     return Outcome(digest, facts, tuple(sorted(facts.says)), _words_of(facts, wrappers_of(facts)), problem, line)
 
 
@@ -72,18 +79,15 @@ def _approximately(path: str, module: str, data: bytes) -> FileFacts | None:
 def _words_of(facts: FileFacts, wrappers: Sequence[str]) -> tuple[str, ...]:
     """Return what the callers of a file's wrappers hold."""
     names = frozenset(each for each in wrappers if len(each) >= SHORTEST_WRAPPER)
-    functions = (each.name for each in facts.outermost)
-    return tuple(dict.fromkeys(word_of(f"{facts.module}.{name}") for name in functions if name.rpartition(".")[2] in names))
+    defined = (*(each.name for each in facts.outermost), *(each.name for each in facts.classes))
+    return tuple(dict.fromkeys(word_of(f"{facts.module}.{name}") for name in defined if name.rpartition(".")[2] in names))
 
 
 def holds(data: bytes) -> bool:
     """Tell whether a file holds a word, speaks to the checker, or is written in an encoding in which nobody sees words."""
-    from mainspring.advisor.read.words import PREFILTER
+    from mainspring.advisor.read.words import holds_any
 
-    for word in PREFILTER:
-        if word in data:
-            return True
-    if DIRECTIVE in data:
+    if holds_any(data):
         return True
     head = data[:200]
     return b"coding" in head and not any(known in head.lower() for known in (b"utf-8", b"utf8", b"latin", b"ascii", b"8859", b"125"))
@@ -91,14 +95,24 @@ def holds(data: bytes) -> bool:
 
 def calls_any(data: bytes, words: Sequence[bytes]) -> bool:
     """Tell whether a file may call one of the functions that `word_of` gave words of."""
+    if not words:
+        return False
+    called = _by_name(words)
     return any(
-        name in data and any(each in data for each in where) and (name + b"(" in data or b"@" in data) for name, where in _split(words)
+        any(each in data for where in called[name] for each in where) and (name + b"(" in data or b"@" in data)
+        for name in called.keys() & set(_NAME.findall(data))
     )
 
 
+_NAME = re.compile(rb"[A-Za-z_][A-Za-z_0-9]*")
+
+
 @lru_cache(maxsize=64)
-def _split(words: Sequence[bytes]) -> Sequence[tuple[bytes, Sequence[bytes]]]:
-    return [(name, where or [name]) for name, *where in (word.split() for word in words)]
+def _by_name(words: Sequence[bytes]) -> Mapping[bytes, Sequence[Sequence[bytes]]]:
+    found: dict[bytes, list[Sequence[bytes]]] = {}
+    for name, *where in (word.split() for word in words):
+        found.setdefault(name, []).append(where or [name])
+    return found
 
 
 def word_of(ref: str) -> str:
@@ -118,10 +132,14 @@ _COMMON = frozenset(
 )
 
 
-def read_file(file: str, path: str, module: str, words: Sequence[bytes], *, is_whole: bool, is_second: bool = False) -> Outcome:
+def read_file(
+    file: str, path: str, module: str, words: Sequence[bytes], *, is_whole: bool, is_second: bool = False, is_asked: bool = True
+) -> Outcome:
     """Read a file from the disk; what cannot be opened is an outcome as well."""
     data, problem = bytes_of(file)
-    return Outcome("", problem=problem) if problem else read_one(path, module, data, words, is_whole=is_whole, is_second=is_second)
+    if problem:
+        return Outcome("", problem=problem)
+    return read_one(path, module, data, words, is_whole=is_whole, is_second=is_second, is_asked=is_asked)
 
 
 def bytes_of(file: str) -> tuple[bytes, str]:

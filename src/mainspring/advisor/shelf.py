@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from mainspring.advisor.read.facts import FileFacts
 
-ROOM = 600  # files whose facts are held: some 350 KB each
+ROOM = 1500  # files whose facts are held: some 120 KB each
 
 
 class Shelf(Mapping[str, FileFacts]):
@@ -74,6 +74,12 @@ class Shelf(Mapping[str, FileFacts]):
             return self[module] if module in self._names else None
         self._held.move_to_end(module)
         return held
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._held.clear()
+        self._names.clear()
+        self._mentions = None
 
     def hold(self, facts: FileFacts) -> None:
         """Keep facts as long as there is room. What came only because somebody asked speaks of nothing."""

@@ -391,30 +391,33 @@ class Deferred:
 
     __slots__ = ("_body", "_gives", "_module", "_names", "_node", "head")
 
-    head: Function
-
     def __init__(self, module: Module, names: Names, node: Def, gives: str) -> None:
         self._module, self._names, self._gives = module, names, gives
         self._node: Def | None = node  # as long as the tree of the file is there
+        self.head: Function | None = None  # likewise: it knows this
         self._body: Body | None = None
 
-    def do(self, _: Function) -> None:
+    def do(self, head: Function) -> None:
         """Read it."""
+        self.head = head
         self._read()
         self.forget()
 
     def forget(self) -> None:
         """Let go of what only serves while the file itself is read."""
-        self._body = self._node = None
+        self.head = self._body = self._node = None
 
     def mentions(self, path: str) -> list[Event]:
         """Return where it mentions a name of the file."""
+        if self.head is None:
+            return []
         name, place = path.partition(".")[0], self.head.place
         lines = self._module.source.lines[place.line - 1 : place.end_line]
         return self._read().mentions(path) if any(name in line for line in lines) else []
 
     def _read(self) -> Body:
         if self._body is None:
+            assert self.head is not None
             place = self.head.place
             node = self._node or self._module.source.definition(place.line, place.end_line)
             body = self._body = Body(self._module, self.head, self._names, self._gives)

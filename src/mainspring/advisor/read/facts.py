@@ -17,12 +17,13 @@ Names are dotted and absolute as far as the file itself knows them, whatever the
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from mainspring.advisor.finding import Place
+from mainspring.advisor.read.words import holds_word, words_in
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as fact
@@ -314,8 +315,8 @@ class FileFacts:
     problem_line: int = 0
     is_approximate: bool = False
     source: Source | None = None
-    says: frozenset[str] = frozenset()  # all of its words: names, and those of comments and texts
-    words: tuple[str, ...] = ()  # words of the rules, and what this file calls things that have them in their own names
+    _says: frozenset[str] | None = None
+    _words: tuple[str, ...] | None = None
     _named: dict[str, Function] | None = None
     _begins: list[int] | None = None
     _spoken: dict[Hashable, Sequence[Function]] = field(default_factory=dict)
@@ -329,6 +330,22 @@ class FileFacts:
     def top(self) -> Function:
         """Return the function that stands for the file's own level."""
         return self.outermost[0]
+
+    @property
+    def says(self) -> frozenset[str]:
+        """Return all words of its text: names, and those of comments and texts."""
+        if self._says is None:
+            self._says = frozenset() if self.source is None else self.source.words()
+        return self._says
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return the words of the rules that it holds, and what it calls things that have them in their own names."""
+        if self._words is None:
+            text = "" if self.source is None else self.source.text
+            others = (name for name, ref in (*self.names, *self.types) if not holds_word(f"{name}(") and holds_word(f"{ref}("))
+            self._words = (*words_in(text), *others)
+        return self._words
 
     def function(self, name: str) -> Function | None:
         """Return the function of a name, of several the last, as Python has it; None where there is none."""
@@ -347,16 +364,32 @@ class FileFacts:
         return (inner for each in self.outermost if each.name == outer for inner in each.inner if inner.name.startswith(prefix))
 
     def telling(self, names: frozenset[str] = frozenset()) -> Sequence[Function]:
-        """Return the functions in which a rule may find something: they hold one of its words, or one of these names."""
+        """Return the functions in which a rule may find something: they hold one of its words, or call one of these names."""
         known = self._spoken.get(names)
         if known is None:
-            known = self._spoken[names] = self.speaking((*self.words, *sorted(self.says & names)))
+            known = self._spoken[names] = self.speaking((*self.words, *(f"{name}(" for name in sorted(self.says & names))))
         return known
+
+    def decorated(self) -> Sequence[Function]:
+        """Return the functions that have decorators."""
+        known = self._spoken.get("@")
+        if known is None:
+            lines = self.source.lines_that_begin("@") if self.source is not None else ()
+            nested = self._around(lines, is_inside=True)
+            several = (self.outermost, *(each.inner for each in nested))
+            known = self._spoken["@"] = [each for part in several for each in part if each.decorators]
+        return known
+
+    def calling(self, *names: str) -> Sequence[Function]:
+        """Return the functions that call one of these names, which may be the last part of one, or what the file calls it."""
+        return self.speaking(tuple([f"{name}(" for name in self._called(names)]))
 
     def naming(self, *names: str) -> Sequence[Function]:
         """Return the functions that speak of one of these names, which may be the last part of one, or what the file calls it."""
-        wanted = {*names, *(name for name, ref in self.names if ref.rpartition(".")[2] in names)}
-        return self.speaking(tuple(sorted(self.says & wanted)))
+        return self.speaking(tuple(self._called(names)))
+
+    def _called(self, names: tuple[str, ...]) -> Sequence[str]:
+        return sorted(self.says.intersection((*names, *(name for name, ref in self.names if ref.rpartition(".")[2] in names))))
 
     def speaking(self, words: tuple[str, ...]) -> Sequence[Function]:
         """Return the functions whose text holds one of these words, with all functions in them, and the file's own level.
@@ -372,12 +405,16 @@ class FileFacts:
     def _holding(self, words: tuple[str, ...]) -> Sequence[Function]:
         if self.source is None:
             return self.outermost
+        return [*(each for each in self.outermost if not each.line), *self._around(self.source.lines_with(words))]
+
+    def _around(self, lines: Iterable[int], *, is_inside: bool = False) -> Sequence[Function]:
+        """Return the outermost functions in which some lines stand; ``is_inside``: in their own bodies."""
         defined = [each for each in self.outermost if each.line]
         if self._begins is None:
             self._begins = [each.line for each in defined]
         found = set()
-        for line in self.source.lines_with(words):
+        for line in lines:
             number = bisect_right(self._begins, line) - 1
-            if number >= 0 and line <= defined[number].place.end_line:
+            if number >= 0 and (defined[number].place.line if is_inside else 0) < line <= defined[number].place.end_line:
                 found.add(number)
-        return [*(each for each in self.outermost if not each.line), *(defined[number] for number in sorted(found))]
+        return [defined[number] for number in sorted(found)]

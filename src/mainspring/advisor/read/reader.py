@@ -7,29 +7,27 @@ import gc
 import io
 import re
 import tokenize
-from collections.abc import Iterable
 
 from mainspring.advisor.finding import Place
 from mainspring.advisor.read.body import Body
 from mainspring.advisor.read.facts import MODULE, Class, Comment, FileFacts, Function
 from mainspring.advisor.read.module import Module
 from mainspring.advisor.read.source import Source, Unreadable, decode, parsed
-from mainspring.advisor.read.words import WORDS, holds_word
 
 _MARK = "mainspring:"
 
 
-def read_source(path: str, module: str, data: bytes) -> FileFacts:
+def read_source(path: str, module: str, data: bytes, *, is_asked: bool = True) -> FileFacts:
     """Read one file. ``module`` is its dotted name. Syntax that this Python does not know, too, is a `FileFacts.problem`.
 
-    What functions do is read when somebody asks (`Function`), but for those that hold a word of the rules: while the tree is there, that
-    is cheaper.
+    What functions do is read when somebody asks (`Function`). Where rules are going to, those that hold a word of theirs are read at once:
+    while the tree is there, that is cheaper.
     """
     is_collecting = gc.isenabled()
     gc.disable()  # a tree is thousands of objects without one circle: looking for some takes a quarter of the time
     try:
         source = Source(decode(data))
-        return _facts(path, module, source, parsed(source.text))
+        return _facts(path, module, source, parsed(source.text), is_asked=is_asked)
     except Unreadable as error:
         return _problem(path, module, f"cannot be decoded: {error}", 1)
     except SyntaxError as error:
@@ -47,14 +45,14 @@ def _problem(path: str, module: str, problem: str, line: int) -> FileFacts:
     return FileFacts(path, module, problem=problem[:300], problem_line=max(line, 1))
 
 
-def _facts(path: str, name: str, source: Source, tree: ast.Module) -> FileFacts:
+def _facts(path: str, name: str, source: Source, tree: ast.Module, *, is_asked: bool) -> FileFacts:
     is_package = path.rpartition("/")[2] in {"__init__.py", "__init__.pyi"}
     module = Module(name, source, is_package=is_package)
     module.learn(tree)
     docstring = (ast.get_docstring(tree, clean=False) or "").strip().partition("\n")[0][:200]
     top = Body(module, Function(MODULE, Place(1, 1, max(len(source.lines), 1), 1), docstring=docstring), module.names)
     top.statements(tree.body)
-    outermost = [top.head, *(each.finish() for each in top.read_whole()[1:]), *(each.head for each in top.deferred)]
+    outermost = [top.head, *(each.finish() for each in top.read_whole()[1:]), *(each.head for each in top.deferred if each.head is not None)]
     top.finish()
     known = module.names.known
     facts = FileFacts(
@@ -63,10 +61,10 @@ def _facts(path: str, name: str, source: Source, tree: ast.Module) -> FileFacts:
         types=tuple((each, meaning.type) for each, meaning in known.items() if meaning.type),
         stars=tuple(module.names.stars), outermost=tuple(outermost), comments=_comments(source) if _MARK in source.text else (),
         lines=len(source.lines) - (not source.lines[-1]), has_main_guard=any(_is_main_guard(statement) for statement in tree.body),
-        source=source, says=source.words(),
+        source=source,
     )  # fmt: skip
-    facts.words = (*WORDS, *_other_names(facts))
-    facts.telling()
+    if is_asked:
+        facts.telling()
     if _CLASS.search(source.text):
         facts.speaking(("class ",))  # one in a function is a class of the file as well
     if facts.comments:
@@ -80,11 +78,6 @@ def _facts(path: str, name: str, source: Source, tree: ast.Module) -> FileFacts:
 
 
 _CLASS = re.compile(r"^[ \t]+class\s", re.MULTILINE)
-
-
-def _other_names(facts: FileFacts) -> Iterable[str]:
-    """Return what a file calls things whose own names hold a word of the rules."""
-    return (name for name, ref in (*facts.names, *facts.types) if not holds_word(f"{name}(") and holds_word(f"{ref}("))
 
 
 def _classes(module: Module) -> tuple[Class, ...]:

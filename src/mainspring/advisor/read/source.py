@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 import io
 import re
-import sys
 import tokenize
 import warnings
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from mainspring.advisor.finding import Place
 
 _WORD = re.compile(r"[^\W\d]\w*")
+_ASCII_WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")  # in two thirds of the time
 
 Def = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -69,7 +69,7 @@ class Source:
 
     def words(self) -> frozenset[str]:
         """Return all words of the text: names, keywords, and those of comments and texts."""
-        return frozenset(map(sys.intern, _WORD.findall(self.text)))
+        return frozenset((_ASCII_WORD if self._is_ascii else _WORD).findall(self.text))
 
     def lines_with(self, words: Iterable[str]) -> set[int]:
         """Return the numbers of the lines that hold one of some words, for every word at least."""
@@ -85,6 +85,10 @@ class Source:
                 found.add(line)
                 at = text.find(word, begins[line])
         return found
+
+    def lines_that_begin(self, mark: str) -> Iterator[int]:
+        """Return the numbers of the lines that begin with a mark."""
+        return (line for line in self.lines_with((mark,)) if self.lines[line - 1].lstrip().startswith(mark))
 
     def definition(self, first: int, last: int) -> Def:
         """Parse the function that fills some lines, without its decorators: each node keeps its place."""

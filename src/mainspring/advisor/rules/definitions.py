@@ -167,7 +167,7 @@ def definitions(project: Project, file: FileFacts) -> Iterator[Definition]:
     """Yield the definitions of one file, in source order."""
     if not may_define(file) and not project.settings.is_celery:
         return
-    for function in file.functions if project.settings.is_celery else file.naming(*_DECORATORS):
+    for function in file.decorated():
         for decorator in function.decorators:
             made = _decorated(project, file, function, decorator)
             if made is not None:

@@ -133,7 +133,7 @@ def kind_of(project: Project, target: Target) -> Kind | None:
     return None if loop is None else verdict(loop, is_apart=False).kind
 
 
-_WAITING = frozenset({"while", "consumer", "subscribe", "pubsub", "listen"})
+_WAITING = ("while ", "while(", "onsumer", "subscribe", "pubsub", "listen")
 """Words of loops that wait, beside those of all rules."""
 _APART = (Role.WORKER, Role.CLI)
 _SILENT = (Role.HANDLER, Role.STREAM, Role.TASK)
@@ -207,7 +207,7 @@ def _is_joined(function: Function, call: Call, role: Role) -> bool:
 
 def owned(project: Project, file: FileFacts) -> Iterator[Finding]:
     """Yield a finding for every endless loop that is a process of its own: a queue or a schedule that somebody built."""
-    for function in file.telling(_WAITING):
+    for function in file.speaking((*file.words, *_WAITING)):
         for number, loop in enumerate(function.loops):
             if is_inner(function, loop) or not (is_forever(loop) or source_iterated(project, function, loop) is not None):
                 continue
@@ -257,7 +257,7 @@ def _contradicted(loop: Endless) -> tuple[tuple[Ground, str], ...]:
 
 def inherited(project: Project, file: FileFacts) -> Iterator[Finding]:
     """Yield a finding for every endless method that a base class of the project starts beside itself: a daemon's ``_run``."""
-    for function in file.telling(_WAITING):
+    for function in file.speaking((*file.words, *_WAITING)):
         owner, _, method = function.name.rpartition(".")
         if not owner or "<locals>" in function.name or not any(is_forever(loop) for loop in function.loops):
             continue

@@ -58,7 +58,7 @@ def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
             yield from _of_schedule(project, file, definition.function, definition.name, schedule)
         if definition.schedules:
             yield from _of_scheduled(project, definition)
-    for function in file.naming(*ENQUEUES, "schedules"):
+    for function in file.calling(*ENQUEUES, "create"):
         yield from _fired_by_timer(project, file, function)
         yield from _submitted(project, file, function)
         yield from _made_at_run_time(project, file, function)

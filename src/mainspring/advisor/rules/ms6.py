@@ -85,7 +85,7 @@ def _asked_for(project: Project, file: FileFacts) -> Iterator[tuple[Feature, Fun
                 if schedule.says("tz") and "tz" in BY_OPTION:
                     yield BY_OPTION["tz"], definition.function, schedule.place, "tz="
             yield from _stored_secrets(definition.scope, definition.function, definition.options, definition.place)
-    for function in file.naming(*ENQUEUES):
+    for function in file.calling(*ENQUEUES):
         for enqueue in enqueues(project, function):
             for option in enqueue.options:
                 if (feature := BY_OPTION.get(option)) is not None:
@@ -182,7 +182,7 @@ def _one_file_many_hosts(project: Project, file: FileFacts) -> Iterator[Finding]
     """Find a store of one machine in a project that says that it runs on several."""
     if project.versions.deployment is not Profile.FLEET:
         return
-    for function in file.naming("Mainspring"):
+    for function in file.calling("Mainspring"):
         for call in function.calls:
             if canonical(project, call.ref) not in (f"{OURS}.Mainspring", f"{OURS}.app.Mainspring"):
                 continue

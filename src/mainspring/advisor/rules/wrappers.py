@@ -92,7 +92,7 @@ def _defined(project: Project) -> Mapping[str, Wrapper]:
     found: dict[str, Wrapper] = {}
     modules = dict.fromkeys(module for word in _WORDS for module in mentioning(project.files, word))
     for file in (project.files[module] for module in modules):
-        for function in file.naming(*_WORDS):
+        for function in file.calling(*_WORDS):
             for call in function.calls:
                 if not may_spawn(call) or ((spawn := spawn_of(project, call, False)) is None and not _hands_on(function, call)):
                     continue
@@ -115,7 +115,7 @@ def _callers_that_hand_on(project: Project, wrappers: Mapping[str, Wrapper]) -> 
     lasts = {ref.rpartition(".")[2] for ref in wrappers}
     modules = dict.fromkeys(module for last in sorted(lasts) for module in mentioning(project.files, last))
     for file in (project.files[module] for module in modules):
-        for function in file.naming(*lasts):
+        for function in file.calling(*lasts):
             for call in function.calls:
                 inner = wrappers.get(project.canonical(call.ref)) if call.ref.rpartition(".")[2] in lasts else None
                 if inner is None or not inner.param or inner.is_decorator or (value := inner.argument(call)) is None:
