@@ -215,7 +215,7 @@ class Look:
     def _load(self, module: str, *, is_whole: bool = True) -> FileFacts | None:
         """Return the facts of a module that somebody's names lead to; None where there is none in this tree.
 
-        Unless ``is_whole``, one that holds no word of the rules is none either, for now, and any other is known as if it had been asked for.
+        Unless ``is_whole``, one that holds no word of the rules is none either, for now; any other is known as if it had been asked for.
         """
         if (held := self._shelf.find(module)) is not None:
             return held

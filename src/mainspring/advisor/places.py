@@ -10,7 +10,8 @@ from mainspring.advisor.finding import Role
 from mainspring.advisor.read.facts import MODULE, Call, FileFacts, Function, ValueForm
 
 _REGISTERING = tuple(f"web.{each}(" for each in roles.MODULE_VERBS)
-_CALLED = frozenset({*roles.REGISTERS, *roles.HOOKS, *roles.STREAMS} - roles.MODULE_VERBS)
+_OF_URLS = frozenset({"path", "re_path", "url"})  # of Django: elsewhere half of all functions call something so
+_CALLED = frozenset({*roles.REGISTERS, *roles.HOOKS, *roles.STREAMS} - roles.MODULE_VERBS - _OF_URLS)
 _NAMED = frozenset({*roles.LIFESPANS, *roles.STARTS})
 _STARTING = ("run", "start", "run_app", *(ref.rpartition(".")[2] for ref in roles.ARGUMENTS), *roles.SERVERS)
 _MANY_FILES = 60  # a name that more files mention is too common to follow
@@ -26,7 +27,8 @@ class _Index:
 
 def _registering(file: FileFacts) -> tuple[str, ...]:
     """Return how a file may say that it registers something."""
-    calls = (f"{name}(" for name in sorted(file.says & _CALLED))
+    called = _CALLED | _OF_URLS if "urls" in file.says else _CALLED
+    calls = (f"{name}(" for name in sorted(file.says & called))
     return (*calls, *sorted(file.says & _NAMED), *(_REGISTERING if "web" in file.says else ()))
 
 

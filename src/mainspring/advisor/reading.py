@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from mainspring.advisor.cache import digest_of
 from mainspring.advisor.read.facts import FileFacts
+from mainspring.advisor.read.words import words_of
 
 LARGEST_PARSED = 2 * 2**20  # bytes: a syntax tree takes some hundred times as much, and nobody writes such files by hand
 LARGEST_READ = 64 * 2**20  # bytes of a file that is at least searched for words
@@ -42,12 +43,13 @@ def read_one(
     from mainspring.advisor.read.reader import read_source
 
     digest = digest_of(data)
-    if not (is_whole or (not is_second and holds(data)) or calls_any(data, words)):
+    held = words_of(data) if is_asked and not is_second else ()
+    if not (is_whole or held or (not is_second and _is_hidden(data)) or calls_any(data, words)):
         return Outcome(digest)
     if len(data) > LARGEST_PARSED:
         return Outcome(digest, problem=f"{len(data)} bytes are too many to be parsed; at most {LARGEST_PARSED} are")
     try:
-        facts = read_source(path, module, data, is_asked=is_asked)
+        facts = read_source(path, module, data, words=held, is_asked=is_asked)
     except (RecursionError, MemoryError):
         return Outcome(digest, problem="nested too deeply")
     problem, line = facts.problem, facts.problem_line
@@ -85,10 +87,10 @@ def _words_of(facts: FileFacts, wrappers: Sequence[str]) -> tuple[str, ...]:
 
 def holds(data: bytes) -> bool:
     """Tell whether a file holds a word, speaks to the checker, or is written in an encoding in which nobody sees words."""
-    from mainspring.advisor.read.words import holds_any
+    return bool(words_of(data)) or _is_hidden(data)
 
-    if holds_any(data):
-        return True
+
+def _is_hidden(data: bytes) -> bool:
     head = data[:200]
     return b"coding" in head and not any(known in head.lower() for known in (b"utf-8", b"utf8", b"latin", b"ascii", b"8859", b"125"))
 

@@ -173,8 +173,8 @@ class Function:
     """
 
     __slots__ = (
-        "assigns", "awaits", "calls", "captures", "decorators", "docstring", "gives", "globals", "inner", "is_async", "is_generator", "line",
-        "loops", "name", "params", "place", "raises", "read", "returns", "texts",
+        "assigns", "awaits", "calls", "captures", "decorators", "docstring", "gives", "globals", "inner", "is_async", "is_generator",
+        "line", "loops", "name", "params", "place", "raises", "read", "returns", "texts",
     )  # fmt: skip
 
     name: str  # inside the module: "Shop.send", "export.<locals>.inner"
@@ -315,6 +315,7 @@ class FileFacts:
     problem_line: int = 0
     is_approximate: bool = False
     source: Source | None = None
+    holds: Sequence[str] | None = None  # words of the rules in its text, where somebody has looked for them
     _says: frozenset[str] | None = None
     _words: tuple[str, ...] | None = None
     _named: dict[str, Function] | None = None
@@ -342,9 +343,10 @@ class FileFacts:
     def words(self) -> tuple[str, ...]:
         """Return the words of the rules that it holds, and what it calls things that have them in their own names."""
         if self._words is None:
-            text = "" if self.source is None else self.source.text
+            if self.holds is None:
+                self.holds = words_in("" if self.source is None else self.source.text)
             others = (name for name, ref in (*self.names, *self.types) if not holds_word(f"{name}(") and holds_word(f"{ref}("))
-            self._words = (*words_in(text), *others)
+            self._words = (*self.holds, *others)
         return self._words
 
     def function(self, name: str) -> Function | None:

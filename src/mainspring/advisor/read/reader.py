@@ -7,6 +7,7 @@ import gc
 import io
 import re
 import tokenize
+from collections.abc import Sequence
 
 from mainspring.advisor.finding import Place
 from mainspring.advisor.read.body import Body
@@ -17,17 +18,17 @@ from mainspring.advisor.read.source import Source, Unreadable, decode, parsed
 _MARK = "mainspring:"
 
 
-def read_source(path: str, module: str, data: bytes, *, is_asked: bool = True) -> FileFacts:
+def read_source(path: str, module: str, data: bytes, *, words: Sequence[str] = (), is_asked: bool = True) -> FileFacts:
     """Read one file. ``module`` is its dotted name. Syntax that this Python does not know, too, is a `FileFacts.problem`.
 
     What functions do is read when somebody asks (`Function`). Where rules are going to, those that hold a word of theirs are read at once:
-    while the tree is there, that is cheaper.
+    while the tree is there, that is cheaper. ``words`` are those, where somebody has looked for them.
     """
     is_collecting = gc.isenabled()
     gc.disable()  # a tree is thousands of objects without one circle: looking for some takes a quarter of the time
     try:
         source = Source(decode(data))
-        return _facts(path, module, source, parsed(source.text), is_asked=is_asked)
+        return _facts(path, module, source, parsed(source.text), words, is_asked=is_asked)
     except Unreadable as error:
         return _problem(path, module, f"cannot be decoded: {error}", 1)
     except SyntaxError as error:
@@ -45,14 +46,15 @@ def _problem(path: str, module: str, problem: str, line: int) -> FileFacts:
     return FileFacts(path, module, problem=problem[:300], problem_line=max(line, 1))
 
 
-def _facts(path: str, name: str, source: Source, tree: ast.Module, *, is_asked: bool) -> FileFacts:
+def _facts(path: str, name: str, source: Source, tree: ast.Module, words: Sequence[str], *, is_asked: bool) -> FileFacts:
     is_package = path.rpartition("/")[2] in {"__init__.py", "__init__.pyi"}
     module = Module(name, source, is_package=is_package)
     module.learn(tree)
     docstring = (ast.get_docstring(tree, clean=False) or "").strip().partition("\n")[0][:200]
     top = Body(module, Function(MODULE, Place(1, 1, max(len(source.lines), 1), 1), docstring=docstring), module.names)
     top.statements(tree.body)
-    outermost = [top.head, *(each.finish() for each in top.read_whole()[1:]), *(each.head for each in top.deferred if each.head is not None)]
+    lambdas = [each.finish() for each in top.read_whole()[1:]]
+    outermost = [top.head, *lambdas, *(each.head for each in top.deferred if each.head is not None)]
     top.finish()
     known = module.names.known
     facts = FileFacts(
@@ -63,6 +65,7 @@ def _facts(path: str, name: str, source: Source, tree: ast.Module, *, is_asked: 
         lines=len(source.lines) - (not source.lines[-1]), has_main_guard=any(_is_main_guard(statement) for statement in tree.body),
         source=source,
     )  # fmt: skip
+    facts.holds = words or None
     if is_asked:
         facts.telling()
     if _CLASS.search(source.text):

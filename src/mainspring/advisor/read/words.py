@@ -45,9 +45,9 @@ def words_in(text: str) -> Sequence[str]:
     return [word for stem, words in _STEMS if stem in text for word in words if word in text]
 
 
-def holds_any(data: bytes) -> bool:
-    """Say whether the content of a file holds one of the words."""
-    return any(stem in data and any(word in data for word in words) for stem, words in _STEMS_OF_BYTES)
+def words_of(data: bytes) -> Sequence[str]:
+    """Return the words that the content of a file holds."""
+    return [word.decode() for stem, words in _STEMS_OF_BYTES if stem in data for word in words if word in data]
 
 
 def _by_stem() -> Mapping[bytes, Sequence[bytes]]:

@@ -199,10 +199,8 @@ def module_scope(file: FileFacts) -> Function | None:
 def scope_of(file: FileFacts, function: Function) -> Function:
     """Return the function in which another is defined: its decorators and defaults are evaluated there."""
     name = function.name
-    if ".<locals>." in name:
-        if (outer := file.function(name.rpartition(".<locals>.")[0])) is not None:
-            return outer
-    return module_scope(file) or function
+    outer = file.function(name.rpartition(".<locals>.")[0]) if ".<locals>." in name else module_scope(file)
+    return outer or module_scope(file) or function
 
 
 def _decorated(project: Project, file: FileFacts, function: Function, decorator: Decorator) -> Definition | None:

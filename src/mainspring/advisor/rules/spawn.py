@@ -236,7 +236,7 @@ _BACKGROUNDISH = re.compile(r"(background|bg)_?(tasks?|jobs?)?(\(\))?[\"'\])]*$"
 STARTS = frozenset(
     {
         *(ref.rpartition(".")[2] for ref in SPAWNS), *SURE, "create_task", "ensure_future", "start_soon", "spawn_callback", "add_callback",
-        "add_task", "submit", "apply_async", "map_async", "call_later", "call_at",
+        "add_task", "submit", "apply_async", "map_async", "call_later", "call_at", "cls",
     }
 )  # fmt: skip
 """Last parts of all names that start work; classes, which may have a runner among their bases, are told by their capital."""
