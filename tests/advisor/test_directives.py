@@ -29,7 +29,7 @@ def comments_of(text: str) -> tuple[Comment, ...]:
 
 
 def source_of(text: str, *, statements: tuple[tuple[int, int], ...] = (), functions: tuple[Function, ...] = ()) -> directives.Source:
-    facts = FileFacts("shop/views.py", "shop.views", comments=comments_of(text), statements=statements, functions=functions)
+    facts = FileFacts("shop/views.py", "shop.views", comments=comments_of(text), statements=statements, outermost=functions)
     return directives.Source(facts, text.split("\n"), directives.is_generated(text.encode()))
 
 
@@ -84,7 +84,7 @@ class TestPlacement:
     def test_above_the_decorators_it_covers_the_function_that_they_decorate(self) -> None:
         text = f"{GOOD}\n@app.get('/')\n@limited(\n    5,\n)\nasync def pay():\n    spawn()"
         heads = (Decorator("app.get", (), (), Place(2, 1, 2, 14), True), Decorator("limited", (), (), Place(3, 1, 5, 2), True))
-        function = Function("pay", Place(6, 1, 7, 12), True, False, (), heads, (), (), ())
+        function = Function("pay", Place(6, 1, 7, 12), is_async=True, decorators=heads)
         source = source_of(text, statements=((2, 2), (3, 5), (7, 7)), functions=(function,))
         assert [each.status for each in judge(text, finding(6), source=source)[0]] == [Status.SUPPRESSED]
         assert open_codes(judge(text, finding(7), source=source)[0]) == ["MS004", "MS101"]

@@ -64,7 +64,9 @@ SHOP = {
 def function(project: Project, name: str = "f", module: str = "app.main") -> tuple[FileFacts, Function]:
     file = project.file(module)
     assert file is not None
-    return file, project.functions_of(file)[name]
+    found = file.function(name)
+    assert found is not None
+    return file, found
 
 
 def test_names_are_followed_to_where_they_are_defined() -> None:
@@ -88,29 +90,29 @@ def test_circles_of_imports_end() -> None:
     assert project.canonical("c.y") == "c.y"
 
 
-def test_outlines_are_enough_to_follow_names_and_bodies_are_read_when_they_are_asked_for() -> None:
-    texts = {module_of(facts.path): facts for facts in facts_of(SHOP)}
-    asked: list[str] = []
-    outlined: list[str] = []
+def test_what_functions_do_is_read_when_they_are_asked_for() -> None:
+    text = """
+        def busy():
+            other = make()
+            def inner(): ...
 
-    def load(module: str) -> FileFacts | None:
-        asked.append(module)
-        return texts.get(module)
+        def idle() -> Shop:
+            return made()
 
-    def outline(module: str) -> FileFacts | None:
-        outlined.append(module)
-        source = SHOP.get(module.replace(".", "/") + ".py")
-        path = module.replace(".", "/") + ".py"
-        return None if source is None else read_source(path, module, dedent(source).encode(), is_outline=True)
-
-    project = Project({"app.main": texts["app.main"]}, load=load, outline=outline)
-    _, _f = function(project)
-    assert project.canonical("app.pools.HOLDER.pool.submit") == "concurrent.futures.ThreadPoolExecutor.submit"
-    assert project.canonical("app.pools.POOL.submit") == "concurrent.futures.ThreadPoolExecutor.submit"
-    assert asked == [] and "app.pools" in outlined
-    known = project.function("app.pools.job")
-    assert known is not None and asked == ["app.pools"] and not known.file.is_outline
-    assert project.canonical("app.pools.the_pool().submit") == "concurrent.futures.ThreadPoolExecutor.submit"
+        class Shop:
+            def serve(self): self.stop()
+    """
+    facts = read_source("app/main.py", "app.main", dedent(text).encode())
+    assert [each.name for each in facts.outermost] == ["<module>", "busy", "idle", "Shop.serve"]
+    unread = facts.outermost[1:]
+    assert all(each.read for each in unread)
+    project = Project({"app.main": facts})
+    assert project.canonical("app.main.idle().serve") == "app.main.Shop.serve"
+    assert all(each.read for each in unread)
+    assert [each.name for each in facts.speaking(("make(",))] == ["<module>", "busy", "busy.<locals>.inner"]
+    assert [each.name for each in unread if each.read] == ["idle", "Shop.serve"]
+    assert [each.ref for each in unread[2].calls] == ["app.main.Shop.stop"]
+    assert len(facts.functions) == 5 and not unread[1].read
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ def test_callers_are_found_in_every_file() -> None:
 def test_numbers_are_read_from_constants_and_products() -> None:
     project = project_of({"a.py": "from b import PAUSE\ngo(5, 60 * 2, PAUSE, -1, 1 / 2, x, 2 ** 9)", "b.py": "PAUSE = 3 * 10"})
     file = project.files["a"]
-    call = next(call for call in project.top(file).calls if call.ref == "a.go")
+    call = next(call for call in file.top.calls if call.ref == "a.go")
     assert [project.number(file, value) for value in call.args] == [5.0, 120.0, 30.0, -1.0, 0.5, None, None]
     assert project.number(file, None) is None
 

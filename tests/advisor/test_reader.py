@@ -189,7 +189,9 @@ def test_places_count_characters() -> None:
 
 
 def test_statements_are_on_one_line_without_comments() -> None:
-    facts = read("def f(x):\n    go(  # why\n        x,\n        1,\n    )\n    if (x and\n        go(1)):\n        pass\n")
+    facts = read(
+        "def f(x):\n    go(  # why\n        x,\n        1,\n    )\n    if (x and\n        go(1)):\n        pass\n# mainspring: allow\n"
+    )
     assert [call.statement for call in function(facts).calls] == ["go(x, 1)", "if (x and go(1)):"]
     assert facts.statements == ((2, 5), (6, 7))
 

@@ -241,7 +241,8 @@ class TestOrder:
         def found(order: list[str]) -> list[list[Finding]]:
             desk = Desk(Question(tmp_path, Settings()), str(tmp_path), files)
             told = dict(zip([each.module for each in files], desk.read(files, (b"pass_it_on",), False), strict=True))
-            desk.know({module: each.names for module, each in told.items() if each.has_facts})
+            wrappers = frozenset(word for each in told.values() for word in each.wrappers)
+            desk.know({module: each.names for module, each in told.items() if each.has_facts}, wrappers)
             judged = {module: desk.judge([module]).findings for module in order if told[module].has_facts}
             return [judged[module] for module in sorted(judged)]
 
@@ -255,7 +256,7 @@ class TestOrder:
         desk = Desk(Question(tmp_path, Settings()), str(tmp_path), files)
         told = desk.read(files, (), False)
         assert [each.has_facts for each in told] == [True, False]
-        desk.know({"a": told[0].names})
+        desk.know({"a": told[0].names}, frozenset())
         assert desk.load("z") is not None
         assert desk.shelf.mentioning("later") == ["a"]
         assert list(desk.shelf) == ["a"]

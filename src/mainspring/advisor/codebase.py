@@ -1,7 +1,6 @@
 """All files beside one another: names across files, classes and their bases, functions, targets of spawns, callers.
 
-Nothing is computed before somebody asks, and answers are kept. Following a name needs a file's outline only; its bodies are read when a
-function of it is asked for.
+Nothing is computed before somebody asks, and answers are kept.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from mainspring.advisor.memory import Answers, Memory
 from mainspring.advisor.numbers import number_in
 from mainspring.advisor.read.facts import Assign, Call, Class, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.settings import Settings
-from mainspring.advisor.shelf import ROOM, Shelf, mentioning
+from mainspring.advisor.shelf import Shelf, mentioning
 from mainspring.advisor.tables import names
 
 Load = Callable[[str], FileFacts | None]
@@ -63,17 +62,13 @@ class Codebase:
         *,
         settings: Settings | None = None,
         load: Load | None = None,
-        outline: Load | None = None,
         search: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
         self.files = files
         self.settings = settings or Settings()
         self._load = load
-        self._outline = outline
         self._search = search
         self._loaded: dict[str, FileFacts | None] = {}
-        self._outlines: dict[str, FileFacts | None] = {}
-        self._functions: dict[tuple[str, bool], dict[str, Function]] = {}
         self._lengths: dict[str, int] = {}  # how much of a dotted name is the module's
         self.memory = Memory()
         self._canonical: Answers[str, str] = Answers(self.memory)
@@ -94,21 +89,10 @@ class Codebase:
             self._loaded[module] = facts
         return facts
 
-    def outline(self, module: str) -> FileFacts | None:
-        """Return what is needed to follow names through a module: all of its facts where they are there, else perhaps an outline."""
-        if module in self._loaded:
-            return self._loaded[module]
-        if self._outline is None or module in self.files:
-            return self.file(module)
-        if module not in self._outlines:
-            facts = self._outline(module) if module else None
-            self._outlines[module] = None if facts is None or facts.problem else facts
-        return self._outlines[module]
-
     def split(self, ref: str) -> tuple[FileFacts, str] | None:
-        """Return the file that a dotted name leads into, perhaps in outline, and what is left of the name."""
+        """Return the file that a dotted name leads into, and what is left of the name."""
         length = self._length(ref)
-        facts = self.outline(ref[:length]) if length else None
+        facts = self.file(ref[:length]) if length else None
         return None if facts is None else (facts, ref[length + 1 :])
 
     def _length(self, ref: str) -> int:
@@ -116,23 +100,13 @@ class Codebase:
         length = self._lengths.get(ref)
         if length is None:
             above = ref.rpartition(".")[0]
-            length = len(ref) if self.outline(ref) is not None else self._length(above) if above else 0
+            length = len(ref) if self.file(ref) is not None else self._length(above) if above else 0
             self._lengths[ref] = length
         return length
 
     def canonical(self, ref: str) -> str:
         """Follow a dotted name through imports, re-exports, aliases, objects and base classes to where it is defined."""
         return self._canonical.ask(ref, ref, resolve.canonical, self, ref)  # what leads back to itself stays as it is
-
-    def functions_of(self, file: FileFacts) -> Mapping[str, Function]:
-        """Return the functions of a file by their names; of several with one name the last, as Python has it."""
-        key = file.module, file.is_outline
-        found = self._functions.get(key)
-        if found is None:
-            if len(self._functions) >= ROOM:
-                self._functions.clear()
-            found = self._functions[key] = {function.name: function for function in file.functions}
-        return found
 
     def class_of(self, ref: str) -> Class | None:
         """Return a class of the project."""
@@ -169,22 +143,17 @@ class Codebase:
         if found is None or not found[1]:
             return None
         file, name = found
-        function = self.functions_of(file).get(name)
+        function = file.function(name)
         if function is not None:
-            whole = self.file(file.module) if file.is_outline else file
-            return Known(whole, self.functions_of(whole)[name]) if whole is not None and name in self.functions_of(whole) else None
+            return Known(file, function)
         for assign in self.assigned(file, name):
             if assign.value.form is ValueForm.CALL:
-                return self.target(file, self.top(file), assign.value).known
+                return self.target(file, file.top, assign.value).known
         return None
-
-    def top(self, file: FileFacts) -> Function:
-        """Return the function that stands for a file's own level."""
-        return file.functions[0]
 
     def assigned(self, file: FileFacts, name: str) -> Iterator[Assign]:
         """Return what a file assigns to one of its own names at its own level."""
-        return (each for each in self.top(file).assigns if each.target == name) if file.functions else iter(())
+        return (each for each in file.top.assigns if each.target == name) if file.outermost else iter(())
 
     def target(self, file: FileFacts, function: Function, value: Value) -> Target:
         """Say what a spawned callable or coroutine is."""
@@ -230,7 +199,7 @@ class Codebase:
     def parents(self, file: FileFacts, function: Function) -> Function | None:
         """Return the function around a nested one."""
         outer = function.name.rpartition(".<locals>.")[0]
-        return self.functions_of(file).get(outer) if outer else None
+        return file.function(outer) if outer else None
 
     def owner(self, file: FileFacts, function: Function) -> str:
         """Return the dotted class that a function is a method of, or nothing."""
@@ -249,7 +218,7 @@ class Codebase:
             if caller is not None:
                 found += [
                     (caller, each, call)
-                    for each in caller.functions
+                    for each in caller.calling(last)
                     for call in each.calls
                     if call.ref.rpartition(".")[2] == last and self._is_same(call.ref, wanted)
                 ]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from mainspring.advisor.disk import Disk
 from mainspring.advisor.finding import Finding, Role
 from mainspring.advisor.read.facts import FileFacts
-from mainspring.advisor.reading import Outcome, bytes_of, outline_of, read_file, read_one
+from mainspring.advisor.reading import Outcome, bytes_of, read_file, read_one
 from mainspring.advisor.report import Unscanned
 from mainspring.advisor.settings import Settings
 from mainspring.advisor.shelf import Shelf
@@ -88,11 +88,15 @@ class Desk:
         has_comments = facts is not None and bool(facts.comments)
         return Told(outcome.digest, facts is not None, has_comments, outcome.names, outcome.wrappers, outcome.problem, outcome.problem_line)
 
-    def _outcome(self, each: Found, *, is_whole: bool = False, is_second: bool = False) -> Outcome:
+    def _outcome(self, each: Found, *, is_whole: bool = False, is_second: bool = False, is_asked: bool = True) -> Outcome:
         is_whole = is_whole or each.is_asked or self._question.is_strict
         if (data := self._question.instead.get(each.file)) is not None:
-            return read_one(each.path, each.module, data, self._words, is_whole=True)
-        return read_file(each.file, each.path, each.module, self._words, is_whole=is_whole, is_second=is_second)
+            return read_one(each.path, each.module, data, self._words, is_whole=True, is_asked=is_asked)
+        return read_file(each.file, each.path, each.module, self._words, is_whole=is_whole, is_second=is_second, is_asked=is_asked)
+
+    def leave(self) -> None:
+        """Forget all facts: what a project remembers goes in circles, and the garbage collector would walk through every one."""
+        self.shelf.clear()
 
     # What rules ask for
 
@@ -125,16 +129,7 @@ class Desk:
             self._missing.add(module)
             return None
         self._by_module[module] = found
-        return self._outcome(found, is_whole=is_whole)
-
-    def _outline(self, module: str) -> FileFacts | None:
-        """Return what a module gives names to, without what its functions do; None where there is none in this tree."""
-        found = None if module in self._missing else self._by_module.get(module) or self._disk.find(module)
-        if found is None:
-            self._missing.add(module)
-            return None
-        data = self._question.instead.get(found.file)
-        return outline_of(found.path, module, bytes_of(found.file)[0] if data is None else data)
+        return self._outcome(found, is_whole=is_whole, is_asked=not is_whole)
 
     def _search(self, word: str) -> Sequence[str]:
         """Return the modules whose text holds a word, each read; none for a word that nearly every file holds."""
@@ -147,14 +142,14 @@ class Desk:
 
     # Judging
 
-    def know(self, names: Mapping[str, Speaks | tuple[str, ...]]) -> None:
+    def know(self, names: Mapping[str, Speaks | tuple[str, ...]], wrappers: frozenset[str]) -> None:
         """Know of all files that hold words, wherever they were read, and what each speaks of; in the order of the tree."""
         from mainspring.advisor.project import Project
         from mainspring.advisor.versions import read_versions
 
         for module, speaks in names.items():
             self.shelf.expect(module, partial(tuple, speaks) if isinstance(speaks, tuple) else speaks)
-        project = Project(self.shelf, settings=self._question.settings, load=self.load, outline=self._outline, search=self._search)
+        project = Project(self.shelf, settings=self._question.settings, load=self.load, search=self._search, spawners=wrappers)
         project.versions = read_versions(Path(self._folder))
         self._project = project
 

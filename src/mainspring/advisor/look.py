@@ -21,7 +21,6 @@ from mainspring.advisor.walk import Found, Walker
 
 ROUNDS = 3  # wrappers of wrappers of wrappers
 POOL_FROM = 2 * 2**20  # bytes to be read: for fewer, starting processes takes longer than they save
-_PATIENCE = (50_000, 20, 50)  # of the garbage collector: facts are many objects and no circles, so most of its rounds find nothing
 
 
 @dataclass(slots=True)
@@ -35,7 +34,7 @@ class Desks(Protocol):
     """Whoever reads and judges the files of a project."""
 
     def read(self, files: Sequence[Found], words: tuple[bytes, ...], *, is_second: bool) -> Iterable[tuple[Found, Told | None]]: ...
-    def judge(self, names: Names, modules: Sequence[str]) -> Iterable[Judged]: ...
+    def judge(self, names: Names, wrappers: frozenset[str], modules: Sequence[str]) -> Iterable[Judged]: ...
 
 
 class Alone:
@@ -49,9 +48,9 @@ class Alone:
         for each in files:
             yield each, self._desk.read((each,), words, is_second)[0]
 
-    def judge(self, names: Names, modules: Sequence[str]) -> Iterable[Judged]:
-        """Yield what the rules say of the modules, where these names are known."""
-        self._desk.know(names)
+    def judge(self, names: Names, wrappers: frozenset[str], modules: Sequence[str]) -> Iterable[Judged]:
+        """Yield what the rules say of the modules, where these names and wrappers are known."""
+        self._desk.know(names, wrappers)
         yield self._desk.judge(modules)
 
 
@@ -80,14 +79,17 @@ class Look:
 
     def look(self, tell: Callable[[int], None] | None = None) -> Part:
         """Read the files and let the rules judge them."""
-        with _patiently():
+        with patiently():
             if self._jobs > 1 and self._bytes_to_read() >= POOL_FROM and not self._are_single:
                 from mainspring.advisor.pool import Shared
 
                 with Shared(self._question, self._folder, self._files, self._jobs) as shared:
                     return self._look(shared, tell)
             desk = Desk(self._question, self._folder, self._files, self._walker)
-            return self._look(Alone(desk), tell, desk)
+            try:
+                return self._look(Alone(desk), tell, desk)
+            finally:
+                desk.leave()
 
     def _bytes_to_read(self) -> int:
         """Return the bytes of all files but those that are known to hold nothing: what is known of the others is not what they say."""
@@ -109,7 +111,7 @@ class Look:
         modules = list(self._names)
         if desk is not None and self._are_single:
             Neighbours(desk, self._folder, self._walker, self._names).add(self._beside, self._names_of)
-        for each in desks.judge(self._names, modules):
+        for each in desks.judge(self._names, frozenset(self._wrappers), modules):
             self._part.findings += each.findings
             self._part.unscanned += each.unscanned
         return self._part
@@ -174,11 +176,13 @@ class Look:
 
 
 @contextmanager
-def _patiently() -> Iterator[None]:
-    """Look for garbage less often: in a tenth of the time, for a few megabytes."""
-    before = gc.get_threshold()
-    gc.set_threshold(*_PATIENCE)
+def patiently() -> Iterator[None]:
+    """Look for no garbage: facts are many objects and no circles, so that a tenth of the time would go for nothing."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        gc.enable()

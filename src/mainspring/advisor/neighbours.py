@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from mainspring.advisor.cache import Entry
 from mainspring.advisor.desk import Desk, Speaks
-from mainspring.advisor.shelf import names_of
 from mainspring.advisor.walk import Found, Walker
 
 MOST_CALLERS = 40  # of a function that is called by a name of its own
@@ -32,8 +31,8 @@ class Neighbours:
         for module, speaks in self._names.items():
             self._desk.shelf.expect(module, speaks)
             facts = self._desk.shelf[module]
-            wanted |= {function.name.rpartition(".")[2] for function in facts.functions}
-            spoken |= set(names_of(facts))
+            wanted |= {function.name.rpartition(".")[2] for function in facts.outermost}
+            spoken |= facts.says
         callers: dict[str, list[Found]] = {}
         for path, entry in entries.items():
             if entry.project != self._folder or not entry.has_facts or entry.module in self._names:

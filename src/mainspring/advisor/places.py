@@ -10,6 +10,11 @@ from mainspring.advisor.finding import Role
 from mainspring.advisor.memory import Answers
 from mainspring.advisor.read.facts import MODULE, Call, FileFacts, Function, ValueForm
 
+_REGISTERING = tuple(f"web.{each}(" for each in roles.MODULE_VERBS)
+_OF_URLS = frozenset({"path", "re_path", "url"})  # of Django: elsewhere half of all functions call something so
+_CALLED = frozenset({*roles.REGISTERS, *roles.HOOKS, *roles.STREAMS} - roles.MODULE_VERBS - _OF_URLS)
+_NAMED = frozenset({*roles.LIFESPANS, *roles.STARTS})
+_STARTING = ("run", "start", "run_app", *(ref.rpartition(".")[2] for ref in roles.ARGUMENTS), *roles.SERVERS)
 _MANY_FILES = 60  # a name that more files mention is too common to follow
 
 
@@ -19,6 +24,13 @@ class _Index:
     def __init__(self) -> None:
         self.registered: dict[str, Role] = {}
         self.streamed: set[str] = set()
+
+
+def _registering(file: FileFacts) -> tuple[str, ...]:
+    """Return how a file may say that it registers something."""
+    called = _CALLED | _OF_URLS if "urls" in file.says else _CALLED
+    calls = (f"{name}(" for name in sorted(file.says & called))
+    return (*calls, *sorted(file.says & _NAMED), *(_REGISTERING if "web" in file.says else ()))
 
 
 class Places:
@@ -128,7 +140,7 @@ class Places:
         """A websocket coroutine, or a generator that some response streams."""
         if any(param.type and "WebSocket" in param.type.rpartition(".")[2] for param in function.params):
             return True
-        return function.is_generator and function.name in self._index(file).streamed
+        return function.name in self._index(file).streamed and function.is_generator
 
     def _registered(self, file: FileFacts, function: Function) -> Role | None:
         """A route, a lifespan or a signal that names the function or its class, in this file or in another that mentions it."""
@@ -153,7 +165,7 @@ class Places:
         known = self._indexes.get(file.module)
         if known is None:
             known = self._indexes[file.module] = _Index()
-            for function in file.functions:
+            for function in file.speaking(_registering(file)):
                 for call in function.calls:
                     for name, role in self._named_by(call):
                         known.registered.setdefault(self._code.canonical(name.removesuffix(".as_view").removesuffix("()")), role)
@@ -204,10 +216,13 @@ class Places:
         """Say whether a file makes a web application or its routes, or belongs to one."""
         known = self._web.get(file.module)
         if known is None:
-            refs = {self._code.canonical(call.ref) for function in file.functions[:1] for call in function.calls}
+            refs = {self._code.canonical(call.ref) for call in file.top.calls}
             types = {type_ for _, type_ in file.types}
             known = bool((refs | types) & roles.WEB) or any(
-                self._own(file, each) in (Role.HANDLER, Role.STREAM, Role.STARTUP) for each in file.functions[1:200]
+                self._own(file, each) in (Role.HANDLER, Role.STREAM, Role.STARTUP)
+                for several in (file.outermost[1:200], file.decorated())
+                for each in several
+                if each is not file.top
             )
             self._web[file.module] = known
         return known
@@ -216,5 +231,5 @@ class Places:
         """Say whether a file is made to be started, and parses its own command line or binds no server."""
         if not file.has_main_guard:
             return False
-        refs = {call.ref for function in file.functions for call in function.calls}
+        refs = {call.ref for function in file.calling(*_STARTING) for call in function.calls}
         return any(ref.startswith(roles.ARGUMENTS) for ref in refs) or not any(roles.serves(ref) for ref in refs)

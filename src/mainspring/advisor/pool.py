@@ -49,9 +49,9 @@ class Shared:
                 self._owners[each.module] = number
                 yield each, told[at] if told is not None else None
 
-    def judge(self, names: Names, modules: Sequence[str]) -> Iterable[Judged]:
-        """Yield what the rules say of the modules, where these names are known."""
-        self._crew.tell(partial(Desk.know, names={module: tuple(speaks()) for module, speaks in names.items()}))
+    def judge(self, names: Names, wrappers: frozenset[str], modules: Sequence[str]) -> Iterable[Judged]:
+        """Yield what the rules say of the modules, where these names and wrappers are known."""
+        self._crew.tell(partial(Desk.know, names={module: tuple(speaks()) for module, speaks in names.items()}, wrappers=wrappers))
         shares = self._shares_of_owners(modules)
         starting = [module for _, _, found in self._crew.do(Desk.starting, shares) for module in found or ()]
         self._crew.tell(partial(Desk.start_with, modules=frozenset(starting)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mainspring.advisor.catalogue import RULES
 from mainspring.advisor.codebase import Codebase, Known, Load, Target
@@ -28,10 +29,13 @@ class Project(Codebase):
         *,
         settings: Settings | None = None,
         load: Load | None = None,
-        outline: Load | None = None,
         search: Callable[[str], Sequence[str]] | None = None,
+        spawners: Iterable[str] | None = None,
     ) -> None:
-        super().__init__(files, settings=settings, load=load, outline=outline, search=search)
+        super().__init__(files, settings=settings, load=load, search=search)
+        words = (word for facts in files.values() for word in wrappers_of(facts)) if spawners is None else spawners
+        self._spawners = frozenset(word.partition(" ")[0] for word in words)
+        self._starting: dict[frozenset[str], frozenset[str]] = {}
         self.versions = Versions()
         self.starting: frozenset[str] | None = None  # modules with functions that start what they are given; None: nobody has looked
         self._places = Places(self)
@@ -46,6 +50,15 @@ class Project(Codebase):
     def role(self, file: FileFacts, function: Function) -> Role:
         """Say what a function is there for."""
         return self._places.role(file, function)
+
+    def telling(self, file: FileFacts, names: frozenset[str]) -> Sequence[Function]:
+        """Return the functions of a file in which a rule may find something: they hold a word of the rules, or one of these names.
+
+        Whoever calls a wrapper, or makes a thread of the project's own, is one as well.
+        """
+        if (starting := self._starting.get(names)) is None:
+            starting = self._starting[names] = names | self._spawners
+        return file.telling(starting)
 
     # Findings
 
@@ -85,12 +98,12 @@ class Project(Codebase):
 
 
 def wrappers_of(facts: FileFacts) -> tuple[str, ...]:
-    """Return short names of functions that hand a parameter on to what may leave it running, as far as one file says.
+    """Return short names of functions that hand a parameter on to what may leave it running, and of threads of the project's own.
 
     They widen the prefilter: whoever calls them may be a spawn site without any other telling word.
     """
-    found = []
-    for function in facts.functions:
+    found = [each.name for each in facts.classes if any(_STARTED.search(base) for base in each.bases) and each.name.isidentifier()]
+    for function in facts.calling(*_SPAWNS):
         given_to = {param.name.lstrip("*") for param in function.params}
         short = function.name.partition(".<locals>.")[0].rpartition(".")[2]
         if short.startswith("__") or not short.isidentifier():
@@ -112,6 +125,9 @@ _SPAWNS = names(
     "start_background_task call_later call_soon run_coroutine_threadsafe start_new_thread BackgroundTask add_job on_commit",
     "call_soon_threadsafe Popen",
 )
+
+
+_STARTED = re.compile(r"(Thread|Process|Timer|Greenlet)$")
 
 
 def _may_spawn(ref: str) -> bool:

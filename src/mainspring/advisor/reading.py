@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from mainspring.advisor.cache import digest_of
 from mainspring.advisor.read.facts import FileFacts
-from mainspring.advisor.shelf import names_of
+from mainspring.advisor.read.words import words_of
 
 LARGEST_PARSED = 2 * 2**20  # bytes: a syntax tree takes some hundred times as much, and nobody writes such files by hand
 LARGEST_READ = 64 * 2**20  # bytes of a file that is at least searched for words
 SHORTEST_WRAPPER = 4  # characters: "run" and "do" stand in every file
-DIRECTIVE = b"mainspring:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +32,24 @@ class Outcome:
     problem_line: int = 0
 
 
-def read_one(path: str, module: str, data: bytes, words: Sequence[bytes], *, is_whole: bool, is_second: bool = False) -> Outcome:
-    """Read the facts of one file, unless it holds none of the words; ``is_second``: none of the rules' own were found before."""
+def read_one(
+    path: str, module: str, data: bytes, words: Sequence[bytes], *, is_whole: bool, is_second: bool = False, is_asked: bool = True
+) -> Outcome:
+    """Read the facts of one file, unless it holds none of the words; ``is_second``: none of the rules' own were found before.
+
+    Unless ``is_asked`` rules do not judge it: it is read because others speak of it.
+    """
     from mainspring.advisor.project import wrappers_of
     from mainspring.advisor.read.reader import read_source
 
     digest = digest_of(data)
-    if not (is_whole or (not is_second and holds(data)) or calls_any(data, words)):
+    held = words_of(data) if is_asked and not is_second else ()
+    if not (is_whole or held or (not is_second and _is_hidden(data)) or calls_any(data, words)):
         return Outcome(digest)
     if len(data) > LARGEST_PARSED:
         return Outcome(digest, problem=f"{len(data)} bytes are too many to be parsed; at most {LARGEST_PARSED} are")
     try:
-        facts = read_source(path, module, data)
+        facts = read_source(path, module, data, words=held, is_asked=is_asked)
     except (RecursionError, MemoryError):
         return Outcome(digest, problem="nested too deeply")
     problem, line = facts.problem, facts.problem_line
@@ -51,7 +57,9 @@ def read_one(path: str, module: str, data: bytes, words: Sequence[bytes], *, is_
         if (guessed := _approximately(path, module, data)) is None:
             return Outcome(digest, problem=problem, problem_line=line)
         facts, problem = guessed, f"{problem}: syntax of a newer Python, read approximately"
-    return Outcome(digest, facts, tuple(names_of(facts)), _words_of(facts, wrappers_of(facts)), problem, line)
+    if not is_asked and not problem:
+        return Outcome(digest, facts)
+    return Outcome(digest, facts, tuple(sorted(facts.says)), _words_of(facts, wrappers_of(facts)), problem, line)
 
 
 def _approximately(path: str, module: str, data: bytes) -> FileFacts | None:
@@ -64,49 +72,49 @@ def _approximately(path: str, module: str, data: bytes) -> FileFacts | None:
     except UnicodeDecodeError:
         return None
     facts = None if text is None else read_source(path, module, text.encode())
-    return None if facts is None or facts.problem else replace(facts, is_approximate=True)
+    if facts is None or facts.problem:
+        return None
+    facts.is_approximate = True
+    return facts
 
 
 def _words_of(facts: FileFacts, wrappers: Sequence[str]) -> tuple[str, ...]:
     """Return what the callers of a file's wrappers hold."""
     names = frozenset(each for each in wrappers if len(each) >= SHORTEST_WRAPPER)
-    functions = (each.name.partition(".<locals>.")[0] for each in facts.functions)
-    return tuple(dict.fromkeys(word_of(f"{facts.module}.{name}") for name in functions if name.rpartition(".")[2] in names))
-
-
-def outline_of(path: str, module: str, data: bytes) -> FileFacts | None:
-    """Read what other files need to follow names through this one."""
-    from mainspring.advisor.read.reader import read_source
-
-    if len(data) > LARGEST_PARSED:
-        return None
-    facts = read_source(path, module, data, is_outline=True)
-    return None if facts.problem else facts
+    defined = (*(each.name for each in facts.outermost), *(each.name for each in facts.classes))
+    return tuple(dict.fromkeys(word_of(f"{facts.module}.{name}") for name in defined if name.rpartition(".")[2] in names))
 
 
 def holds(data: bytes) -> bool:
     """Tell whether a file holds a word, speaks to the checker, or is written in an encoding in which nobody sees words."""
-    from mainspring.advisor.read.words import PREFILTER
+    return bool(words_of(data)) or _is_hidden(data)
 
-    for word in PREFILTER:
-        if word in data:
-            return True
-    if DIRECTIVE in data:
-        return True
+
+def _is_hidden(data: bytes) -> bool:
     head = data[:200]
     return b"coding" in head and not any(known in head.lower() for known in (b"utf-8", b"utf8", b"latin", b"ascii", b"8859", b"125"))
 
 
 def calls_any(data: bytes, words: Sequence[bytes]) -> bool:
     """Tell whether a file may call one of the functions that `word_of` gave words of."""
+    if not words:
+        return False
+    called = _by_name(words)
     return any(
-        name in data and any(each in data for each in where) and (name + b"(" in data or b"@" in data) for name, where in _split(words)
+        any(each in data for where in called[name] for each in where) and (name + b"(" in data or b"@" in data)
+        for name in called.keys() & set(_NAME.findall(data))
     )
 
 
+_NAME = re.compile(rb"[A-Za-z_][A-Za-z_0-9]*")
+
+
 @lru_cache(maxsize=64)
-def _split(words: Sequence[bytes]) -> Sequence[tuple[bytes, Sequence[bytes]]]:
-    return [(name, where or [name]) for name, *where in (word.split() for word in words)]
+def _by_name(words: Sequence[bytes]) -> Mapping[bytes, Sequence[Sequence[bytes]]]:
+    found: dict[bytes, list[Sequence[bytes]]] = {}
+    for name, *where in (word.split() for word in words):
+        found.setdefault(name, []).append(where or [name])
+    return found
 
 
 def word_of(ref: str) -> str:
@@ -126,10 +134,14 @@ _COMMON = frozenset(
 )
 
 
-def read_file(file: str, path: str, module: str, words: Sequence[bytes], *, is_whole: bool, is_second: bool = False) -> Outcome:
+def read_file(
+    file: str, path: str, module: str, words: Sequence[bytes], *, is_whole: bool, is_second: bool = False, is_asked: bool = True
+) -> Outcome:
     """Read a file from the disk; what cannot be opened is an outcome as well."""
     data, problem = bytes_of(file)
-    return Outcome("", problem=problem) if problem else read_one(path, module, data, words, is_whole=is_whole, is_second=is_second)
+    if problem:
+        return Outcome("", problem=problem)
+    return read_one(path, module, data, words, is_whole=is_whole, is_second=is_second, is_asked=is_asked)
 
 
 def bytes_of(file: str) -> tuple[bytes, str]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from mainspring.advisor.read.facts import Class, FileFacts, Function
+from mainspring.advisor.read.facts import Class, FileFacts
 from mainspring.advisor.read.names import ALIASES, RETURNS, RETURNS_ATTRIBUTE, class_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _STEPS = 24  # aliases of aliases; more of them is a circle
 
@@ -17,10 +14,8 @@ class Files(Protocol):
     """What following names asks of a project."""
 
     def split(self, ref: str) -> tuple[FileFacts, str] | None: ...
-    def outline(self, module: str) -> FileFacts | None: ...
     def file(self, module: str) -> FileFacts | None: ...
     def canonical(self, ref: str) -> str: ...
-    def functions_of(self, file: FileFacts) -> Mapping[str, Function]: ...
 
 
 def canonical(files: Files, ref: str) -> str:
@@ -68,11 +63,8 @@ def _given(files: Files, head: str) -> str | None:
         known = RETURNS.get(f"{head}()") or class_of(head)
         return known if known and not known.endswith("()") else None
     file, rest = found
-    function = files.functions_of(file).get(rest)
+    function = file.function(rest)
     if function is not None:
-        if not function.gives and file.is_outline:  # its return statements may say
-            whole = files.file(file.module)
-            function = files.functions_of(whole).get(rest, function) if whole is not None else function
         return function.gives
     if any(each.name == rest for each in file.classes):
         return head
@@ -96,7 +88,7 @@ def _inside(files: Files, file: FileFacts, rest: str, ref: str) -> str:
     """One step from a name that a file of the project should define."""
     first, _, behind = rest.partition(".")
     behind = f".{behind}" if behind else ""
-    if rest in files.functions_of(file):
+    if file.function(rest) is not None:
         return ref
     owner = _owner(file, rest)
     if owner is not None:
@@ -109,12 +101,12 @@ def _inside(files: Files, file: FileFacts, rest: str, ref: str) -> str:
         for name, type_ in file.types:
             if name == first:
                 return f"{type_}{behind}"
-    if not any(function.name == first for function in file.functions):
+    if file.function(first) is None:
         for star in file.stars:
-            other = files.outline(star)
+            other = files.file(star)
             if other is not None and _defines(files, other, first):
                 return f"{star}.{rest}"
-        outside = [star for star in file.stars if files.outline(star) is None]
+        outside = [star for star in file.stars if files.file(star) is None]
         if len(outside) == 1 and not _is_assigned(file, first):
             return f"{outside[0]}.{rest}"
     return ref
@@ -132,7 +124,7 @@ def _owner(file: FileFacts, rest: str) -> Class | None:
 def _member(files: Files, file: FileFacts, owner: Class, name: str, ref: str) -> str:
     first, _, behind = name.partition(".")
     behind = f".{behind}" if behind else ""
-    if f"{owner.name}.{first}" in files.functions_of(file):
+    if file.function(f"{owner.name}.{first}") is not None:
         return ref
     for attribute, type_ in owner.attributes:
         if attribute == first and type_:
@@ -158,21 +150,21 @@ def _has(files: Files, class_ref: str, name: str) -> bool:
     if found is None:
         return False
     file, rest = found
-    return f"{rest}.{name}" in files.functions_of(file) or any(
+    return file.function(f"{rest}.{name}") is not None or any(
         each.name == rest and any(key == name for key, _ in each.attributes) for each in file.classes
     )
 
 
 def _defines(files: Files, file: FileFacts, name: str, depth: int = 0) -> bool:
     return (
-        name in files.functions_of(file)
+        file.function(name) is not None
         or any(each == name for each, _ in file.names)
         or any(each == name for each, _ in file.types)
         or any(each.name == name for each in file.classes)
         or _is_assigned(file, name)
-        or (depth < 3 and any((other := files.outline(star)) and _defines(files, other, name, depth + 1) for star in file.stars))
+        or (depth < 3 and any((other := files.file(star)) and _defines(files, other, name, depth + 1) for star in file.stars))
     )
 
 
 def _is_assigned(file: FileFacts, name: str) -> bool:
-    return bool(file.functions) and any(each.target == name for each in file.functions[0].assigns)
+    return bool(file.outermost) and any(each.target == name for each in file.outermost[0].assigns)

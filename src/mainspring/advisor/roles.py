@@ -176,14 +176,14 @@ _REGISTERING = words(
     "rest_framework.routers. django.db.models.signals. django.dispatch. socketio. flask_restful. flask_restx. connexion.",
 )
 _UNMISTAKABLE = names("add_url_rule add_api_route add_websocket_route add_api_websocket_route")
-_MODULE_VERBS = names("get post put delete")  # aiohttp.web.get("/x", f): elsewhere such a name decorates
+MODULE_VERBS = names("get post put delete")  # aiohttp.web.get("/x", f): elsewhere such a name decorates
 
 
 def registers(ref: str) -> tuple[int, str] | None:
     """Return where a call by this canonical name takes a handler, None where it takes none."""
     last = ref.rpartition(".")[2]
     found = REGISTERS.get(last)
-    if found is None or (last in _MODULE_VERBS and ref != f"aiohttp.web.{last}"):
+    if found is None or (last in MODULE_VERBS and ref != f"aiohttp.web.{last}"):
         return None
     return found if last in _UNMISTAKABLE or ref.startswith(_REGISTERING) else None
 
@@ -209,6 +209,7 @@ STARTS = words("startup on_startup before_server_start after_server_start main_p
 HOOKS = names("add_event_handler on_event register_listener add_startup_handler")
 ARGUMENTS = words("argparse.ArgumentParser click.command optparse.OptionParser typer.Typer fire.Fire docopt.docopt")
 _SERVERS = ("uvicorn.", "hypercorn.", "waitress.", "gunicorn.", "granian.", "aiohttp.web.run_app")
+SERVERS = tuple(each.rpartition(".")[2] or each.rstrip(".") for each in _SERVERS)
 _SERVING = ("Flask.run", "Quart.run", "Sanic.run", ".run_app", "SocketIO.run", "Robyn.start", "Bottle.run")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from mainspring.advisor.cache import Cache, Entry, digest_of
 from mainspring.advisor.desk import Question
 from mainspring.advisor.finding import Finding, Role
-from mainspring.advisor.look import Look, Part
+from mainspring.advisor.look import Look, Part, patiently
 from mainspring.advisor.read.facts import FileFacts
 from mainspring.advisor.reading import bytes_of, read_file, read_one
 from mainspring.advisor.report import Unscanned
@@ -64,6 +64,10 @@ class Scan:
 
     def run(self, paths: Sequence[Path]) -> Scanned:
         """Look at all Python files below the paths."""
+        with patiently():
+            return self._run(paths)
+
+    def _run(self, paths: Sequence[Path]) -> Scanned:
         tree = self._walker.walk(paths)
         tree.files = [each for each in tree.files if each.is_asked or not self._is_left_out(each.path)]
         scanned = self._scanned

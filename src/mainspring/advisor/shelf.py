@@ -9,9 +9,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from weakref import WeakValueDictionary
 
-from mainspring.advisor.read.facts import FileFacts, Value
+from mainspring.advisor.read.facts import FileFacts
 
-ROOM = 600  # files whose facts are held: some 350 KB each
+ROOM = 1500  # files whose facts are held: some 120 KB each
 
 
 class Shelf(Mapping[str, FileFacts]):
@@ -21,15 +21,15 @@ class Shelf(Mapping[str, FileFacts]):
         self._read, self._room = read, room
         self._held: OrderedDict[str, FileFacts] = OrderedDict()
         self._alive: WeakValueDictionary[str, FileFacts] = WeakValueDictionary()  # what somebody holds must stay the same thing
-        self._names: dict[str, Callable[[], Sequence[str]]] = {}  # what each module speaks of
+        self._names: dict[str, Callable[[], Iterable[str]]] = {}  # what each module speaks of
         self._mentions: dict[str, list[str]] | None = None
 
-    def put(self, facts: FileFacts, names: Sequence[str]) -> None:
-        """Hold the facts of a module, which speaks of these names."""
-        self.expect(facts.module, lambda: names)
+    def put(self, facts: FileFacts) -> None:
+        """Hold the facts of a module."""
+        self.expect(facts.module, lambda: facts.says)
         self.hold(facts)
 
-    def expect(self, module: str, names: Callable[[], Sequence[str]]) -> None:
+    def expect(self, module: str, names: Callable[[], Iterable[str]]) -> None:
         """Know of a module, whose facts are read when somebody asks for them."""
         self._names[module] = names
         if self._mentions is not None:
@@ -79,6 +79,13 @@ class Shelf(Mapping[str, FileFacts]):
         self._held.move_to_end(module)
         return held
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._held.clear()
+        self._alive.clear()
+        self._names.clear()
+        self._mentions = None
+
     def hold(self, facts: FileFacts) -> None:
         """Keep facts as long as there is room. What came only because somebody asked speaks of nothing."""
         self._held[facts.module] = self._alive[facts.module] = facts
@@ -91,35 +98,4 @@ def mentioning(files: Mapping[str, FileFacts], word: str) -> Sequence[str]:
     """Return the modules whose facts call or name something whose last dotted part is ``word``: all that may be its callers."""
     if isinstance(files, Shelf):
         return files.mentioning(word)
-    return [module for module, facts in files.items() if word in names_of(facts)]
-
-
-def names_of(facts: FileFacts) -> Sequence[str]:
-    """Return the last parts of all names that a file calls, passes on or depends on, each once."""
-    found: set[str] = set()
-    for function in facts.functions:
-        for call in function.calls:
-            found.add(call.ref)
-            _add(found, call.args)
-            _add(found, (value for _, value in call.keywords))
-        for decorator in function.decorators:
-            found.add(decorator.ref)
-            _add(found, decorator.args)
-            _add(found, (value for _, value in decorator.keywords))
-        for param in function.params:
-            found.add(param.depends)
-        _add(found, function.returns)
-        _add(found, (assign.value for assign in function.assigns))
-    for each in facts.classes:
-        found.update(each.bases)
-        _add(found, (value for _, value in each.keywords))
-    return sorted({name.rpartition(".")[2] for name in found} - {""})
-
-
-def _add(found: set[str], values: Iterable[Value]) -> None:
-    for value in values:
-        found.update(value.names)
-        if value.form in ("ref", "call"):
-            found.add(value.text)
-        if value.items:
-            _add(found, value.items)
+    return [module for module, facts in files.items() if word in facts.says]

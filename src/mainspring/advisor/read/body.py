@@ -9,8 +9,8 @@ from typing import Any
 from mainspring.advisor.finding import Place
 from mainspring.advisor.read import loops
 from mainspring.advisor.read.expressions import NONE, Expressions, last_of, path_of
-from mainspring.advisor.read.facts import MODULE, Assign, Decorator, Function, Loop, Param, Value, ValueForm
-from mainspring.advisor.read.fate import DROP, RETURN, USE, WITH, Sink
+from mainspring.advisor.read.facts import MODULE, Assign, Function, Loop, Value, ValueForm
+from mainspring.advisor.read.fate import DROP, RETURN, USE, WITH, Event, Sink
 from mainspring.advisor.read.module import Def, Module
 from mainspring.advisor.read.names import UNKNOWN, Meaning, Names
 
@@ -20,15 +20,12 @@ _UNREAD = Loop(Place(0, 0, 0, 0), is_while=False, head="", is_endless=False, has
 class Body(Expressions):
     """One function, method, lambda or module level, from syntax to a `Function`."""
 
-    def __init__(self, module: Module, name: str, names: Names, place: Place) -> None:
-        super().__init__(module, name, names)
-        self.place = place
+    def __init__(self, module: Module, head: Function, names: Names, gives: str = "") -> None:
+        super().__init__(module, head.name, names)
+        self.head = head
         self.bodies: list[Body] = []
-        self.is_async = False
-        self.params: tuple[Param, ...] = ()
-        self.decorated: tuple[Decorator, ...] = ()
-        self.docstring = ""
-        self.gives = ""
+        self.deferred: list[Deferred] = []
+        self._gives = gives
         self._pending: Callable[[], None] | None = None
         self._loops: list[Loop] = []
         self._ways: list[_Ways] = []  # out of the loops around the current statement
@@ -281,7 +278,7 @@ class Body(Expressions):
         if not self.names.is_module:
             dotted = f"{self.module.name}.{name}"
             self.names.known[node.name] = Meaning(dotted)
-            self.module.functions[dotted] = node
+            self.module.functions[dotted] = node.returns
         self._function(node, name, "")
 
     def _function(self, node: Def, name: str, owner: str) -> None:
@@ -289,12 +286,29 @@ class Body(Expressions):
         decorated = self.decorators(node.decorator_list)
         inner = Names(self.module.name, self.names)
         params = self.parameters(node.args, inner, owner, [each.ref for each in decorated])
-        body = Body(self.module, name, inner, self._source.place(node))
-        body.is_async = isinstance(node, ast.AsyncFunctionDef)
-        body.params, body.decorated, body.docstring = params, decorated, _first_line(node)
-        if node.returns is not None:
-            body.gives = self.module.annotated(node.returns, self.names, is_yielding=True)
-        self._later(body, lambda: body.statements(node.body))
+        gives = self.module.annotated(node.returns, self.names, is_yielding=True) if node.returns is not None else ""
+        place, is_async, first = self._source.place(node), isinstance(node, ast.AsyncFunctionDef), _first_line(node)
+        if self.names.is_module:
+            line = min([each.lineno for each in node.decorator_list], default=node.lineno)
+            deferred = Deferred(self.module, inner, node, gives)
+            deferred.head = Function(
+                name,
+                place,
+                is_async=is_async,
+                params=params,
+                decorators=decorated,
+                docstring=first,
+                line=line,
+                gives=gives,
+                read=deferred.do,
+            )
+            self.nested.append(deferred)
+            self.deferred.append(deferred)
+        else:
+            body = Body(
+                self.module, Function(name, place, is_async=is_async, params=params, decorators=decorated, docstring=first), inner, gives
+            )
+            self._later(body, lambda: body.statements(node.body))
 
     def _later(self, body: Body, read: Callable[[], None]) -> None:
         body._pending = read
@@ -304,8 +318,7 @@ class Body(Expressions):
     def _lambda(self, node: ast.Lambda, _: Sink) -> None:
         inner = Names(self.module.name, self.names)
         params = self.parameters(node.args, inner, "", ())
-        body = Body(self.module, self._lambda_name(node), inner, self._source.place(node))
-        body.params = params
+        body = Body(self.module, Function(self._lambda_name(node), self._source.place(node), params=params), inner)
         body._statement = self._statement
         self._later(body, lambda: body._returns.append(body.value(node.body, RETURN)))
         self._seen.append(f"{self.module.name}.{body.name}")
@@ -325,7 +338,7 @@ class Body(Expressions):
             self.expr(keyword.value, USE)
         values: list[tuple[str, Value]] = []
         self._class_level(node.body, name, values)
-        self.module.classes.append((node, name, decorated, tuple(values)))
+        self.module.add_class(node, name, decorated, tuple(values))
 
     def _class_level(self, body: Iterable[ast.stmt], name: str, values: list[tuple[str, Value]]) -> None:
         for statement in body:
@@ -348,20 +361,69 @@ class Body(Expressions):
 
     # The end
 
-    def finish(self) -> Function:
-        """Make the facts, when this body and those in it are read."""
-        return Function(
-            name=self.name, place=self.place, is_async=self.is_async, is_generator=self._is_generator, params=self.params,
-            decorators=self.decorated, calls=tuple([self._finished(pending) for pending in self._calls]), loops=tuple(self._loops),
+    def read_whole(self) -> list[Body]:
+        """Read the bodies in this one, after what is around them, when all of its names are known; returns all of them, this one first."""
+        bodies = [self]
+        for body in bodies:  # grows
+            for inner in body.bodies:
+                inner.read()
+            bodies.extend(body.bodies)
+        return bodies
+
+    def finish(self, inner: tuple[Function, ...] = ()) -> Function:
+        """Say what the function does, when this body and those in it are read."""
+        self.head.does(
+            is_generator=self._is_generator, calls=tuple([self._finished(pending) for pending in self._calls]), loops=tuple(self._loops),
             assigns=tuple(self._assigns), raises=tuple(self._raises), returns=tuple(self._returns), globals=tuple(self._globals),
-            captures=tuple(self._captures), docstring=self.docstring, awaits=tuple(self._awaits), texts=tuple(self._texts),
-            gives=self.gives or self._given(),
+            captures=tuple(self._captures), awaits=tuple(self._awaits), texts=tuple(self._texts), gives=self._gives or self._given(),
+            inner=inner,
         )  # fmt: skip
+        return self.head
 
     def _given(self) -> str:
         """The class that all of its returns have in common."""
         types = {value.type for value in (self._yields if self._is_generator else self._returns) if value is not NONE}
         return types.pop() if len(types) == 1 else ""
+
+
+class Deferred:
+    """An outermost function whose own body nobody has asked for yet."""
+
+    __slots__ = ("_body", "_gives", "_module", "_names", "_node", "head")
+
+    def __init__(self, module: Module, names: Names, node: Def, gives: str) -> None:
+        self._module, self._names, self._gives = module, names, gives
+        self._node: Def | None = node  # as long as the tree of the file is there
+        self.head: Function | None = None  # likewise: it knows this
+        self._body: Body | None = None
+
+    def do(self, head: Function) -> None:
+        """Read it."""
+        self.head = head
+        self._read()
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of what only serves while the file itself is read."""
+        self.head = self._body = self._node = None
+
+    def mentions(self, path: str) -> list[Event]:
+        """Return where it mentions a name of the file."""
+        if self.head is None:
+            return []
+        name, place = path.partition(".")[0], self.head.place
+        lines = self._module.source.lines[place.line - 1 : place.end_line]
+        return self._read().mentions(path) if any(name in line for line in lines) else []
+
+    def _read(self) -> Body:
+        if self._body is None:
+            assert self.head is not None
+            place = self.head.place
+            node = self._node or self._module.source.definition(place.line, place.end_line)
+            body = self._body = Body(self._module, self.head, self._names, self._gives)
+            body.statements(node.body)
+            body.finish(tuple([each.finish() for each in body.read_whole()[1:]]))
+        return self._body
 
 
 class _Ways:

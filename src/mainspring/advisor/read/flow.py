@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import ast
+from typing import Protocol
 
 from mainspring.advisor.read.facts import Call, Fate, Value
 from mainspring.advisor.read.fate import USE, Binding, Event, Sink, at_first_sight, follow, is_gathering, is_plain
 from mainspring.advisor.read.module import Module
 from mainspring.advisor.read.names import Names
+from mainspring.advisor.read.words import holds_word
 
 _WAITING = ("TaskGroup", "Nursery", "Executor", "create_task_group", "open_nursery")
 _STARTS = frozenset({"create_task", "start_soon", "submit", "map", "spawn", "apply_async", "map_async", "starmap_async", "imap_unordered"})
+
+
+class Mentioning(Protocol):
+    """A function inside another one."""
+
+    def mentions(self, path: str) -> list[Event]: ...
 
 
 class Pending:
@@ -38,7 +46,8 @@ class Flow:
     def __init__(self, module: Module, names: Names) -> None:
         self.module = module
         self.names = names
-        self.nested: list[Flow] = []
+        self.nested: list[Mentioning] = []
+        self._is_apart = False  # what functions in this one do counts for nothing
         self._order = 0
         self._blocks: tuple[int, ...] = ()
         self._inside: tuple[str, ...] = ()
@@ -73,16 +82,18 @@ class Flow:
 
     def events(self, path: str) -> list[Event]:
         """Return where a name is mentioned, also in nested functions, where it has no time of its own."""
-        if not self.nested:
+        if self._is_apart or not self.nested:
             return self._events.get(path, [])
         known = self._all_events.get(path)
         if known is None:
             known = self._all_events[path] = list(self._events.get(path, ()))
-            root = path.partition(".")[0]
             for inner in self.nested:
-                if root not in inner.names.known:
-                    known += [event._replace(order=-1, loop=-1) for event in inner.events(path) if event.sink.kind != "name"]
+                known += [event._replace(order=-1, loop=-1) for event in inner.mentions(path) if event.sink.kind != "name"]
         return known
+
+    def mentions(self, path: str) -> list[Event]:
+        """Return where a name of a block around this is mentioned."""
+        return [] if path.partition(".")[0] in self.names.known else self.events(path)
 
     def bindings(self, path: str) -> list[Binding]:
         """Return where a name is bound, in order."""
@@ -116,6 +127,7 @@ class Flow:
         if is_plain(pending.ref):
             fate, binds, passed_to = at_first_sight(pending.sink)
         else:
+            self._is_apart = self.names.is_module and not holds_word(f"{pending.ref}(")
             fate, binds, passed_to = follow(self, pending.sink, pending.order, pending.blocks, pending.loop, pending.inside)
         managed = self._managed.get(pending.receiver) if pending.receiver else None
         if managed is not None:

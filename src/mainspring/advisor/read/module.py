@@ -49,10 +49,10 @@ class Module:
         self.source = source
         self.package = name if is_package else name.rpartition(".")[0]
         self.names = Names(name)
-        self.functions: dict[str, Def] = {}  # dotted name -> definition, for the annotations of what they return
+        self.functions: dict[str, ast.expr | None] = {}  # dotted name -> annotation of what it returns
         self.attributes: dict[str, dict[str, Meaning]] = {}  # dotted class -> attributes of its body and of self
         self.bases: dict[str, tuple[str, ...]] = {}
-        self.classes: list[tuple[ast.ClassDef, str, tuple[Decorator, ...], tuple[tuple[str, Value], ...]]] = []  # by names in the module
+        self.classes: list[tuple[str, Place, tuple[Decorator, ...], tuple[tuple[str, Value], ...]]] = []  # by names in the module
         self.heads: set[tuple[int, int]] = set()  # lines of statements that hold a call, without the blocks in them
         self._statements: dict[ast.stmt, tuple[str, Place, str]] = {}
 
@@ -75,7 +75,7 @@ class Module:
             names.add_import_from(statement, self.package)
         elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
             names.known[statement.name] = Meaning(f"{prefix}.{statement.name}")
-            self.functions[f"{prefix}.{statement.name}"] = statement
+            self.functions[f"{prefix}.{statement.name}"] = statement.returns
         elif isinstance(statement, ast.ClassDef):
             names.known[statement.name] = Meaning(f"{prefix}.{statement.name}")
 
@@ -122,7 +122,7 @@ class Module:
                         is_alias = isinstance(statement.value, ast.Name | ast.Attribute) and meaning.ref
                         found[target.id] = meaning if is_alias else Meaning("", meaning.type)
             elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-                self.functions[f"{dotted}.{statement.name}"] = statement
+                self.functions[f"{dotted}.{statement.name}"] = statement.returns
             elif isinstance(statement, ast.ClassDef):
                 body.known[statement.name] = Meaning(f"{dotted}.{statement.name}")
                 self.learn_class(statement, names, f"{dotted}.{statement.name}")
@@ -164,6 +164,15 @@ class Module:
                     if known is None or not known.type:
                         found[target.attr] = meaning
 
+    def add_class(self, node: ast.ClassDef, name: str, decorators: tuple[Decorator, ...], values: tuple[tuple[str, Value], ...]) -> None:
+        """Keep what the file says of a class."""
+        self.classes.append((name, self.source.place(node), decorators, values))
+
+    def forget(self) -> None:
+        """Let go of what only serves while the tree of the file is there."""
+        self._statements.clear()
+        self.source.rest()
+
     def attribute(self, type_: str, name: str) -> Meaning:
         """Say what an attribute of an object of this file's own classes is; else its dotted name under the class."""
         seen: list[str] = [type_]
@@ -182,12 +191,10 @@ class Module:
 
     def returned(self, ref: str) -> str:
         """Return the class of what a call gives: by the function's own annotation in this file, else by its name."""
-        function = self.functions.get(ref)
-        if function is None:
+        if ref not in self.functions:
             return class_of(ref)
-        if function.returns is not None:
-            return self.annotated(function.returns, self.names, is_yielding=True)
-        return f"{ref}()"
+        annotation = self.functions[ref]
+        return f"{ref}()" if annotation is None else self.annotated(annotation, self.names, is_yielding=True)
 
     def statement(self, node: ast.stmt) -> tuple[str, Place, str]:
         """Return a statement's head on one line, where it stands whole, and what it assigns to as written."""

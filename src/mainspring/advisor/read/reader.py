@@ -5,31 +5,30 @@ from __future__ import annotations
 import ast
 import gc
 import io
+import re
 import tokenize
-import warnings
+from collections.abc import Sequence
 
 from mainspring.advisor.finding import Place
 from mainspring.advisor.read.body import Body
-from mainspring.advisor.read.facts import MODULE, Class, Comment, FileFacts
+from mainspring.advisor.read.facts import MODULE, Class, Comment, FileFacts, Function
 from mainspring.advisor.read.module import Module
-from mainspring.advisor.read.source import Source, Unreadable, decode
+from mainspring.advisor.read.source import Source, Unreadable, decode, parsed
 
 _MARK = "mainspring:"
 
 
-def read_source(path: str, module: str, data: bytes, *, is_outline: bool = False) -> FileFacts:
+def read_source(path: str, module: str, data: bytes, *, words: Sequence[str] = (), is_asked: bool = True) -> FileFacts:
     """Read one file. ``module`` is its dotted name. Syntax that this Python does not know, too, is a `FileFacts.problem`.
 
-    An outline is what other files need to follow names through this one, in half the time: its own level and the heads of functions.
+    What functions do is read when somebody asks (`Function`). Where rules are going to, those that hold a word of theirs are read at once:
+    while the tree is there, that is cheaper. ``words`` are those, where somebody has looked for them.
     """
     is_collecting = gc.isenabled()
     gc.disable()  # a tree is thousands of objects without one circle: looking for some takes a quarter of the time
     try:
         source = Source(decode(data))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source.text)
-        return _facts(path, module, source, tree, is_outline=is_outline)
+        return _facts(path, module, source, parsed(source.text), words, is_asked=is_asked)
     except Unreadable as error:
         return _problem(path, module, f"cannot be decoded: {error}", 1)
     except SyntaxError as error:
@@ -47,38 +46,49 @@ def _problem(path: str, module: str, problem: str, line: int) -> FileFacts:
     return FileFacts(path, module, problem=problem[:300], problem_line=max(line, 1))
 
 
-def _facts(path: str, name: str, source: Source, tree: ast.Module, *, is_outline: bool) -> FileFacts:
+def _facts(path: str, name: str, source: Source, tree: ast.Module, words: Sequence[str], *, is_asked: bool) -> FileFacts:
     is_package = path.rpartition("/")[2] in {"__init__.py", "__init__.pyi"}
     module = Module(name, source, is_package=is_package)
     module.learn(tree)
-    top = Body(module, MODULE, module.names, Place(1, 1, max(len(source.lines), 1), 1))
-    top.docstring = (ast.get_docstring(tree, clean=False) or "").strip().partition("\n")[0][:200]
+    docstring = (ast.get_docstring(tree, clean=False) or "").strip().partition("\n")[0][:200]
+    top = Body(module, Function(MODULE, Place(1, 1, max(len(source.lines), 1), 1), docstring=docstring), module.names)
     top.statements(tree.body)
-    bodies = [top]
-    for body in bodies:  # grows: nested ones are read after what is around them, when all of its names are known
-        if not is_outline:
-            for inner in body.bodies:
-                inner.read()
-        bodies.extend(body.bodies)
-    functions = tuple([body.finish() for body in bodies])
+    lambdas = [each.finish() for each in top.read_whole()[1:]]
+    outermost = [top.head, *lambdas, *(each.head for each in top.deferred if each.head is not None)]
+    top.finish()
     known = module.names.known
-    return FileFacts(
+    facts = FileFacts(
         path=path, module=name,
         names=tuple((each, meaning.ref) for each, meaning in known.items() if meaning.ref and meaning.ref != f"{name}.{each}"),
         types=tuple((each, meaning.type) for each, meaning in known.items() if meaning.type),
-        stars=tuple(module.names.stars), functions=functions,
-        classes=_classes(module, source), comments=_comments(source) if _MARK in source.text else (),
-        statements=tuple(sorted(module.heads)), lines=len(source.lines) - (not source.lines[-1]),
-        has_main_guard=any(_is_main_guard(statement) for statement in tree.body), is_outline=is_outline,
+        stars=tuple(module.names.stars), outermost=tuple(outermost), comments=_comments(source) if _MARK in source.text else (),
+        lines=len(source.lines) - (not source.lines[-1]), has_main_guard=any(_is_main_guard(statement) for statement in tree.body),
+        source=source,
     )  # fmt: skip
+    facts.holds = words or None
+    if is_asked:
+        facts.telling()
+    if _CLASS.search(source.text):
+        facts.speaking(("class ",))  # one in a function is a class of the file as well
+    if facts.comments:
+        assert facts.functions  # everything, since a comment may stand anywhere
+        facts.statements = tuple(sorted(module.heads))
+    facts.classes = _classes(module)
+    for each in top.deferred:
+        each.forget()
+    module.forget()
+    return facts
 
 
-def _classes(module: Module, source: Source) -> tuple[Class, ...]:
+_CLASS = re.compile(r"^[ \t]+class\s", re.MULTILINE)
+
+
+def _classes(module: Module) -> tuple[Class, ...]:
     found = []
-    for node, name, decorators, values in module.classes:
+    for name, place, decorators, values in module.classes:
         dotted = f"{module.name}.{name}"
         attributes = tuple((key, meaning.type or meaning.ref) for key, meaning in module.attributes.get(dotted, {}).items())
-        found.append(Class(name, source.place(node), module.bases.get(dotted, ()), attributes, decorators, values))
+        found.append(Class(name, place, module.bases.get(dotted, ()), attributes, decorators, values))
     return tuple(found)
 
 

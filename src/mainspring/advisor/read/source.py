@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
+import warnings
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 from mainspring.advisor.finding import Place
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_ASCII_WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")  # in two thirds of the time
+
+Def = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Unreadable(Exception):
@@ -25,16 +35,71 @@ def decode(data: bytes) -> str:
         raise Unreadable(str(error)) from error
 
 
+def parsed(text: str) -> ast.Module:
+    """Parse a text without a word about escapes and the like: that is other people's code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
+
+
 class Source:
     """Lines of a file. The parser counts bytes of UTF-8, people count characters: the difference stays in here."""
+
+    __slots__ = ("_begins", "_is_ascii", "_lines", "_odd", "text")
 
     def __init__(self, text: str) -> None:
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         self.text = text
-        self.lines = text.split("\n")
+        self._lines: list[str] | None = text.split("\n")
+        self._begins: Sequence[int] | None = None
         self._is_ascii = text.isascii()
-        self._odd = set() if self._is_ascii else {number for number, line in enumerate(self.lines, 1) if not line.isascii()}
+        self._odd = set() if self._is_ascii else {number for number, line in enumerate(self._lines, 1) if not line.isascii()}
+
+    @property
+    def lines(self) -> list[str]:
+        """Return the lines of the file."""
+        if self._lines is None:
+            self._lines = self.text.split("\n")
+        return self._lines
+
+    def rest(self) -> None:
+        """Forget what can be had again: nobody may ask for a long time."""
+        self._lines = None
+
+    def words(self) -> frozenset[str]:
+        """Return all words of the text: names, keywords, and those of comments and texts."""
+        return frozenset((_ASCII_WORD if self._is_ascii else _WORD).findall(self.text))
+
+    def lines_with(self, words: Iterable[str]) -> set[int]:
+        """Return the numbers of the lines that hold one of some words, for every word at least."""
+        text = self.text
+        begins = self._begins
+        if begins is None:
+            begins = self._begins = [0, *accumulate([len(line) + 1 for line in self.lines])]
+        found = set()
+        for word in words:
+            at = text.find(word)
+            while at >= 0:
+                line = bisect_right(begins, at)
+                found.add(line)
+                at = text.find(word, begins[line])
+        return found
+
+    def lines_that_begin(self, mark: str) -> Iterator[int]:
+        """Return the numbers of the lines that begin with a mark."""
+        return (line for line in self.lines_with((mark,)) if self.lines[line - 1].lstrip().startswith(mark))
+
+    def definition(self, first: int, last: int) -> Def:
+        """Parse the function that fills some lines, without its decorators: each node keeps its place."""
+        lines = self.lines[first - 1 : last]
+        is_inside = lines[0][:1].isspace()
+        head = "\n" * (first - 2) + "class _:\n" if is_inside else "\n" * (first - 1)
+        statement = parsed(head + "\n".join(lines) + "\n").body[0]
+        if is_inside and isinstance(statement, ast.ClassDef):
+            statement = statement.body[0]
+        assert isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
+        return statement
 
     def _column(self, line: int, offset: int) -> int:
         if line not in self._odd:

@@ -5,10 +5,13 @@ A file without any of them cannot have a finding; functions that a finding's tar
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
 MS0 = (b"mainspring:",)
 MS1 = (
     b"create_task", b"ensure_future", b"TaskGroup", b"task_group", b"open_nursery", b"run_coroutine_threadsafe", b"to_thread",
-    b"Thread(", b"Timer(", b"threading", b"_thread", b"Process(", b"multiprocess", b"Executor", b"run_in_executor", b"apply_async",
+    b"Thread(", b"Timer(", b"threading", b"_thread", b"Process(", b"multiprocess", b"xecutor", b".submit(", b"apply_async",
     b"BackgroundTask", b"background=", b"add_task", b"Popen", b"create_subprocess", b"os.fork", b"os.spawn", b"nohup", b"shell=True",
     b"gevent", b"eventlet", b"start_background_task", b"on_commit", b"call_later", b"call_at", b"call_soon", b"spawn(",
     b"add_background_task", b"run_in_background", b"fire_and_forget", b"sync_to_async", b"xecutor.submit", b"xecutor().submit",
@@ -29,3 +32,33 @@ MS6 = (b"mainspring",)
 _ALL = tuple(dict.fromkeys(MS0 + MS1 + MS2 + MS3 + MS4 + MS5 + MS6))
 PREFILTER: tuple[bytes, ...] = tuple(word for word in _ALL if not any(other in word and other != word for other in _ALL))
 """A word that holds another one is found by that one."""
+WORDS: tuple[str, ...] = tuple(word.decode() for word in PREFILTER)
+
+
+@lru_cache(maxsize=4096)
+def holds_word(text: str) -> bool:
+    """Say whether a text holds one of the words."""
+    return any(word in text for word in WORDS)
+
+
+def words_in(text: str) -> Sequence[str]:
+    """Return the words that a text holds."""
+    return [word for stem, words in _STEMS if stem in text for word in words if word in text]
+
+
+def words_of(data: bytes) -> Sequence[str]:
+    """Return the words that the content of a file holds."""
+    return [word.decode() for stem, words in _STEMS_OF_BYTES if stem in data for word in words if word in data]
+
+
+def _by_stem() -> Mapping[bytes, Sequence[bytes]]:
+    """Return the words by what several have in common: where that is missing, so are they all, and most files hold next to none."""
+    stems = (b"hread", b"task", b"ched", b"rocess", b"ackground", b"call_", b"repeat_", b"spawn", b"locked", b"LOCKED", b"import ", b"imer")
+    found: dict[bytes, list[bytes]] = {}
+    for word in PREFILTER:
+        found.setdefault(next((stem for stem in stems if stem in word), word), []).append(word)
+    return found
+
+
+_STEMS_OF_BYTES = tuple(_by_stem().items())
+_STEMS = tuple((stem.decode(), [word.decode() for word in words]) for stem, words in _STEMS_OF_BYTES)

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from mainspring.advisor.finding import Place
-from mainspring.advisor.read.facts import MODULE, Call, Class, Decorator, FileFacts, Function, Param, Value, ValueForm
+from mainspring.advisor.read.facts import Call, Class, Decorator, FileFacts, Function, Param, Value, ValueForm
 from mainspring.core.duration import parse_duration
 from mainspring.core.errors import ConfigurationError
 
@@ -160,16 +160,14 @@ def canonical(project: Project, ref: str) -> str:
 
 def may_define(file: FileFacts) -> bool:
     """Tell cheaply whether a file may hold definitions."""
-    return any(function.decorators for function in file.functions) or any(
-        function.name == MODULE and any(assign.attribute == "task_definition" for assign in function.assigns) for function in file.functions
-    )
+    return not file.says.isdisjoint((*_DECORATORS, "task_definition"))
 
 
 def definitions(project: Project, file: FileFacts) -> Iterator[Definition]:
     """Yield the definitions of one file, in source order."""
     if not may_define(file) and not project.settings.is_celery:
         return
-    for function in file.functions:
+    for function in file.decorated():
         for decorator in function.decorators:
             made = _decorated(project, file, function, decorator)
             if made is not None:
@@ -195,18 +193,14 @@ def definition_at(project: Project, ref: str) -> Definition | None:
 
 def module_scope(file: FileFacts) -> Function | None:
     """Return the function that stands for a file's own level."""
-    return next((function for function in file.functions if function.name == MODULE), None)
+    return file.outermost[0] if file.outermost else None
 
 
 def scope_of(file: FileFacts, function: Function) -> Function:
     """Return the function in which another is defined: its decorators and defaults are evaluated there."""
     name = function.name
-    if ".<locals>." in name:
-        outer = name.rpartition(".<locals>.")[0]
-        for each in file.functions:
-            if each.name == outer:
-                return each
-    return module_scope(file) or function
+    outer = file.function(name.rpartition(".<locals>.")[0]) if ".<locals>." in name else module_scope(file)
+    return outer or module_scope(file) or function
 
 
 def _decorated(project: Project, file: FileFacts, function: Function, decorator: Decorator) -> Definition | None:
@@ -274,7 +268,7 @@ def _variants(project: Project, file: FileFacts) -> Iterator[Definition]:
 def _of_module(project: Project, file: FileFacts) -> Iterator[Definition]:
     """Yield the task that a whole module is: ``task_definition`` beside ``execute``."""
     scope = module_scope(file)
-    execute = next((function for function in file.functions if function.name == "execute"), None)
+    execute = file.function("execute")
     if scope is None or execute is None:
         return
     for assign in scope.assigns:
@@ -338,7 +332,7 @@ def _foreign(project: Project, ref: str, decorator: Decorator) -> tuple[str, dic
 
 def _of_arq(project: Project, file: FileFacts) -> Iterator[Definition]:
     """Yield the functions that a worker of arq lists: coroutines whose first parameter is the context."""
-    for function in file.functions:
+    for function in file.outermost:
         if not function.is_async or not function.params or function.params[0].name != "ctx" or "." in function.name:
             continue
         ref = f"{file.module}.{function.name}"
@@ -537,6 +531,8 @@ def schedule_of_call(project: Project, file: FileFacts, call: Call) -> ScheduleF
 # Enqueues
 
 _FOREIGN_ENQUEUES = ("delay", "apply_async", "send", "send_with_options")
+ENQUEUES = ("enqueue", "enqueue_many", *_FOREIGN_ENQUEUES)
+"""Names of calls that `enqueues` looks at."""
 
 
 def enqueues(project: Project, function: Function) -> Iterator[Enqueue]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,7 @@ _ENDED_BY = frozenset(
           for each in ("wait", "communicate", "join", "kill", "terminate", "send_signal")),
     }
 )  # fmt: skip
+_ENDING = tuple(sorted({f".{each.rpartition('.')[2]}(" for each in _ENDED_BY}))
 STOPPERS = (
     "stop", "close", "aclose", "shutdown", "disconnect", "__aexit__", "__exit__", "cancel", "cleanup", "teardown", "__del__", "terminate",
 )  # fmt: skip
@@ -233,24 +234,19 @@ def _is_shut_down(function: Function, call: Call) -> bool:
 def _is_process_seen_to(file: FileFacts, function: Function, call: Call) -> bool:
     if call.source.startswith(("os.fork", "os.spawn", "pty.fork", "os.posix_spawn")):
         ends = ("os.wait", "os.kill", "os.setsid", "os._exit", "sys.exit")  # somebody waits, or a program becomes a daemon
-        return any(each.source.startswith(ends) for one in file.functions for each in one.calls)
+        return any(each.source.startswith(ends) for one in file.speaking(ends) for each in one.calls)
     if any(each.startswith("with:") and each.endswith("Popen") for each in call.inside) and call.fate is Fate.JOINED:
         return True
     name = call.target
     if not name or name.startswith("self."):
         return False
     waits = {f"{name}.{method}" for method in _WAITS[Way.PROCESS]}
-    for each in (function, *_within(file, function)):
+    for each in (function, *file.within(function)):
         if any(one.source in waits or one.source.startswith((f"{name}.stdout.", f"{name}.stderr.")) for one in each.calls):
             return True
         if any(f"{name}.stdout" in loop.head or f"{name}.poll" in loop.head for loop in each.loops):
             return True
     return False
-
-
-def _within(file: FileFacts, function: Function) -> Iterator[Function]:
-    prefix = f"{function.name}.<locals>."
-    return (each for each in file.functions if each.name.startswith(prefix))
 
 
 def _attribute(call: Call) -> str:
@@ -276,7 +272,7 @@ def _is_gathered_elsewhere(file: FileFacts, function: Function, call: Call) -> b
         kept |= {each.target.removesuffix(f"[{call.target}]") for each in function.assigns if each.target.endswith(f"[{call.target}]")}
     kept = {each for each in kept if each.startswith("self.")}
     owner = function.name.partition(".")[0]
-    for each in file.functions if kept else ():
+    for each in file.speaking(tuple(sorted(kept))) if kept else ():
         last = each.name.rpartition(".")[2].lstrip("_")
         if not each.name.startswith(f"{owner}.") or last.startswith(STOPPERS):
             continue
@@ -294,14 +290,14 @@ def _is_killed_elsewhere(file: FileFacts, function: Function) -> bool:
     ends = tuple(f".{each}" for each in ("kill", "terminate", "wait", "communicate"))
     return owner != function.name and any(
         each.name.startswith(f"{owner}.") and each is not function and any(one.source.endswith(ends) for one in each.calls)
-        for each in file.functions
+        for each in file.speaking(ends)
     )
 
 
 def _is_stopped(project: Project, file: FileFacts, function: Function, place: str) -> bool:
     """Return whether something else in the class, or in the file for what is no attribute of an object, stops what a place holds."""
     owner = function.name.partition(".")[0] if place.startswith("self.") and function.name != MODULE else ""
-    for each in file.functions:
+    for each in file.speaking((place.rpartition(".")[2], *_ENDING)):
         if owner and not each.name.startswith(f"{owner}."):
             continue
         if any(one.source.startswith(f"{place}.") and one.source.rpartition(".")[2] in _STOPS for one in each.calls):
@@ -326,7 +322,7 @@ def is_awaited_by_signal(file: FileFacts, function: Function, call: Call, target
     roots = {name for name in {*names, *made} if name.isidentifier() and name not in ("self", "cls")}
     if not roots:
         return False
-    for each in (function, *_within(file, function)):
+    for each in (function, *file.within(function)):
         if target is not None and each.name == target.name:
             continue
         line = call.place.line if each is function else 0

@@ -18,7 +18,7 @@ from mainspring.advisor.project import Known, Project, Target
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Loop, ValueForm
 from mainspring.advisor.rules.endless import Endless, endless, head, is_forever, is_inner, line_of, source_iterated
 from mainspring.advisor.rules.sources import WATCHES, Nature
-from mainspring.advisor.rules.spawn import RUNNERS, Spawn, Way, spawn_of
+from mainspring.advisor.rules.spawn import RUNNERS, STARTS, Spawn, Way, spawn_of
 from mainspring.advisor.rules.steps import WRITES
 
 
@@ -101,7 +101,7 @@ def spawns_in(project: Project, file: FileFacts) -> dict[str, list[tuple[Call, S
     last = _spawns.get(project)
     if last is None or last[0] != file.module:
         found: dict[str, list[tuple[Call, Spawn]]] = {}
-        for function in file.functions:
+        for function in project.telling(file, STARTS):
             for call in function.calls:
                 spawn = spawn_of(project, call, is_coroutine(project, function, call))
                 if spawn is not None:
@@ -133,13 +133,15 @@ def kind_of(project: Project, target: Target) -> Kind | None:
     return None if loop is None else verdict(loop, is_apart=False).kind
 
 
+_WAITING = ("while ", "while(", "onsumer", "subscribe", "pubsub", "listen")
+"""Words of loops that wait, beside those of all rules."""
 _APART = (Role.WORKER, Role.CLI)
 _SILENT = (Role.HANDLER, Role.STREAM, Role.TASK)
 
 
 def started(project: Project, file: FileFacts) -> Iterator[Finding]:
     """Yield a finding for every endless loop that a function of a file starts beside itself."""
-    for function in file.functions:
+    for function in project.telling(file, STARTS):
         role: Role | None = None
         for call, _ in spawns_in(project, file).get(function.name, ()):
             found = site(project, file, function, call)
@@ -185,7 +187,7 @@ def is_of_a_connection(project: Project, file: FileFacts, function: Function) ->
     owner, _, rest = function.name.partition(".")
     if not rest:
         return False
-    methods = {each.name.rpartition(".")[2] for each in file.functions if each.name.startswith(f"{owner}.")}
+    methods = {each.name.rpartition(".")[2] for each in file.outermost if each.name.startswith(f"{owner}.")}
     told = {name for name in methods & _OF_A_CONNECTION if name.startswith(("on_", "connection_", "websocket_", "data_"))}
     if told and (len(methods & _OF_A_CONNECTION) >= 2 or _CONNECTIONISH.search(owner)):
         return True
@@ -205,7 +207,7 @@ def _is_joined(function: Function, call: Call, role: Role) -> bool:
 
 def owned(project: Project, file: FileFacts) -> Iterator[Finding]:
     """Yield a finding for every endless loop that is a process of its own: a queue or a schedule that somebody built."""
-    for function in file.functions:
+    for function in file.speaking((*file.words, *_WAITING)):
         for number, loop in enumerate(function.loops):
             if is_inner(function, loop) or not (is_forever(loop) or source_iterated(project, function, loop) is not None):
                 continue
@@ -222,7 +224,7 @@ def owned(project: Project, file: FileFacts) -> Iterator[Finding]:
 
 def _is_started(project: Project, file: FileFacts, function: Function) -> bool:
     """Whether the same file starts this function beside itself, where the finding stands then."""
-    for other in file.functions:
+    for other in project.telling(file, STARTS):
         for call, _ in spawns_in(project, file).get(other.name, ()):
             found = site(project, file, other, call)
             if found is not None and found.loop.function is function:
@@ -255,7 +257,7 @@ def _contradicted(loop: Endless) -> tuple[tuple[Ground, str], ...]:
 
 def inherited(project: Project, file: FileFacts) -> Iterator[Finding]:
     """Yield a finding for every endless method that a base class of the project starts beside itself: a daemon's ``_run``."""
-    for function in file.functions:
+    for function in file.speaking((*file.words, *_WAITING)):
         owner, _, method = function.name.rpartition(".")
         if not owner or "<locals>" in function.name or not any(is_forever(loop) for loop in function.loops):
             continue
@@ -278,7 +280,7 @@ def _base_starts(project: Project, base: str, method: str) -> bool:
     if known is None or any(is_forever(loop) for loop in known.function.loops):
         return False
     owner = base.rpartition(".")[2]
-    for function in known.file.functions:
+    for function in project.telling(known.file, STARTS):
         if not function.name.startswith(f"{owner}."):
             continue
         for call in function.calls:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -23,6 +23,7 @@ from mainspring.advisor.rules.spawn import (
     LOOPS,
     SERVERS,
     SPAWNS,
+    STARTS,
     Spawn,
     Way,
     may_spawn,
@@ -84,14 +85,13 @@ class Site:
 def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
     """Yield what a file starts and leaves to itself."""
     wrappers = _wrappers(project)
-    given: Mapping[str, Sequence[str]] | None = None
-    for function in file.functions:
+    found: list[list[Site]] = []
+    for function in project.telling(file, STARTS | wrappers.names):
         sites = list(_sites(project, file, function, wrappers))
-        if not sites or ((role := project.role(file, function)) in SILENT and role is not Role.TEST):
-            continue
-        sites = [replace(each, role=role) for each in sites]
-        if given is None:
-            given = _given_away(project, file)
+        if sites and ((role := project.role(file, function)) not in SILENT or role is Role.TEST):
+            found.append([replace(each, role=role) for each in sites])
+    given = _given_away(project, file, [sites[0].function for sites in found]) if found else {}
+    for sites in found:
         steps = _steps(project, sites)
         for site in sites:
             if site in steps[1:]:
@@ -147,11 +147,20 @@ def _is_coroutine(project: Project, function: Function, call: Call) -> bool:
     return known is not None and known.function.is_async and not known.function.is_generator
 
 
-def _given_away(project: Project, file: FileFacts) -> Mapping[str, Sequence[str]]:
-    """Return for each function of a file the calls that get it as an argument."""
-    own = {f"{file.module}.{each.name}": each.name for each in file.functions}
+def _given_away(project: Project, file: FileFacts, functions: Iterable[Function]) -> Mapping[str, Sequence[str]]:
+    """Return for some functions of a file, and those around them, the calls that get them as an argument."""
+    own: dict[str, str] = {}
+    around: dict[str, Function] = {}
+    for function in functions:
+        name = function.name
+        while name:
+            own[f"{file.module}.{name}"] = name
+            name = name.rpartition(".<locals>.")[0]
+        if (outer := file.function(function.name.partition(".<locals>.")[0])) is not None:
+            around |= {each.name: each for each in (outer, *outer.inner)}
     found: dict[str, list[str]] = {}
-    for function in file.functions:
+    naming = file.naming(*{name.rpartition(".")[2] for name in own.values()})
+    for function in (*around.values(), *(each for each in naming if each.name not in around)):
         for call in function.calls:
             for value in (*call.args, *(each for _, each in call.keywords)):
                 for name in {value.text, *value.names}:
@@ -387,7 +396,7 @@ def _tells_when_done(file: FileFacts, function: Function, target: Target | None)
     waits = {f"{each}.wait" for each in done if each.startswith("self.")}
     return any(
         each.name.startswith(f"{owner}.") and each is not target.known.function and any(call.source in waits for call in each.calls)
-        for each in file.functions
+        for each in file.speaking((".wait",))
     )
 
 
@@ -405,7 +414,7 @@ def _is_of_a_connection(file: FileFacts, function: Function) -> bool:
     """Whether an object is one connection, which is told when it ends."""
     owner = function.name.partition(".")[0]
     return owner != function.name and any(
-        each.name.startswith(f"{owner}.") and each.name.rpartition(".")[2] in _CONNECTIONS for each in file.functions
+        each.name.startswith(f"{owner}.") and each.name.rpartition(".")[2] in _CONNECTIONS for each in file.outermost
     )
 
 

@@ -19,6 +19,7 @@ from mainspring.advisor.rules.clients import (
     nondeterminism,
 )
 from mainspring.advisor.rules.definitions import (
+    ENQUEUES,
     Definition,
     Enqueue,
     Reached,
@@ -39,7 +40,7 @@ def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
     for definition in definitions(project, file):
         for finding in _of_definition(project, definition):
             yield finding if definition.is_ours else replace(finding, severity=Severity.NOTICE)
-    for function in file.functions:
+    for function in file.calling(*ENQUEUES):
         for enqueue in enqueues(project, function):
             is_foreign = enqueue.definition is not None and not enqueue.definition.is_ours
             for finding in _of_enqueue(project, file, function, enqueue):

@@ -17,6 +17,7 @@ from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Role, Severity
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Loop, Param, Value, ValueForm
 from mainspring.advisor.rules.definitions import (
+    ENQUEUES,
     Definition,
     ScheduleFact,
     Sort,
@@ -57,7 +58,7 @@ def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
             yield from _of_schedule(project, file, definition.function, definition.name, schedule)
         if definition.schedules:
             yield from _of_scheduled(project, definition)
-    for function in file.functions:
+    for function in file.calling(*ENQUEUES, "create"):
         yield from _fired_by_timer(project, file, function)
         yield from _submitted(project, file, function)
         yield from _made_at_run_time(project, file, function)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mainspring.advisor.features import BY_NAME, BY_OPTION, FEATURES, Feature, Profile
 from mainspring.advisor.finding import Finding, Place, Severity
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Value, ValueForm
-from mainspring.advisor.rules.definitions import OURS, canonical, definitions, enqueues, plain
+from mainspring.advisor.rules.definitions import ENQUEUES, OURS, canonical, definitions, enqueues, plain
 from mainspring.advisor.versions import Versions, backend_of
 from mainspring.core.capability import parse_requirement, version_key
 from mainspring.core.errors import ConfigurationError
@@ -58,9 +58,12 @@ def _speaks_of_us(project: Project, file: FileFacts) -> bool:
 # What is asked for
 
 
+_FEATURED = tuple({ref.rpartition(".")[2] for ref in BY_NAME})
+
+
 def _asked_for(project: Project, file: FileFacts) -> Iterator[tuple[Feature, Function, Place | Call, str]]:
     """Yield the features that a file asks for, each with the place and the name or option by which it does."""
-    for function in file.functions:
+    for function in file.naming(*_FEATURED):
         for decorator in function.decorators:
             ref = canonical(project, decorator.ref)
             if (feature := BY_NAME.get(ref)) is not None:
@@ -82,7 +85,7 @@ def _asked_for(project: Project, file: FileFacts) -> Iterator[tuple[Feature, Fun
                 if schedule.says("tz") and "tz" in BY_OPTION:
                     yield BY_OPTION["tz"], definition.function, schedule.place, "tz="
             yield from _stored_secrets(definition.scope, definition.function, definition.options, definition.place)
-    for function in file.functions:
+    for function in file.calling(*ENQUEUES):
         for enqueue in enqueues(project, function):
             for option in enqueue.options:
                 if (feature := BY_OPTION.get(option)) is not None:
@@ -179,7 +182,7 @@ def _one_file_many_hosts(project: Project, file: FileFacts) -> Iterator[Finding]
     """Find a store of one machine in a project that says that it runs on several."""
     if project.versions.deployment is not Profile.FLEET:
         return
-    for function in file.functions:
+    for function in file.calling("Mainspring"):
         for call in function.calls:
             if canonical(project, call.ref) not in (f"{OURS}.Mainspring", f"{OURS}.app.Mainspring"):
                 continue

@@ -268,7 +268,7 @@ def _always_keyed(project: Project, definition: Definition) -> bool:
     seen = False
     for module in dict.fromkeys([*mentioning(project.files, "enqueue"), *mentioning(project.files, "enqueue_many")]):
         other = project.files[module]
-        for function in other.functions:
+        for function in other.calling("enqueue", "enqueue_many"):
             for enqueue in enqueues(project, function):
                 if enqueue.ref == definition.ref:
                     seen = True

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Place, Role, Severity
 from mainspring.advisor.project import Known, Project
-from mainspring.advisor.read.facts import MODULE, Call, Decorator, FileFacts, Function, Value, ValueForm
+from mainspring.advisor.read.facts import Call, Decorator, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.rules.loops import is_of_a_connection
 from mainspring.advisor.rules.sources import asks_sql_for_waiting, looks_for_waiting, tables_of
+from mainspring.advisor.rules.spawn import STARTS
 from mainspring.advisor.rules.steps import SHARED, WRITES, changes, functions_within, models_of, steps_within
 from mainspring.advisor.rules.writers import writer_of
 
@@ -132,7 +133,7 @@ def schedulers(project: Project, file: FileFacts) -> Iterator[Finding]:
     made: list[tuple[Function, Call, str]] = []
     starts: list[tuple[Function, Call, str]] = []
     judged: list[Finding] = []
-    for function in file.functions:
+    for function in project.telling(file, STARTS):
         for job in _jobs_by_decorator(project, file, function):
             judged.extend(_judge(project, file, _enclosing(project, file, function), job))
         for call in function.calls:
@@ -185,7 +186,7 @@ def _made(project: Project, call: Call) -> str:
 def _enclosing(project: Project, file: FileFacts, function: Function) -> Function:
     """Return the function in which a decorated one stands: that is what runs the decorator."""
     parent = project.parents(file, function)
-    return parent if parent is not None else next((each for each in file.functions if each.name == MODULE), function)
+    return parent if parent is not None else file.top
 
 
 def _jobs_by_decorator(project: Project, file: FileFacts, function: Function) -> Iterator[Job]:

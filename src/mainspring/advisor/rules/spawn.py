@@ -233,10 +233,10 @@ _GROUPISH = re.compile(r"(^|[._])(tg|task_?group|nursery)(\(\))?$", re.IGNORECAS
 _BACKGROUNDISH = re.compile(r"(background|bg)_?(tasks?|jobs?)?(\(\))?[\"'\])]*$", re.IGNORECASE)
 
 
-_SHORT_NAMES = frozenset(
+STARTS = frozenset(
     {
         *(ref.rpartition(".")[2] for ref in SPAWNS), *SURE, "create_task", "ensure_future", "start_soon", "spawn_callback", "add_callback",
-        "add_task", "submit", "apply_async", "map_async", "call_later", "call_at",
+        "add_task", "submit", "apply_async", "map_async", "call_later", "call_at", "cls",
     }
 )  # fmt: skip
 """Last parts of all names that start work; classes, which may have a runner among their bases, are told by their capital."""
@@ -245,7 +245,7 @@ _SHORT_NAMES = frozenset(
 def spawn_of(names: Names, call: Call, is_coroutine: bool) -> Spawn | None:
     """Return how a call starts work, or None. ``is_coroutine``: its first argument is known to be a coroutine, which only a spawn takes."""
     short = call.ref.rpartition(".")[2]
-    if not is_coroutine and short not in _SHORT_NAMES and not short[:1].isupper():
+    if not is_coroutine and short not in STARTS and not short[:1].isupper():
         return None  # most calls of a program: nobody need follow their names through its files
     ref = names.canonical(call.ref)
     if (found := SPAWNS.get(ref)) is not None:

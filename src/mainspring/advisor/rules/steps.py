@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Evidence
 from mainspring.advisor.project import Known, Project
-from mainspring.advisor.read.facts import MODULE, Assign, Call, FileFacts, Function, ValueForm
+from mainspring.advisor.read.facts import Assign, Call, FileFacts, Function, ValueForm
 from mainspring.advisor.rules.sources import writes_state
 
 DEPTH = 3  # calls that are followed
@@ -119,9 +119,7 @@ def texts_of(steps: Iterable[Step], around: Function) -> list[str]:
     constants = {
         assign.attribute: assign.value.text
         for file in {step.file.module: step.file for step in steps}.values()
-        for top in file.functions[:1]
-        if top.name == MODULE
-        for assign in top.assigns
+        for assign in file.top.assigns
         if assign.value.form is ValueForm.TEXT and " " in assign.value.text
     }
     for step in steps:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -83,7 +83,7 @@ def wrappers_of(project: Project) -> Wrappers:
 
 def _decorated(project: Project, wrapper: Wrapper) -> Iterator[str]:
     for file in (project.files[module] for module in mentioning(project.files, wrapper.ref.rpartition(".")[2])):
-        for function in file.functions:
+        for function in file.naming(wrapper.ref.rpartition(".")[2]):
             if any(project.canonical(each.ref) == wrapper.ref for each in function.decorators):
                 yield f"{file.module}.{function.name}"
 
@@ -99,7 +99,7 @@ def _speaking(project: Project) -> Iterable[str]:
 
 
 def _starting(project: Project, file: FileFacts) -> Iterator[Wrapper]:
-    for function in file.functions:
+    for function in file.calling(*_WORDS):
         for call in function.calls:
             if not may_spawn(call) or ((spawn := spawn_of(project, call, False)) is None and not _hands_on(function, call)):
                 continue
@@ -130,7 +130,7 @@ def _callers_that_hand_on(project: Project, wrappers: Mapping[str, Wrapper]) -> 
     lasts = {ref.rpartition(".")[2] for ref in wrappers}
     modules = dict.fromkeys(module for last in sorted(lasts) for module in mentioning(project.files, last))
     for file in (project.files[module] for module in modules):
-        for function in file.functions:
+        for function in file.calling(*lasts):
             for call in function.calls:
                 inner = wrappers.get(project.canonical(call.ref)) if call.ref.rpartition(".")[2] in lasts else None
                 if inner is None or not inner.param or inner.is_decorator or (value := inner.argument(call)) is None:
@@ -156,7 +156,7 @@ def _declared(ref: str) -> Wrapper:
 
     nowhere = Place(1, 1, 1, 1)
     call = Call(ref, ref, nowhere, ref, (), (), Fate.DROPPED)
-    function = Function(ref.rpartition(".")[2], nowhere, False, False, (), (), (), (), ())
+    function = Function(ref.rpartition(".")[2], nowhere)
     return Wrapper(ref, FileFacts("", ""), function, call, Spawn("MS101", Way.COROUTINE), Hold.DROPPED, param="coro")
 
 
@@ -227,7 +227,7 @@ def _inner(file: FileFacts, function: Function, value: Value) -> Function | None
     if "<locals>" not in text and "<lambda" not in text:
         return None
     name = text.removeprefix(f"{file.module}.")
-    return next((each for each in file.functions if each.name == name), None)
+    return file.function(name)
 
 
 def _is_work(param: Param) -> bool:
@@ -250,5 +250,5 @@ def _outwards(file: FileFacts, function: Function) -> Iterator[Function]:
     name = function.name
     while ".<locals>." in name:
         name = name.rpartition(".<locals>.")[0]
-        outer: Sequence[Function] = [each for each in file.functions if each.name == name]
-        yield from outer
+        if (outer := file.function(name)) is not None:
+            yield outer

@@ -24,8 +24,9 @@ def writer_of(project: Project, models: Sequence[str], tables: Sequence[str]) ->
                 if _serves(project, file, function, _REACH):
                     return f"{file.module}.{function.name}"
     for table in dict.fromkeys(tables):
-        for file in _files(project, f"INTO {table}", f"into {table}"):
-            for function in file.functions:
+        words = (f"INTO {table}", f"into {table}")
+        for file in _files(project, *words):
+            for function in file.speaking(words):
                 if any(is_insert(text, table) for _, text in function.texts) and _serves(project, file, function, _REACH):
                     return f"{file.module}.{function.name}"
     return ""
@@ -38,7 +39,8 @@ def _files(project: Project, *words: str) -> Iterator[FileFacts]:
 
 
 def _creators(project: Project, file: FileFacts, model: str) -> Iterator[Function]:
-    return (function for function in file.functions if any(_creates(project, call, model) for call in function.calls))
+    named = file.naming(model.rpartition(".")[2])
+    return (function for function in named if any(_creates(project, call, model) for call in function.calls))
 
 
 def _creates(project: Project, call: Call, model: str) -> bool:
