@@ -29,6 +29,13 @@ _ENDS = frozenset({"close", "aclose", "shutdown", "terminate", "cancel", "unlink
 _HARMLESS = re.compile(
     r"_*(?:close|aclose|unlink|remove_?temp\w*|rmtree|cleanup_?temp\w*|cancel|release|shutdown|terminate|debug|print)(?:_|$)", re.IGNORECASE
 )
+# What keeps something of this process alive, watches it or ends it, where nothing else is known of it.
+TENDS = re.compile(
+    r"(?:^_*|_)(?:un[a-z]+|close|aclose|disconnect|terminate|shutdown|stop|kill|reap|retire|evict|interrupt|clean_?up|remove|unlink|drain|keep_?alive|keep"
+    r"|hold(?:ing)?|lease|heart_?beat|ping|watch\w*|unwatch|monitor\w*|poll\w*|pump\w*|read(?:er|_loop|_messages)?|recv\w*|receive_loop|expire\w*"
+    r"|timeout|ack|touch|prune|unregister|unsubscribe|stats|history|deactivate|deregister|detach|graceful\w*)(?:_|$)",
+    re.IGNORECASE,
+)
 LEAVES = re.compile(
     r"(?:^|_)(?:close|aclose|clean_?up|cancel|shutdown|stop|terminate|kill|release|disconnect|unsubscribe|finish|reap)(?:_|$)",
     re.IGNORECASE,

@@ -13,7 +13,7 @@ from mainspring.advisor.finding import Edit, Evidence, Finding, Kind, Place, Rol
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.rules import loops
 from mainspring.advisor.rules.handles import STOPPERS, Hold, hold_of, is_awaited_by_signal
-from mainspring.advisor.rules.kinds import LEAVES, Body, Weight, contradictions, evidence_of, kind_of, weight_of
+from mainspring.advisor.rules.kinds import LEAVES, TENDS, Body, Weight, contradictions, evidence_of, kind_of, weight_of
 from mainspring.advisor.rules.rewrite import enqueue_instead, is_task
 from mainspring.advisor.rules.spawn import (
     CALLBACK,
@@ -21,6 +21,7 @@ from mainspring.advisor.rules.spawn import (
     COMMIT_SIGNALS,
     EXITS,
     LOOPS,
+    RUNNERS,
     SERVERS,
     SPAWNS,
     Spawn,
@@ -30,7 +31,7 @@ from mainspring.advisor.rules.spawn import (
     spawn_of,
     stays_behind,
 )
-from mainspring.advisor.rules.wrappers import SILENT, Wrapper, Wrappers, carried_by, wrappers_of
+from mainspring.advisor.rules.wrappers import SILENT, Wrapper, Wrappers, carried_by, is_left_by_all, wrappers_of
 
 if TYPE_CHECKING:
     from mainspring.advisor.effects import Effects
@@ -59,7 +60,7 @@ _HOMES = (
     "starlette.", "fastapi.", "django.", "flask.", "quart.", "werkzeug.", "sqlalchemy.", "sqlmodel.", "aiohttp.", "sanic.",
     "litestar.", "tempfile.",
 )  # fmt: skip
-_RUNS_A_LOOP = re.compile(r"loop\.(start|run)$|\.accept$", re.IGNORECASE)
+_RUNS_A_LOOP = re.compile(r"loop\.(start|run)$", re.IGNORECASE)
 _WAITS_FOR_A_CHILD = re.compile(r"(^|[._])(proc(ess)?|child|popen)\.(wait|join)$", re.IGNORECASE)
 _PIPED = re.compile(r"readline\b|\.std(out|err)\b|\bpipe\b")
 _LONG = 40  # letters of a name that a sentence bears
@@ -113,10 +114,13 @@ def _sites(project: Project, file: FileFacts, function: Function, wrappers: Wrap
     role = Role.SERVICE  # asked for once there is a site
     for call in function.calls:
         is_wrapper = call.ref.rpartition(".")[2] in wrappers.names
-        if not is_wrapper and not may_spawn(call):
+        if not is_wrapper and call.source != "self.start" and not may_spawn(call):
             continue
         if shell := stays_behind(project, call):
             yield Site(file, function, role, call, SPAWNS["subprocess.Popen"], Hold.DROPPED, call.args[0], shell=shell)
+            continue
+        if (own := _starts_itself(project, file, function, call)) is not None:
+            yield Site(file, function, role, call, *own)
             continue
         wrapper = wrappers.called.get(project.canonical(call.ref)) if is_wrapper else None
         if wrapper is not None:
@@ -129,6 +133,18 @@ def _sites(project: Project, file: FileFacts, function: Function, wrappers: Wrap
         if spawn is not None:
             value = call.argument(spawn.target, spawn.keyword) if spawn.target >= 0 else None
             yield Site(file, function, role, call, spawn, hold_of(project, file, function, call, spawn), value)
+
+
+def _starts_itself(project: Project, file: FileFacts, function: Function, call: Call) -> tuple[Spawn, Hold, Value] | None:
+    """Return what a thread or a process starts that starts itself as soon as it is made, and that its class never waits for."""
+    owner, _, method = function.name.rpartition(".")
+    if call.source != "self.start" or method != "__init__" or not owner:
+        return None
+    spawn = next((RUNNERS[each] for each in project.ancestors(f"{file.module}.{owner}") if each in RUNNERS), None)
+    if spawn is None or any(one.source == "self.join" for each in file.functions if each.name.startswith(f"{owner}.") for one in each.calls):
+        return None
+    ref = f"{file.module}.{owner}.run"
+    return replace(spawn, start=""), Hold.DROPPED, Value(ValueForm.REF, ref, names=(ref,))
 
 
 def _carried_spawn(project: Project, call: Call) -> Spawn | None:
@@ -177,6 +193,8 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
     receivers = tuple(_receivers(given, function))
     if hold is Hold.RETURNED and "<lambda" in function.name and any(_is_one_of(each, _CALLERS_OF_LAMBDAS) for each in receivers):
         hold = Hold.DROPPED
+    if hold is Hold.RETURNED and site.wrapper is None and is_left_by_all(project, file, function, call):
+        hold = Hold.KEPT
     if hold in (Hold.SAFE, Hold.RETURNED) or any(_is_one_of(each, EXITS) for each in receivers):
         return
     if site.value is not None and not site.shell and carried_by(project, file, function, site.value) is not None:
@@ -201,6 +219,8 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
     weight = (
         Weight.SHARED if spawn.way is Way.PROCESS else weight_of(effects, name, _body(target)) if effects is not None else Weight.UNKNOWN
     )
+    if weight is Weight.LOCAL and _is_long(site, target):
+        weight = Weight.LIKELY
     if site.role is not Role.HANDLER and _is_leaving(function) and LEAVES.search(name.rpartition(".")[2]):
         return
     hooked = _is_hooked(project, function, call, receivers)
@@ -222,7 +242,12 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
         kind, alternatives = Kind.WORKFLOW, (Kind.ADHOC,)
     code = "MS107" if hooked and spawn.code in {"MS101", "MS102", "MS103", "MS105", "MS106"} else spawn.code
     severity = _severity(site, hold, weight)
-    if weight is not Weight.SHARED and (endless is not None or _attends_a_child(project, target) or _is_of_a_connection(file, function)):
+    if weight is not Weight.SHARED and (
+        (endless is not None and site.role is not Role.HANDLER)
+        or _attends_a_child(project, target)
+        or _is_of_a_connection(file, function)
+        or _tends(site, hold, weight, name)
+    ):
         severity = Severity.NOTICE
     evidence = evidence_of(effects) if effects is not None else ()
     here = f"{file.path}:{call.place.line} {call.statement}"
@@ -283,14 +308,22 @@ def _effects(project: Project, target: Target | None) -> Effects | None:
     return None if target is None else project.effects(target.known or target.ref)
 
 
+def _is_long(site: Site, target: Target | None) -> bool:
+    """Whether a handler starts a thread of its own for something that goes through many: nobody does that for a moment's work."""
+    known = target.known if target is not None else None
+    return (
+        known is not None and site.role is Role.HANDLER and site.spawn.way is Way.THREAD
+        and "<locals>" in known.function.name and bool(known.function.loops)
+    )  # fmt: skip
+
+
 def _keeps_the_process_going(project: Project, target: Target) -> bool:
     """Whether a target is a server, an event loop or a watch over this process, or a function whose work is to run one."""
-    refs = [project.canonical(target.ref)]
-    sources: list[str] = []
-    if target.known is not None:
-        refs += [project.canonical(each.ref) for each in target.known.function.calls]
-        sources += [each.source for each in target.known.function.calls]
-    return any(ref.rpartition(".")[2] in LOOPS or ref in SERVERS for ref in refs) or any(map(_RUNS_A_LOOP.search, sources))
+    calls = target.known.function.calls if target.known is not None else ()
+    refs = [project.canonical(target.ref), *(project.canonical(each.ref) for each in calls)]
+    return any(ref.rpartition(".")[2] in LOOPS or ref in SERVERS for ref in refs) or any(
+        _RUNS_A_LOOP.search(each.source) or (each.loop >= 0 and each.source.endswith(".accept")) for each in calls
+    )
 
 
 def _attends_a_child(project: Project, target: Target | None) -> bool:
@@ -316,14 +349,14 @@ def _is_of_one_connection(site: Site) -> bool:
 
 
 def _is_awaited_by_signal(site: Site, target: Target | None) -> bool:
-    if site.spawn.way not in (Way.THREAD, Way.FUTURE, Way.GREENLET, Way.PROCESS):
+    if site.spawn.way not in (Way.THREAD, Way.FUTURE, Way.GREENLET, Way.PROCESS, Way.COROUTINE):
         return False
     values = [*site.call.args, *(each for _, each in site.call.keywords)]
     names = {name.rpartition(".")[2] for each in values for name in (each.text, *each.names, *(one.text for one in each.items))}
     known = target.known.function if target is not None and target.known is not None else None
     if known is not None:
         names.update(known.captures)
-    return is_awaited_by_signal(site.file, site.function, site.call, known, names)
+    return is_awaited_by_signal(site.file, site.function, site.call, known, names, is_awaiting=site.spawn.way is Way.COROUTINE)
 
 
 def _reads_a_pipe(site: Site) -> bool:
@@ -437,19 +470,37 @@ def _severity(site: Site, hold: Hold, weight: Weight) -> Severity:
         return Severity.NOTICE  # begins with its object, and ends with it
     if hold is Hold.HANDED and site.role is not Role.HANDLER:
         return Severity.NOTICE
-    if weight is Weight.UNKNOWN:  # in a handler nobody can say that nothing is lost
-        return Severity.WARNING if site.role is Role.HANDLER or site.spawn.way is Way.AFTER else Severity.NOTICE
     if site.wrapper is not None and not site.wrapper.param and hold in (Hold.KEPT, Hold.BOUND):
         return Severity.NOTICE  # what a maker of tasks gives is in somebody's hands
     if site.role is Role.WORKER or (site.shell == "" and site.spawn.way is Way.PROCESS and _opens_a_window(site.call)):
         return Severity.NOTICE
     if (
-        weight is Weight.LIKELY
+        weight in (Weight.LIKELY, Weight.UNKNOWN)  # nobody can say that nothing is lost
         or hold in (Hold.HANDED, Hold.MANAGED)
         or (site.role in (Role.STARTUP, Role.FRAMEWORK, Role.TASK) and site.spawn.way is not Way.AFTER)
     ):
         return Severity.WARNING
     return Severity.ERROR
+
+
+def _tends(site: Site, hold: Hold, weight: Weight, name: str) -> bool:
+    """Whether work that nobody has seen to matter looks like the upkeep of this process: by its name, or as part of an object's life."""
+    owner, _, method = site.function.name.rpartition(".")
+    last = name.rpartition(".")[2]
+    if TENDS.match(last):
+        return True
+    if site.role is Role.HANDLER:
+        return False
+    if LEAVES.search(method) or (hold is Hold.KEPT and _BEGINS.match(method) and _is_kept_by_the_object(site.call)):
+        return True
+    return weight is Weight.UNKNOWN and bool(TENDS.search(last) or _ENGINES.search(owner.partition(".")[0]))
+
+
+def _is_kept_by_the_object(call: Call) -> bool:
+    return call.target.startswith("self.") or any(bind.partition(":")[2].startswith("self.") for bind in call.binds)
+
+
+_ENGINES = re.compile(r"(Executor|Pool|Timer|Queue)\w*$")
 
 
 def _opens_a_window(call: Call) -> bool:

@@ -227,7 +227,7 @@ class Names(Protocol):
         """Return a function of the project, or None."""
 
 
-_LOOPISH = re.compile(r"(^|[._])(event_)?loop(\(\))?$|get_event_loop\(\)$|get_running_loop\(\)$", re.IGNORECASE)
+_LOOPISH = re.compile(r"(^|[._])(event_)?loop(\(\))?$|get_event_loop\(\)$|get_running_loop\(\)$|IOLoop\.(current|instance)\(\)$", re.IGNORECASE)
 _POOLISH = re.compile(r"(executor|pool)s?(\(\)|[\"'\]]+)?$", re.IGNORECASE)
 _GROUPISH = re.compile(r"(^|[._])(tg|task_?group|nursery)(\(\))?$", re.IGNORECASE)
 _BACKGROUNDISH = re.compile(r"(background|bg)_?(tasks?|jobs?)?(\(\))?[\"'\])]*$", re.IGNORECASE)

@@ -158,6 +158,8 @@ def _wrapper(project: Project, file: FileFacts, function: Function, call: Call, 
     if carried is None:
         if call.fate is not Fate.RETURNED or "<locals>" in function.name or function.decorators:
             return None  # a decorated function that returns a task may be anything: a fixture, a property, a view
+        if hold is Hold.RETURNED and is_left_by_all(project, file, function, call):
+            return None  # judged where it stands
         return Wrapper(f"{file.module}.{function.name}", file, function, call, spawn, hold, fixed=value)
     owner, param, position = carried
     if "<locals>" in owner.name and hold is Hold.KEPT:
@@ -166,6 +168,14 @@ def _wrapper(project: Project, file: FileFacts, function: Function, call: Call, 
     if owner is not function and not is_decorator and hold is Hold.RETURNED:
         return None
     return Wrapper(f"{file.module}.{owner.name}", file, owner, call, spawn, hold, param, position, is_decorator, source=function)
+
+
+def is_left_by_all(project: Project, file: FileFacts, function: Function, call: Call) -> bool:
+    """Return whether a function keeps what it gives back and nobody in the project takes it: then it goes on whoever calls."""
+    if not any(bind.startswith(("add:", "append:", "key:")) for bind in call.binds):
+        return False
+    callers = project.callers(file, function)
+    return bool(callers) and all(each.fate is Fate.DROPPED and not each.is_awaited for _, _, each in callers)
 
 
 def carried_by(project: Project, file: FileFacts, function: Function, value: Value) -> tuple[Function, str, int] | None:
