@@ -94,7 +94,8 @@ def hold_of(project: Project, file: FileFacts, function: Function, call: Call, s
         return Hold.SAFE
     if spawn.way is Way.COROUTINE and spawn.keyword == "func" and call.fate not in (Fate.KEPT, Fate.RETURNED):
         return Hold.SAFE if _is_left_by_with(call, ("TaskGroup", "Nursery", "task_group", "nursery")) else Hold.DROPPED
-    return _by_fate(project, file, function, call, spawn, depth=0)
+    held = _by_fate(project, file, function, call, spawn, depth=0)
+    return Hold.SAFE if spawn.is_chained and held is not Hold.DROPPED else held
 
 
 def _is_of_a_group_around(function: Function, call: Call) -> bool:
@@ -256,9 +257,11 @@ def _within(file: FileFacts, function: Function) -> Iterator[Function]:
 def _attribute(call: Call) -> str:
     """Return the one attribute or global that keeps a handle, nothing where a collection does."""
     if call.target and call.fate is Fate.KEPT and "[" not in call.target:
-        kept = next((bind for bind in call.binds if bind.startswith(("add:", "append:", "put:", "insert:"))), "")
-        return "" if kept else call.target
+        return "" if any(map(_COLLECTS.match, call.binds)) else call.target
     return next((bind[4:] for bind in call.binds if bind.startswith("set:") and "[" not in bind), "")
+
+
+_COLLECTS = re.compile(r"(?:add|append|put|insert):|set:.*\]$")
 
 
 def _is_given_to_an_await(function: Function, name: str) -> bool:
@@ -349,7 +352,7 @@ def is_awaited_by_signal(
     ``names``: what both have. An event, a queue or a stream that is made in the function counts as well, handed over in whatever way.
     ``is_awaiting``: the work runs on the function's own loop, so that only what is awaited waits for it.
     """
-    made = {each.target for each in function.calls if _CHANNELS.search(each.ref.rpartition(".")[2])}
+    made = {each.target for each in function.calls if _CHANNELS.search(each.ref.rpartition(".")[2].removeprefix("create_").capitalize())}
     roots = {name for name in {*names, *made} if name.isidentifier() and name not in ("self", "cls")}
     told = {each.source.removesuffix(".set") for each in (target.calls if target is not None else ()) if each.source.endswith(".set")}
     for one in function.calls:
@@ -362,6 +365,8 @@ def is_awaited_by_signal(
             return True
     if not roots:
         return False
+    if not is_awaiting and (roots - {call.target}) & made & set(function.awaits):
+        return True
     for each in (function, *_within(file, function)):
         if target is not None and each.name == target.name:
             continue

@@ -26,14 +26,15 @@ _SAYS_NOTHING = frozenset(
     {"run", "start", "main", "loop", "work", "worker", "target", "on", "do", "get", "call", "inner", "wrapper", "runner", "func"}
 )
 _ENDS = frozenset({"close", "aclose", "shutdown", "terminate", "cancel", "unlink", "release"})  # of something that this process has
+_SETTLES = frozenset({"callback", "errback", "set", "set_result", "set_exception"})  # of a future or an event that this process has
 _HARMLESS = re.compile(
     r"_*(?:close|aclose|unlink|remove_?temp\w*|rmtree|cleanup_?temp\w*|cancel|release|shutdown|terminate|debug|print)(?:_|$)", re.IGNORECASE
 )
 # What keeps something of this process alive, watches it or ends it, where nothing else is known of it.
 TENDS = re.compile(
-    r"(?:^_*|_)(?:un[a-z]+|close|aclose|disconnect|terminate|shutdown|stop|kill|reap|retire|evict|interrupt|clean_?up|remove|unlink|drain|keep_?alive|keep"
+    r"(?:^_*|_)(?:un[a-z]+|(?:re)?connect|close|aclose|disconnect|terminate|shutdown|stop|kill|reap|retire|evict|interrupt|clean_?up|remove|unlink|drain|keep_?alive|keep"
     r"|hold(?:ing)?|lease|heart_?beat|ping|watch\w*|unwatch|monitor\w*|poll\w*|pump\w*|read(?:er|_loop|_messages)?|recv\w*|receive_loop|expire\w*"
-    r"|timeout|ack|touch|prune|unregister|unsubscribe|stats|history|deactivate|deregister|detach|graceful\w*)(?:_|$)",
+    r"|timeout|ack|touch|prune|unregister|unsubscribe|stats|history|deactivate|deregister|detach|graceful\w*|sweep\w*)(?:_|$)",
     re.IGNORECASE,
 )
 LEAVES = re.compile(
@@ -63,7 +64,7 @@ class Body(StrEnum):
 def weight_of(effects: Effects, name: str, body: Body) -> Weight:
     """Return how much a target weighs; ``name`` is what it is called, a last hint where its body is out of sight."""
     last = name.rpartition(".")[2]
-    if last in _ENDS:
+    if last in _ENDS or ("." in name and last in _SETTLES):
         return Weight.LOCAL
     if any(effects.has(each) for each in SHARED):
         return Weight.SHARED

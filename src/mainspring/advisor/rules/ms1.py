@@ -125,6 +125,8 @@ def _sites(project: Project, file: FileFacts, function: Function, wrappers: Wrap
         wrapper = wrappers.called.get(project.canonical(call.ref)) if is_wrapper else None
         if wrapper is not None:
             hold = hold_of(project, file, function, call, wrapper.spawn) if wrapper.is_judged_by_caller else wrapper.hold
+            if call.is_awaited and not wrapper.function.is_async:
+                hold = Hold.SAFE  # what a plain function gives to be awaited is what it has started
             yield Site(file, function, role, call, wrapper.spawn, hold, wrapper.argument(call) if wrapper.param else None, wrapper)
             continue
         if (spawn := _carried_spawn(project, call)) is None:
@@ -141,7 +143,8 @@ def _starts_itself(project: Project, file: FileFacts, function: Function, call: 
     if call.source != "self.start" or method != "__init__" or not owner:
         return None
     spawn = next((RUNNERS[each] for each in project.ancestors(f"{file.module}.{owner}") if each in RUNNERS), None)
-    if spawn is None or any(one.source == "self.join" for each in file.functions if each.name.startswith(f"{owner}.") for one in each.calls):
+    methods = (each for each in file.functions if each.name.startswith(f"{owner}."))
+    if spawn is None or any(one.source == "self.join" for each in methods for one in each.calls):
         return None
     ref = f"{file.module}.{owner}.run"
     return replace(spawn, start=""), Hold.DROPPED, Value(ValueForm.REF, ref, names=(ref,))
@@ -356,6 +359,9 @@ def _is_awaited_by_signal(site: Site, target: Target | None) -> bool:
     known = target.known.function if target is not None and target.known is not None else None
     if known is not None:
         names.update(known.captures)
+        if site.spawn.way is not Way.COROUTINE:
+            prefix = f"{site.function.name}.<locals>."
+            names.update(name for each in site.file.functions if each.name.removeprefix(prefix) in known.captures for name in each.captures)
     return is_awaited_by_signal(site.file, site.function, site.call, known, names, is_awaiting=site.spawn.way is Way.COROUTINE)
 
 
@@ -472,7 +478,7 @@ def _severity(site: Site, hold: Hold, weight: Weight) -> Severity:
         return Severity.NOTICE
     if site.wrapper is not None and not site.wrapper.param and hold in (Hold.KEPT, Hold.BOUND):
         return Severity.NOTICE  # what a maker of tasks gives is in somebody's hands
-    if site.role is Role.WORKER or (site.shell == "" and site.spawn.way is Way.PROCESS and _opens_a_window(site.call)):
+    if site.role is Role.WORKER or (site.shell == "" and site.spawn.way is Way.PROCESS and _opens_a_window(site.function, site.call)):
         return Severity.NOTICE
     if (
         weight in (Weight.LIKELY, Weight.UNKNOWN)  # nobody can say that nothing is lost
@@ -491,23 +497,29 @@ def _tends(site: Site, hold: Hold, weight: Weight, name: str) -> bool:
         return True
     if site.role is Role.HANDLER:
         return False
-    if LEAVES.search(method) or (hold is Hold.KEPT and _BEGINS.match(method) and _is_kept_by_the_object(site.call)):
+    if LEAVES.search(method) or (hold is Hold.KEPT and _is_part_of_the_object(site.call, method)):
         return True
     return weight is Weight.UNKNOWN and bool(TENDS.search(last) or _ENGINES.search(owner.partition(".")[0]))
 
 
-def _is_kept_by_the_object(call: Call) -> bool:
-    return call.target.startswith("self.") or any(bind.partition(":")[2].startswith("self.") for bind in call.binds)
+def _is_part_of_the_object(call: Call, method: str) -> bool:
+    """Whether what runs begins with an object that has one place for it, or a few that it fills as it starts."""
+    if call.target.startswith("self.") and "[" not in call.target:
+        return _BEGINS.match(method) is not None
+    return _STARTS.fullmatch(method) is not None and any(bind.partition(":")[2].startswith("self.") for bind in call.binds)
 
 
+_STARTS = re.compile(r"_*(?:a?start|connect|open|enter|aenter|init|setup)_*")
 _ENGINES = re.compile(r"(Executor|Pool|Timer|Queue)\w*$")
 
 
-def _opens_a_window(call: Call) -> bool:
+def _opens_a_window(function: Function, call: Call) -> bool:
     """Whether a process only shows something on the desktop of whoever started the program."""
     first = call.args[0] if call.args else None
     if first is None:
         return False
+    if "browser" in function.name.rpartition(".")[2].lower():
+        return True
     head = first.items[0] if first.items else first
     return head.form is ValueForm.TEXT and head.text.strip("\"'").split(" ")[0].rpartition("/")[2] in _OPENERS
 
@@ -620,7 +632,11 @@ def _judge_wrappers(project: Project, file: FileFacts, wrappers: Wrappers) -> It
     for wrapper in wrappers.defined:
         if wrapper.file.module != file.module or not wrapper.param:
             continue
-        if wrapper.is_judged_by_caller and not wrapper.is_decorator and not _runs_whoever_gets_it(wrapper):
+        if (
+            wrapper.is_judged_by_caller
+            and (not wrapper.is_decorator or wrapper.spawn.way is Way.COROUTINE)
+            and not _runs_whoever_gets_it(wrapper)
+        ):
             continue
         inner = wrapper.source or wrapper.function
         yield project.finding(
