@@ -95,7 +95,14 @@ def hold_of(project: Project, file: FileFacts, function: Function, call: Call, s
     if spawn.way is Way.COROUTINE and spawn.keyword == "func" and call.fate not in (Fate.KEPT, Fate.RETURNED):
         return Hold.SAFE if _is_left_by_with(call, ("TaskGroup", "Nursery", "task_group", "nursery")) else Hold.DROPPED
     held = _by_fate(project, file, function, call, spawn, depth=0)
-    return Hold.SAFE if spawn.is_chained and held is not Hold.DROPPED else held
+    return Hold.SAFE if spawn.is_chained and (held is not Hold.DROPPED or _is_chained(call)) else held
+
+
+def _is_chained(call: Call) -> bool:
+    """Whether somebody has a deferred, or is called back with what it gives."""
+    return call.statement.startswith(("return ", "yield ")) or any(
+        bind in ("addCallback", "addBoth", "addCallbacks") for bind in call.binds
+    )
 
 
 def _is_of_a_group_around(function: Function, call: Call) -> bool:
@@ -118,6 +125,8 @@ def _by_fate(project: Project, file: FileFacts, function: Function, call: Call, 
             return Hold.SAFE
         case Fate.RETURNED:
             return Hold.RETURNED
+        case Fate.PASSED if call.target and "." not in call.target and _is_given_to_an_await(function, call.target):
+            return Hold.SAFE
         case Fate.PASSED:
             return _passed(project, file, function, call, spawn, depth)
         case Fate.USED:
@@ -352,8 +361,12 @@ def is_awaited_by_signal(
     ``names``: what both have. An event, a queue or a stream that is made in the function counts as well, handed over in whatever way.
     ``is_awaiting``: the work runs on the function's own loop, so that only what is awaited waits for it.
     """
-    made = {each.target for each in function.calls if _CHANNELS.search(each.ref.rpartition(".")[2].removeprefix("create_").capitalize())}
-    roots = {name for name in {*names, *made} if name.isidentifier() and name not in ("self", "cls")}
+    made = {each.target for each in function.calls if _CHANNELS.search(each.ref.rpartition(".")[2])}
+    roots = {
+        name
+        for name in (names if is_awaiting and target is not None else {*names, *made})
+        if name.isidentifier() and name not in ("self", "cls")
+    }
     told = {each.source.removesuffix(".set") for each in (target.calls if target is not None else ()) if each.source.endswith(".set")}
     for one in function.calls:
         owner, _, method = one.source.rpartition(".")
@@ -396,5 +409,5 @@ def _looks_up(call: Call, method: str) -> bool:
 
 
 _EVENTS = ("asyncio.Event.", "threading.Event.", "anyio.Event.", "asyncio.locks.Event.")
-_CHANNELS = re.compile(r"(Streamer|Queue|Pipe|Channel|Event|Condition|Future)$")
+_CHANNELS = re.compile(r"(Streamer|Queue|Pipe|Channel|Event|Condition|Future)$|^create_future$")
 _RECEIVES = frozenset({"wait", "get", "get_nowait", "acquire", "result", "recv", "read", "join", "readline"})

@@ -30,11 +30,15 @@ _SETTLES = frozenset({"callback", "errback", "set", "set_result", "set_exception
 _HARMLESS = re.compile(
     r"_*(?:close|aclose|unlink|remove_?temp\w*|rmtree|cleanup_?temp\w*|cancel|release|shutdown|terminate|debug|print)(?:_|$)", re.IGNORECASE
 )
-# What keeps something of this process alive, watches it or ends it, where nothing else is known of it.
+# What keeps something of this process alive, watches it or ends it, where nothing else is known of it: as its first word, or anywhere.
+_UPKEEP = (
+    r"close|aclose|disconnect|reconnect|connect|interrupt|keep_?alive|heart_?beat|ping|watch\w*|monitor\w*|reap\w*|expire\w*|evict\w*|pump\w*"
+    r"|reader?|read_loop|read_messages|recv\w*|ack"
+)
+UPKEEP = re.compile(rf"_*(?:un[a-z]+|{_UPKEEP})(?:_|$)", re.IGNORECASE)
 TENDS = re.compile(
-    r"(?:^_*|_)(?:un[a-z]+|(?:re)?connect|close|aclose|disconnect|terminate|shutdown|stop|kill|reap|retire|evict|interrupt|clean_?up|remove|unlink|drain|keep_?alive|keep"
-    r"|hold(?:ing)?|lease|heart_?beat|ping|watch\w*|unwatch|monitor\w*|poll\w*|pump\w*|read(?:er|_loop|_messages)?|recv\w*|receive_loop|expire\w*"
-    r"|timeout|ack|touch|prune|unregister|unsubscribe|stats|history|deactivate|deregister|detach|graceful\w*|sweep\w*)(?:_|$)",
+    rf"(?:^_*|_)(?:{_UPKEEP}|terminate|shutdown|stop|kill|retire|clean_?up|remove|unlink|drain|keep|hold(?:ing)?|lease|poll\w*|receive_loop"
+    r"|timeout|touch|prune|unregister|unsubscribe|stats|history|deactivate|deregister|detach|graceful\w*|sweep\w*)(?:_|$)",
     re.IGNORECASE,
 )
 LEAVES = re.compile(

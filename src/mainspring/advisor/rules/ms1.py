@@ -13,7 +13,7 @@ from mainspring.advisor.finding import Edit, Evidence, Finding, Kind, Place, Rol
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.rules import loops
 from mainspring.advisor.rules.handles import STOPPERS, Hold, hold_of, is_awaited_by_signal
-from mainspring.advisor.rules.kinds import LEAVES, TENDS, Body, Weight, contradictions, evidence_of, kind_of, weight_of
+from mainspring.advisor.rules.kinds import LEAVES, TENDS, UPKEEP, Body, Weight, contradictions, evidence_of, kind_of, weight_of
 from mainspring.advisor.rules.rewrite import enqueue_instead, is_task
 from mainspring.advisor.rules.spawn import (
     CALLBACK,
@@ -493,13 +493,17 @@ def _tends(site: Site, hold: Hold, weight: Weight, name: str) -> bool:
     """Whether work that nobody has seen to matter looks like the upkeep of this process: by its name, or as part of an object's life."""
     owner, _, method = site.function.name.rpartition(".")
     last = name.rpartition(".")[2]
-    if TENDS.match(last):
+    if UPKEEP.match(last):
         return True
-    if site.role is Role.HANDLER:
+    if weight is Weight.UNKNOWN and TENDS.search(last) and last not in STOPPERS:  # to stop something of another object is to do something
+        return True
+    if site.role is Role.HANDLER or _repeats(site):
         return False
-    if LEAVES.search(method) or (hold is Hold.KEPT and _is_part_of_the_object(site.call, method)):
-        return True
-    return weight is Weight.UNKNOWN and bool(TENDS.search(last) or _ENGINES.search(owner.partition(".")[0]))
+    return weight is Weight.UNKNOWN and bool(
+        LEAVES.search(method)
+        or _ENGINES.search(owner.partition(".")[0])
+        or (hold is Hold.KEPT and _is_part_of_the_object(site.call, method))
+    )
 
 
 def _is_part_of_the_object(call: Call, method: str) -> bool:

@@ -162,7 +162,7 @@ def _wrapper(project: Project, file: FileFacts, function: Function, call: Call, 
             return None  # judged where it stands
         return Wrapper(f"{file.module}.{function.name}", file, function, call, spawn, hold, fixed=value)
     owner, param, position = carried
-    if "<locals>" in owner.name and hold is Hold.KEPT:
+    if "<locals>" in owner.name and (hold is Hold.KEPT or any(bind.startswith(("add:", "append:")) for bind in call.binds)):
         return None  # a closure that fills a collection of the function around it, which goes on with it
     is_decorator = owner is not function and any(is_name_of(each.text, function.name.rpartition(".")[2]) for each in owner.returns)
     if owner is not function and not is_decorator and hold is Hold.RETURNED:
