@@ -223,6 +223,61 @@ KEPT: Mapping[str, str] = {
             while (piece := await pieces.get()) is not None:
                 yield piece
         """,
+    "a stream that the caller gets": """
+        def stream_answer(model, inputs):
+            streamer = TextStreamer(timeout=60)
+            settings = {"streamer": streamer, **inputs}
+            threading.Thread(target=model.generate, kwargs=settings).start()
+            return streamer, len(inputs)
+        """,
+    "a stream that a generator yields from": """
+        def build(model, inputs):
+            streamer = TextStreamer(timeout=60)
+            def generate():
+                model.generate(**inputs, streamer=streamer)
+            def iterate():
+                threading.Thread(target=generate).start()
+                yield from streamer
+            return iterate()
+        """,
+    "a task that a helper is given to end": """
+        async def end(task):
+            task.cancel()
+        @app.post("/pause")
+        async def pause(request, ledger):
+            leaving = asyncio.create_task(request.hung_up())
+            try:
+                await ledger.pause()
+            finally:
+                await end(leaving)
+        """,
+    "a future of a task that runs already": """
+        async def run(context, loop, work, running):
+            task = context.run(loop.create_task, work())
+            asyncio.ensure_future(task).add_done_callback(running.discard)
+            return task
+        """,
+    "a process whose end a callback looks for": """
+        import multiprocessing
+        def list_media(loop, target, answer):
+            pipe = multiprocessing.Pipe()
+            process = multiprocessing.Process(target=walk, args=(pipe, target))
+            process.start()
+            def look():
+                if process.is_alive():
+                    loop.add_timeout(0.5, look)
+                else:
+                    answer(pipe.recv())
+            look()
+        """,
+    "a watch that begins with its object": """
+        class Followed:
+            def __init__(self, path):
+                self.leave = threading.Event()
+                threading.Thread(target=self.turn, args=(path, self.leave)).start()
+            def turn(self, path, leave):
+                self.source.turn(path)
+        """,
     "a thread that joins in": """
         class Reader(threading.Thread):
             def __init__(self):

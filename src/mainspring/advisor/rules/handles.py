@@ -253,6 +253,8 @@ def _is_process_seen_to(file: FileFacts, function: Function, call: Call) -> bool
     for each in (function, *_within(file, function)):
         if any(one.source in waits or one.source.startswith((f"{name}.stdout.", f"{name}.stderr.")) for one in each.calls):
             return True
+        if each is not function and any(one.source == f"{name}.is_alive" for one in each.calls):
+            return True  # a callback that looks again until it has ended
         if any(f"{name}.stdout" in loop.head or f"{name}.poll" in loop.head for loop in each.loops):
             return True
     return False
@@ -367,6 +369,8 @@ def is_awaited_by_signal(
         for name in (names if is_awaiting and target is not None else {*names, *made})
         if name.isidentifier() and name not in ("self", "cls")
     }
+    if _is_streamed_on(file, function, target, made):
+        return True
     told = {each.source.removesuffix(".set") for each in (target.calls if target is not None else ()) if each.source.endswith(".set")}
     for one in function.calls:
         owner, _, method = one.source.rpartition(".")
@@ -396,6 +400,17 @@ def is_awaited_by_signal(
             if loop.place.line >= line and loop.iterates is not None and roots & {*loop.iterates.names, loop.iterates.text, loop.head}:
                 return True
     return False
+
+
+def _is_streamed_on(file: FileFacts, function: Function, target: Function | None, made: Collection[str]) -> bool:
+    """Return whether whoever calls the function reads what the work gives, through a stream that it gets or that is yielded from."""
+    if any(name in made for each in function.returns for name in (each.text, *each.names)):
+        return True
+    if not function.is_generator or target is None:
+        return False
+    around = [each for each in file.functions if function.name.startswith(f"{each.name}.<locals>.")]
+    channels = {each.target for one in around for each in one.calls if _CHANNELS.search(each.ref.rpartition(".")[2])}
+    return bool(channels & set(function.captures) & set(target.captures))
 
 
 def _given(call: Call) -> Iterator[Value]:

@@ -32,7 +32,7 @@ _HARMLESS = re.compile(
 )
 # What keeps something of this process alive, watches it or ends it, where nothing else is known of it: as its first word, or anywhere.
 _UPKEEP = (
-    r"close|aclose|disconnect|reconnect|connect|interrupt|keep_?alive|heart_?beat|ping|watch\w*|monitor\w*|reap\w*|expire\w*|evict\w*|pump\w*"
+    r"close|aclose|release|disconnect|reconnect|connect|interrupt|keep_?alive|heart_?beat|ping|watch\w*|monitor\w*|reap\w*|expire\w*|evict\w*|pump\w*"
     r"|reader?|read_loop|read_messages|recv\w*|ack"
 )
 UPKEEP = re.compile(rf"_*(?:un[a-z]+|{_UPKEEP})(?:_|$)", re.IGNORECASE)

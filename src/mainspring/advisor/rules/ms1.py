@@ -134,7 +134,18 @@ def _sites(project: Project, file: FileFacts, function: Function, wrappers: Wrap
             spawn = spawn_of(project, call, method in _COROUTINES and _is_coroutine(project, function, call))
         if spawn is not None:
             value = call.argument(spawn.target, spawn.keyword) if spawn.target >= 0 else None
+            if value is not None and spawn.way is Way.COROUTINE and _runs_already(function, value):
+                continue
             yield Site(file, function, role, call, spawn, hold_of(project, file, function, call, spawn), value)
+
+
+def _runs_already(function: Function, value: Value) -> bool:
+    """Whether what is to be started is a task that the function has made: asked for a future of it, a loop gives the task itself."""
+    return value.form is ValueForm.REF and any(
+        each.target == value.text
+        and _COROUTINES & {name.rpartition(".")[2] for name in (each.source, *(given.text for given in each.args))}
+        for each in function.calls
+    )
 
 
 def _starts_itself(project: Project, file: FileFacts, function: Function, call: Call) -> tuple[Spawn, Hold, Value] | None:
@@ -501,6 +512,7 @@ def _tends(site: Site, hold: Hold, weight: Weight, name: str) -> bool:
         return False
     return weight is Weight.UNKNOWN and bool(
         LEAVES.search(method)
+        or method == "__init__"
         or _ENGINES.search(owner.partition(".")[0])
         or (hold is Hold.KEPT and _is_part_of_the_object(site.call, method))
     )
