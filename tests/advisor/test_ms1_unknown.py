@@ -98,6 +98,19 @@ LEFT: Mapping[str, tuple[str, str]] = {
         """,
         "MS101",
     ),
+    "a job that an object is told to run, and may stop": (
+        """
+        import httpx
+        class Sync:
+            async def start(self, settings):
+                self._task = asyncio.create_task(self._run(settings))
+            async def stop(self):
+                self._task.cancel()
+            async def _run(self, settings):
+                await httpx.AsyncClient().post("https://shop.example.com", json=settings)
+        """,
+        "MS101",
+    ),
     "a callback of the loop that is asked for in place": (
         """
         from tornado.ioloop import IOLoop
@@ -278,6 +291,24 @@ KEPT: Mapping[str, str] = {
             def turn(self, path, leave):
                 self.source.turn(path)
         """,
+    "a watch that its object tells to leave": """
+        class Forwarded:
+            def __init__(self, stream):
+                self.stop_event = threading.Event()
+                self.thread = threading.Thread(target=forward_stream, args=(stream, self.stop_event))
+                self.thread.start()
+        def forward_stream(stream, stop):
+            stream.forward(stop)
+        """,
+    "a future that is settled for others": """
+        from concurrent.futures import Future
+        def begin(nodes, node):
+            result = Future()
+            def run():
+                result.set_result(node.launch())
+            threading.Thread(target=run).start()
+            nodes.started(node, result)
+        """,
     "a thread that joins in": """
         class Reader(threading.Thread):
             def __init__(self):
@@ -349,3 +380,22 @@ def test_what_is_left_is_heard(check: Check, body: str, code: str) -> None:
 @pytest.mark.parametrize("body", KEPT.values(), ids=KEPT)
 def test_what_speaks_for_harmless_is_believed(check: Check, body: str) -> None:
     assert heard(check(HEAD + dedent(body))) == []
+
+
+def test_a_handle_that_a_queue_gives_and_that_is_awaited_makes_no_wrapper_of_who_asked(check: Check) -> None:
+    body = """
+    class Turns:
+        def __init__(self):
+            self.running = set()
+        async def put(self, work):
+            task = asyncio.create_task(work)
+            self.running.add(task)
+            return task
+    turns = Turns()
+    @app.middleware("http")
+    async def in_turn(request, handler):
+        task = await turns.put(handler(request))
+        return await task
+    """
+    (found,) = [each for each in check(HEAD + dedent(body)) if each.code.startswith("MS1")]
+    assert (found.code, found.function) == ("MS109", "Turns.put")

@@ -105,6 +105,11 @@ def _is_chained(call: Call) -> bool:
     )
 
 
+def is_handle_awaited(function: Function, call: Call) -> bool:
+    """Return whether a function awaits the handle that a wrapper has given it, whoever else keeps it."""
+    return bool(call.target) and (call.target in function.awaits or "await" in call.binds)
+
+
 def _is_of_a_group_around(function: Function, call: Call) -> bool:
     """Whether it joins a task group that the function was given, or uses from around it: whoever left it open waits."""
     owner, _, method = call.source.rpartition(".")
@@ -369,7 +374,7 @@ def is_awaited_by_signal(
         for name in (names if is_awaiting and target is not None else {*names, *made})
         if name.isidentifier() and name not in ("self", "cls")
     }
-    if _is_streamed_on(file, function, target, made):
+    if _is_streamed_on(file, function, target, made) or _is_settled_for_others(function, target, made):
         return True
     told = {each.source.removesuffix(".set") for each in (target.calls if target is not None else ()) if each.source.endswith(".set")}
     for one in function.calls:
@@ -411,6 +416,14 @@ def _is_streamed_on(file: FileFacts, function: Function, target: Function | None
     around = [each for each in file.functions if function.name.startswith(f"{each.name}.<locals>.")]
     channels = {each.target for one in around for each in one.calls if _CHANNELS.search(each.ref.rpartition(".")[2])}
     return bool(channels & set(function.captures) & set(target.captures))
+
+
+def _is_settled_for_others(function: Function, target: Function | None, made: Collection[str]) -> bool:
+    """Return whether the work settles a future that the function has made and hands on."""
+    settles = {
+        each.source.rpartition(".")[0] for each in (target.calls if target is not None else ()) if each.source.endswith(".set_result")
+    }
+    return any(name in {value.text, *value.names} for name in settles & set(made) for each in function.calls for value in _given(each))
 
 
 def _given(call: Call) -> Iterator[Value]:

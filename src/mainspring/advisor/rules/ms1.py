@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from mainspring.advisor.finding import Edit, Evidence, Finding, Kind, Place, Role, Severity
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.rules import loops
-from mainspring.advisor.rules.handles import STOPPERS, Hold, hold_of, is_awaited_by_signal
+from mainspring.advisor.rules.handles import STOPPERS, Hold, hold_of, is_awaited_by_signal, is_handle_awaited
 from mainspring.advisor.rules.kinds import LEAVES, TENDS, UPKEEP, Body, Weight, contradictions, evidence_of, kind_of, weight_of
 from mainspring.advisor.rules.rewrite import enqueue_instead, is_task
 from mainspring.advisor.rules.spawn import (
@@ -125,7 +125,7 @@ def _sites(project: Project, file: FileFacts, function: Function, wrappers: Wrap
         wrapper = wrappers.called.get(project.canonical(call.ref)) if is_wrapper else None
         if wrapper is not None:
             hold = hold_of(project, file, function, call, wrapper.spawn) if wrapper.is_judged_by_caller else wrapper.hold
-            if call.is_awaited and not wrapper.function.is_async:
+            if (call.is_awaited and not wrapper.function.is_async) or is_handle_awaited(function, call):
                 hold = Hold.SAFE  # what a plain function gives to be awaited is what it has started
             yield Site(file, function, role, call, wrapper.spawn, hold, wrapper.argument(call) if wrapper.param else None, wrapper)
             continue
@@ -483,7 +483,8 @@ def _holds(outer: Place, inner: Place) -> bool:
 def _severity(site: Site, hold: Hold, weight: Weight) -> Severity:
     if site.role is Role.TEST or weight is Weight.ENQUEUES:
         return Severity.NOTICE
-    if hold is Hold.MANAGED and (weight is not Weight.SHARED or _BEGINS.match(site.function.name.rpartition(".")[2])):
+    method = site.function.name.rpartition(".")[2]
+    if hold is Hold.MANAGED and (weight is not Weight.SHARED or (_BEGINS.match(method) and not _is_a_job(site, method))):
         return Severity.NOTICE  # begins with its object, and ends with it
     if hold is Hold.HANDED and site.role is not Role.HANDLER:
         return Severity.NOTICE
@@ -500,11 +501,28 @@ def _severity(site: Site, hold: Hold, weight: Weight) -> Severity:
     return Severity.ERROR
 
 
+def _is_a_job(site: Site, method: str) -> bool:
+    """Whether an object is told to begin a piece of work that its caller describes, and not itself."""
+    value = site.value
+    if value is None or value.form is not ValueForm.CALL or not 0 <= value.call < len(site.function.calls) or not _RUNS.match(method):
+        return False
+    given = {param.name for param in site.function.params if param.name not in ("self", "cls")}
+    return any(given & {name.rpartition(".")[2] for name in (each.text, *each.names)} for each in _values(site.function.calls[value.call]))
+
+
+_RUNS = re.compile(r"_*(a?start|run|launch|schedule|begin)(_|$)")
+
+
+def _values(call: Call) -> Iterator[Value]:
+    yield from call.args
+    yield from (each for _, each in call.keywords)
+
+
 def _tends(site: Site, hold: Hold, weight: Weight, name: str) -> bool:
     """Whether work that nobody has seen to matter looks like the upkeep of this process: by its name, or as part of an object's life."""
     owner, _, method = site.function.name.rpartition(".")
     last = name.rpartition(".")[2]
-    if UPKEEP.match(last):
+    if UPKEEP.match(last) or (method == "__init__" and _is_told_to_leave(site.call)):
         return True
     if weight is Weight.UNKNOWN and TENDS.search(last) and last not in STOPPERS:  # to stop something of another object is to do something
         return True
@@ -516,6 +534,15 @@ def _tends(site: Site, hold: Hold, weight: Weight, name: str) -> bool:
         or _ENGINES.search(owner.partition(".")[0])
         or (hold is Hold.KEPT and _is_part_of_the_object(site.call, method))
     )
+
+
+def _is_told_to_leave(call: Call) -> bool:
+    """Whether a thread is given something of its object that tells it to end."""
+    args = call.keyword("args")
+    return args is not None and any(each.text.startswith("self.") and _LEAVES_BY.search(each.text) for each in args.items)
+
+
+_LEAVES_BY = re.compile(r"(stop|exit|quit|cancel|shutdown|leave|done|finish)(_?(event|flag))?$|stopping$|exiting$", re.IGNORECASE)
 
 
 def _is_part_of_the_object(call: Call, method: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mainspring.advisor.finding import Role
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Param, Value, ValueForm
-from mainspring.advisor.rules.handles import Hold, hold_of, is_started
+from mainspring.advisor.rules.handles import Hold, hold_of, is_handle_awaited, is_started
 from mainspring.advisor.rules.spawn import CALLBACK, SPAWNS, SURE, Spawn, Way, may_spawn, spawn_of
 from mainspring.advisor.shelf import mentioning
 
@@ -123,7 +123,7 @@ def _callers_that_hand_on(project: Project, wrappers: Mapping[str, Wrapper]) -> 
                 if project.role(file, function) in SILENT or (carried := carried_by(project, file, function, value)) is None:
                     continue
                 hold = hold_of(project, file, function, call, inner.spawn) if inner.is_judged_by_caller else inner.hold
-                if hold is not Hold.SAFE:
+                if hold is not Hold.SAFE and not is_handle_awaited(function, call):
                     owner, param, position = carried
                     yield Wrapper(f"{file.module}.{owner.name}", file, owner, call, inner.spawn, hold, param, position, source=function)
 
