@@ -1468,7 +1468,7 @@ def test_grounds_that_the_target_contradicts_are_named(check: Check) -> None:
     assert Ground.PROCESS_LOCAL not in wrong
 
 
-def test_nobody_knows_what_it_does_so_it_is_a_warning_in_a_handler_and_a_notice_elsewhere(check: Check) -> None:
+def test_nobody_knows_what_it_does_so_it_is_a_warning(check: Check) -> None:
     body = """
     @app.post("/pay")
     async def pay(order_id: int, tasks: BackgroundTasks, hooks):
@@ -1478,7 +1478,7 @@ def test_nobody_knows_what_it_does_so_it_is_a_warning_in_a_handler_and_a_notice_
         threading.Thread(target=hooks.third).start()
     """
     found = [each for each in check(source(FASTAPI, body)) if each.code in {"MS102", "MS104"}]
-    assert [(each.code, each.severity) for each in found] == [("MS104", Severity.WARNING), ("MS102", Severity.NOTICE)]
+    assert [(each.code, each.severity) for each in found] == [("MS104", Severity.WARNING), ("MS102", Severity.WARNING)]
 
 
 def test_a_task_of_ours_that_is_called_gets_an_edit(check: Check) -> None:

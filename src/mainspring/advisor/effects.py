@@ -273,8 +273,8 @@ def effect_of(ref: str, given: Mapping[str, Effect] | None = None) -> Effect | N
     if given and (own := given.get(ref)) is not None:
         return own
     last = ref.rpartition(".")[2].removesuffix("()")
-    if last in _OF_HANDLES and ref.startswith(_HANDLES):
-        return Effect.LOCAL
+    if ref.startswith(_HANDLES) and (last in _OF_HANDLES or last == "apply_async"):
+        return Effect.LOCAL if last in _OF_HANDLES else None  # what a pool of this process is given may be anything
     if ref in _BUILTIN_LOCAL or ref.startswith(_LOCAL_TYPES):
         return _of_result(last) if "()." in ref else Effect.LOCAL
     plain = ref.replace("()", "")

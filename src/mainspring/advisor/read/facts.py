@@ -365,6 +365,14 @@ class FileFacts:
         prefix = f"{function.name}.<locals>."
         return (inner for each in self.outermost if each.name == outer for inner in each.inner if inner.name.startswith(prefix))
 
+    def around(self, function: Function) -> Iterator[Function]:
+        """Return the functions that another one stands in, the nearest first."""
+        name = function.name
+        while ".<locals>." in name:
+            name = name.rpartition(".<locals>.")[0]
+            if (outer := self.function(name)) is not None:
+                yield outer
+
     def telling(self, names: frozenset[str] = frozenset()) -> Sequence[Function]:
         """Return the functions in which a rule may find something: they hold one of its words, or call one of these names."""
         known = self._spoken.get(names)

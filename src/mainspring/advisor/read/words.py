@@ -14,8 +14,8 @@ MS1 = (
     b"Thread(", b"Timer(", b"threading", b"_thread", b"Process(", b"multiprocess", b"xecutor", b".submit(", b"apply_async",
     b"BackgroundTask", b"background=", b"add_task", b"Popen", b"create_subprocess", b"os.fork", b"os.spawn", b"nohup", b"shell=True",
     b"gevent", b"eventlet", b"start_background_task", b"on_commit", b"call_later", b"call_at", b"call_soon", b"spawn(",
-    b"add_background_task", b"run_in_background", b"fire_and_forget", b"sync_to_async", b"xecutor.submit", b"xecutor().submit",
-    b"ool.submit", b"ool().submit",
+    b"add_background_task", b"run_in_background", b"fire_and_forget", b"sync_to_async", b"spawn_callback",
+    b"IOLoop", b"callLater", b"callInThread", b"deferTo", b"ensureDeferred", b"as_background",
 )  # fmt: skip
 MS2 = (
     b"apscheduler", b"add_job", b"scheduled_job", b"cheduler.start(", b"cheduler.task(", b"import schedule", b"schedule.every",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from mainspring.advisor.read.facts import MODULE, Call, Fate, FileFacts, Function
+from mainspring.advisor.read.facts import MODULE, Call, Fate, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.rules.spawn import Spawn, Way, spawn_of
 
 if TYPE_CHECKING:
@@ -94,8 +94,21 @@ def hold_of(project: Project, file: FileFacts, function: Function, call: Call, s
     if spawn.way is Way.COROUTINE and _is_of_a_group_around(function, call):
         return Hold.SAFE
     if spawn.way is Way.COROUTINE and spawn.keyword == "func" and call.fate not in (Fate.KEPT, Fate.RETURNED):
-        return Hold.SAFE if _is_left_by_with(call, ("TaskGroup", "Nursery", "create_task_group", "open_nursery")) else Hold.DROPPED
-    return _by_fate(project, file, function, call, spawn, depth=0)
+        return Hold.SAFE if _is_left_by_with(call, ("TaskGroup", "Nursery", "task_group", "nursery")) else Hold.DROPPED
+    held = _by_fate(project, file, function, call, spawn, depth=0)
+    return Hold.SAFE if spawn.is_chained and (held is not Hold.DROPPED or _is_chained(call)) else held
+
+
+def _is_chained(call: Call) -> bool:
+    """Whether somebody has a deferred, or is called back with what it gives."""
+    return call.statement.startswith(("return ", "yield ")) or any(
+        bind in ("addCallback", "addBoth", "addCallbacks") for bind in call.binds
+    )
+
+
+def is_handle_awaited(function: Function, call: Call) -> bool:
+    """Return whether a function awaits the handle that a wrapper has given it, whoever else keeps it."""
+    return bool(call.target) and (call.target in function.awaits or "await" in call.binds)
 
 
 def _is_of_a_group_around(function: Function, call: Call) -> bool:
@@ -118,6 +131,8 @@ def _by_fate(project: Project, file: FileFacts, function: Function, call: Call, 
             return Hold.SAFE
         case Fate.RETURNED:
             return Hold.RETURNED
+        case Fate.PASSED if call.target and "." not in call.target and _is_given_to_an_await(function, call.target):
+            return Hold.SAFE
         case Fate.PASSED:
             return _passed(project, file, function, call, spawn, depth)
         case Fate.USED:
@@ -135,7 +150,7 @@ def _by_fate(project: Project, file: FileFacts, function: Function, call: Call, 
         return Hold.SAFE
     if call.target and "." not in call.target and _is_given_to_an_await(function, call.target):
         return Hold.SAFE
-    if held in (Hold.KEPT, Hold.BOUND) and _is_gathered_elsewhere(file, function, call):
+    if held in (Hold.KEPT, Hold.BOUND) and _is_gathered_elsewhere(project, file, function, call):
         return Hold.SAFE
     if held is Hold.KEPT and spawn.way is Way.PROCESS and _is_killed_elsewhere(file, function):
         return Hold.MANAGED
@@ -244,6 +259,8 @@ def _is_process_seen_to(file: FileFacts, function: Function, call: Call) -> bool
     for each in (function, *file.within(function)):
         if any(one.source in waits or one.source.startswith((f"{name}.stdout.", f"{name}.stderr.")) for one in each.calls):
             return True
+        if each is not function and any(one.source == f"{name}.is_alive" for one in each.calls):
+            return True  # a callback that looks again until it has ended
         if any(f"{name}.stdout" in loop.head or f"{name}.poll" in loop.head for loop in each.loops):
             return True
     return False
@@ -252,9 +269,11 @@ def _is_process_seen_to(file: FileFacts, function: Function, call: Call) -> bool
 def _attribute(call: Call) -> str:
     """Return the one attribute or global that keeps a handle, nothing where a collection does."""
     if call.target and call.fate is Fate.KEPT and "[" not in call.target:
-        kept = next((bind for bind in call.binds if bind.startswith(("add:", "append:", "put:", "insert:"))), "")
-        return "" if kept else call.target
+        return "" if any(map(_COLLECTS.match, call.binds)) else call.target
     return next((bind[4:] for bind in call.binds if bind.startswith("set:") and "[" not in bind), "")
+
+
+_COLLECTS = re.compile(r"(?:add|append|put|insert):|set:.*\]$")
 
 
 def _is_given_to_an_await(function: Function, name: str) -> bool:
@@ -265,11 +284,35 @@ def _is_given_to_an_await(function: Function, name: str) -> bool:
     )
 
 
-def _is_gathered_elsewhere(file: FileFacts, function: Function, call: Call) -> bool:
+def _is_waited_for_there(project: Project, function: Function, kept: Collection[str]) -> bool:
+    """Return whether a collection of the function is given to one of the project that waits for what is in it."""
+    for each in function.calls:
+        for position, value in enumerate(each.args):
+            if value.text not in kept or "." in value.text or each.source.rpartition(".")[2] in KEEPERS:
+                continue
+            if project.canonical(each.ref) in {*WAITERS, *AWAITERS}:
+                return True
+            known = project.function(each.ref)
+            params = [param.name for param in known.function.params if param.name not in ("self", "cls")] if known is not None else []
+            if known is not None and position < len(params) and _waits_for_each(project, known.function, params[position]):
+                return True
+    return False
+
+
+def _waits_for_each(project: Project, function: Function, name: str) -> bool:
+    return any(
+        project.canonical(each.ref) in {*WAITERS, *AWAITERS} and any(name in {value.text, *value.names} for value in each.args)
+        for each in function.calls
+    ) or any(loop.iterates is not None and name in {loop.head, loop.iterates.text, *loop.iterates.names} for loop in function.loops)
+
+
+def _is_gathered_elsewhere(project: Project, file: FileFacts, function: Function, call: Call) -> bool:
     """Return whether a collection of an object is waited for by another of its methods, and not only when everything ends."""
     kept = {bind.partition(":")[2].removesuffix("[]") for bind in call.binds if bind.partition(":")[0] in {*KEEPERS, "set", "key"}}
     if call.target:  # as the key of a dict: {future: what it is about}
         kept |= {each.target.removesuffix(f"[{call.target}]") for each in function.assigns if each.target.endswith(f"[{call.target}]")}
+    if _is_waited_for_there(project, function, kept):
+        return True
     kept = {each for each in kept if each.startswith("self.")}
     owner = function.name.partition(".")[0]
     for each in file.speaking(tuple(sorted(kept))) if kept else ():
@@ -313,28 +356,81 @@ def _is_stopped(project: Project, file: FileFacts, function: Function, place: st
     return False
 
 
-def is_awaited_by_signal(file: FileFacts, function: Function, call: Call, target: Function | None, names: Collection[str]) -> bool:
+def is_awaited_by_signal(
+    file: FileFacts, function: Function, call: Call, target: Function | None, names: Collection[str], *, is_awaiting: bool = False
+) -> bool:
     """Return whether a function goes on to wait for a sign of the work, or to read what it gives.
 
     ``names``: what both have. An event, a queue or a stream that is made in the function counts as well, handed over in whatever way.
+    ``is_awaiting``: the work runs on the function's own loop, so that only what is awaited waits for it.
     """
     made = {each.target for each in function.calls if _CHANNELS.search(each.ref.rpartition(".")[2])}
-    roots = {name for name in {*names, *made} if name.isidentifier() and name not in ("self", "cls")}
+    roots = {
+        name
+        for name in (names if is_awaiting and target is not None else {*names, *made})
+        if name.isidentifier() and name not in ("self", "cls")
+    }
+    if _is_streamed_on(file, function, target, made) or _is_settled_for_others(function, target, made):
+        return True
+    told = {each.source.removesuffix(".set") for each in (target.calls if target is not None else ()) if each.source.endswith(".set")}
+    for one in function.calls:
+        owner, _, method = one.source.rpartition(".")
+        if one.place.line < call.place.line or one is call:
+            continue
+        if method == "wait" and (owner in told or (told and owner.startswith("self.") and one.ref.startswith(_EVENTS))):
+            return True
+        if one.is_awaited and method.startswith("wait_for_") and any(roots & {value.text, *value.names} for value in _given(one)):
+            return True
     if not roots:
         return False
+    if not is_awaiting and (roots - {call.target}) & made & set(function.awaits):
+        return True
     for each in (function, *file.within(function)):
         if target is not None and each.name == target.name:
             continue
         line = call.place.line if each is function else 0
         for one in each.calls:
             owner, _, method = one.source.rpartition(".")
-            if one.place.line >= line and owner in roots and method in _RECEIVES:
+            if one.place.line < line or owner not in roots or method not in _RECEIVES or _looks_up(one, method):
+                continue
+            if not is_awaiting or one.is_awaited:
                 return True
         for loop in each.loops:
+            if is_awaiting and not loop.is_async:
+                continue
             if loop.place.line >= line and loop.iterates is not None and roots & {*loop.iterates.names, loop.iterates.text, loop.head}:
                 return True
     return False
 
 
-_CHANNELS = re.compile(r"(Streamer|Queue|Pipe|Channel|Event|Condition|Future)$")
+def _is_streamed_on(file: FileFacts, function: Function, target: Function | None, made: Collection[str]) -> bool:
+    """Return whether whoever calls the function reads what the work gives, through a stream that it gets or that is yielded from."""
+    if any(name in made for each in function.returns for name in (each.text, *each.names)):
+        return True
+    if not function.is_generator or target is None:
+        return False
+    channels = {each.target for one in file.around(function) for each in one.calls if _CHANNELS.search(each.ref.rpartition(".")[2])}
+    return bool(channels & set(function.captures) & set(target.captures))
+
+
+def _is_settled_for_others(function: Function, target: Function | None, made: Collection[str]) -> bool:
+    """Return whether the work settles a future that the function has made and hands on."""
+    settles = {
+        each.source.rpartition(".")[0] for each in (target.calls if target is not None else ()) if each.source.endswith(".set_result")
+    }
+    return any(name in {value.text, *value.names} for name in settles & set(made) for each in function.calls for value in _given(each))
+
+
+def _given(call: Call) -> Iterator[Value]:
+    yield from call.args
+    yield from (each for _, each in call.keywords)
+
+
+def _looks_up(call: Call, method: str) -> bool:
+    """Whether it is a dict's ``get``, which is asked by a key: a queue's takes a flag and a time, and a result's a time."""
+    return method == "get" and bool(call.args) and call.args[0].form is not ValueForm.NUMBER and call.args[0].text not in ("True", "False")
+
+
+_EVENTS = ("asyncio.Event.", "threading.Event.", "anyio.Event.", "asyncio.locks.Event.")
+_CHANNELS = re.compile(r"(Streamer|Queue|Pipe|Channel|Event|Condition|Future)$|^create_future$")
 _RECEIVES = frozenset({"wait", "get", "get_nowait", "acquire", "result", "recv", "read", "join", "readline"})

@@ -26,8 +26,20 @@ _SAYS_NOTHING = frozenset(
     {"run", "start", "main", "loop", "work", "worker", "target", "on", "do", "get", "call", "inner", "wrapper", "runner", "func"}
 )
 _ENDS = frozenset({"close", "aclose", "shutdown", "terminate", "cancel", "unlink", "release"})  # of something that this process has
+_SETTLES = frozenset({"callback", "errback", "set", "set_result", "set_exception"})  # of a future or an event that this process has
 _HARMLESS = re.compile(
     r"_*(?:close|aclose|unlink|remove_?temp\w*|rmtree|cleanup_?temp\w*|cancel|release|shutdown|terminate|debug|print)(?:_|$)", re.IGNORECASE
+)
+# What keeps something of this process alive, watches it or ends it, where nothing else is known of it: as its first word, or anywhere.
+_UPKEEP = (
+    r"close|aclose|release|disconnect|reconnect|connect|interrupt|keep_?alive|heart_?beat|ping|watch\w*|monitor\w*|reap\w*|expire\w*|evict\w*|pump\w*"
+    r"|reader?|read_loop|read_messages|recv\w*|ack"
+)
+UPKEEP = re.compile(rf"_*(?:un[a-z]+|{_UPKEEP})(?:_|$)", re.IGNORECASE)
+TENDS = re.compile(
+    rf"(?:^_*|_)(?:{_UPKEEP}|terminate|shutdown|stop|kill|retire|clean_?up|remove|unlink|drain|keep|hold(?:ing)?|lease|poll\w*|receive_loop"
+    r"|timeout|touch|prune|unregister|unsubscribe|stats|history|deactivate|deregister|detach|graceful\w*|sweep\w*)(?:_|$)",
+    re.IGNORECASE,
 )
 LEAVES = re.compile(
     r"(?:^|_)(?:close|aclose|clean_?up|cancel|shutdown|stop|terminate|kill|release|disconnect|unsubscribe|finish|reap)(?:_|$)",
@@ -56,7 +68,7 @@ class Body(StrEnum):
 def weight_of(effects: Effects, name: str, body: Body) -> Weight:
     """Return how much a target weighs; ``name`` is what it is called, a last hint where its body is out of sight."""
     last = name.rpartition(".")[2]
-    if last in _ENDS:
+    if last in _ENDS or ("." in name and last in _SETTLES):
         return Weight.LOCAL
     if any(effects.has(each) for each in SHARED):
         return Weight.SHARED

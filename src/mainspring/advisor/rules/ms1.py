@@ -3,44 +3,51 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from mainspring.advisor.finding import Edit, Evidence, Finding, Kind, Place, Role, Severity
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.rules import loops
-from mainspring.advisor.rules.handles import STOPPERS, Hold, hold_of, is_awaited_by_signal
+from mainspring.advisor.rules.handles import Hold
+from mainspring.advisor.rules.harmless import (
+    BEGINS,
+    arms_itself,
+    attends_a_child,
+    is_a_job,
+    is_heard_of,
+    is_leaving,
+    is_long,
+    is_of_a_connection,
+    is_of_one_connection,
+    is_soon,
+    keeps_the_process_going,
+    opens_a_window,
+    reads_a_pipe,
+    repeats,
+    tells_when_done,
+    tends,
+)
 from mainspring.advisor.rules.kinds import LEAVES, Body, Weight, contradictions, evidence_of, kind_of, weight_of
 from mainspring.advisor.rules.rewrite import enqueue_instead, is_task
+from mainspring.advisor.rules.sites import CARRIERS, Site, sites, target_of
 from mainspring.advisor.rules.spawn import (
     CALLBACK,
     COMMIT_HOOKS,
     COMMIT_SIGNALS,
     EXITS,
-    LOOPS,
-    SERVERS,
-    SPAWNS,
     STARTS,
-    Spawn,
     Way,
-    may_spawn,
-    seconds,
-    spawn_of,
-    stays_behind,
 )
-from mainspring.advisor.rules.wrappers import SILENT, Wrapper, Wrappers, carried_by, wrappers_of
+from mainspring.advisor.rules.wrappers import SILENT, Wrapper, Wrappers, carried_by, is_left_by_all, wrappers_of
 
 if TYPE_CHECKING:
     from mainspring.advisor.effects import Effects
-    from mainspring.advisor.project import Known, Project, Target
+    from mainspring.advisor.project import Project, Target
 
-_COROUTINES = frozenset({"create_task", "ensure_future", "add_task"})
-_RUNS_COROUTINES = frozenset({"run", "run_until_complete", "async_to_sync", "run_coroutine_sync"})
-_CARRIERS = frozenset({"call_soon_threadsafe", "call_soon", "partial"})
-_CALLERS_OF_LAMBDAS = _CARRIERS | {
+_CALLERS_OF_LAMBDAS = CARRIERS | {
     "call_later",
     "on_commit",
     "add_done_callback",
@@ -51,7 +58,6 @@ _CALLERS_OF_LAMBDAS = _CARRIERS | {
     "Thread",
     "submit",
 }
-_OPENERS = frozenset({"open", "xdg-open", "explorer", "explorer.exe", "osascript", "notify-send", "say", "start", "cmd"})
 _OF_REQUEST = (
     "Request", "HttpRequest", "Response", "AsyncSession", "Session", "UploadFile", "FileStorage",
     "InMemoryUploadedFile", "SpooledTemporaryFile",
@@ -60,26 +66,8 @@ _HOMES = (
     "starlette.", "fastapi.", "django.", "flask.", "quart.", "werkzeug.", "sqlalchemy.", "sqlmodel.", "aiohttp.", "sanic.",
     "litestar.", "tempfile.",
 )  # fmt: skip
-_RUNS_A_LOOP = re.compile(r"loop\.(start|run)$|\.accept$", re.IGNORECASE)
-_WAITS_FOR_A_CHILD = re.compile(r"(^|[._])(proc(ess)?|child|popen)\.(wait|join)$", re.IGNORECASE)
-_PIPED = re.compile(r"readline\b|\.std(out|err)\b|\bpipe\b")
 _LONG = 40  # letters of a name that a sentence bears
 _KEPT = frozenset({"MS101", "MS102", "MS103", "MS105", "MS106"})
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A place that starts work."""
-
-    file: FileFacts
-    function: Function
-    role: Role
-    call: Call
-    spawn: Spawn
-    hold: Hold
-    value: Value | None
-    wrapper: Wrapper | None = None
-    shell: str = ""
 
 
 def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
@@ -87,13 +75,13 @@ def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
     wrappers = _wrappers(project)
     found: list[list[Site]] = []
     for function in project.telling(file, STARTS | wrappers.names):
-        sites = list(_sites(project, file, function, wrappers))
-        if sites and ((role := project.role(file, function)) not in SILENT or role is Role.TEST):
-            found.append([replace(each, role=role) for each in sites])
-    given = _given_away(project, file, [sites[0].function for sites in found]) if found else {}
-    for sites in found:
-        steps = _steps(project, sites)
-        for site in sites:
+        started = list(sites(project, file, function, wrappers))
+        if started and ((role := project.role(file, function)) not in SILENT or role is Role.TEST):
+            found.append([replace(each, role=role) for each in started])
+    given = _given_away(project, file, [started[0].function for started in found]) if found else {}
+    for started in found:
+        steps = _steps(project, started)
+        for site in started:
             if site in steps[1:]:
                 continue
             yield from _judge(project, site, given, steps if steps and site is steps[0] else ())
@@ -107,44 +95,6 @@ def _wrappers(project: Project) -> Wrappers:
     if (found := _found.get(project)) is None:
         found = _found[project] = wrappers_of(project)
     return found
-
-
-def _sites(project: Project, file: FileFacts, function: Function, wrappers: Wrappers) -> Iterator[Site]:
-    role = Role.SERVICE  # asked for once there is a site
-    for call in function.calls:
-        is_wrapper = call.ref.rpartition(".")[2] in wrappers.names
-        if not is_wrapper and not may_spawn(call):
-            continue
-        if shell := stays_behind(project, call):
-            yield Site(file, function, role, call, SPAWNS["subprocess.Popen"], Hold.DROPPED, call.args[0], shell=shell)
-            continue
-        wrapper = wrappers.called.get(project.canonical(call.ref)) if is_wrapper else None
-        if wrapper is not None:
-            hold = hold_of(project, file, function, call, wrapper.spawn) if wrapper.is_judged_by_caller else wrapper.hold
-            yield Site(file, function, role, call, wrapper.spawn, hold, wrapper.argument(call) if wrapper.param else None, wrapper)
-            continue
-        if (spawn := _carried_spawn(project, call)) is None:
-            method = call.source.rpartition(".")[2]
-            spawn = spawn_of(project, call, method in _COROUTINES and _is_coroutine(project, function, call))
-        if spawn is not None:
-            value = call.argument(spawn.target, spawn.keyword) if spawn.target >= 0 else None
-            yield Site(file, function, role, call, spawn, hold_of(project, file, function, call, spawn), value)
-
-
-def _carried_spawn(project: Project, call: Call) -> Spawn | None:
-    """Return the spawn that a call hands on to somebody who will call it: ``call_soon_threadsafe(asyncio.create_task, f())``."""
-    if call.source.rpartition(".")[2] not in _CARRIERS or len(call.args) < 2 or call.args[0].form is not ValueForm.REF:
-        return None
-    spawn = SPAWNS.get(project.canonical(call.args[0].text))
-    return None if spawn is None or spawn.start or spawn.target < 0 else replace(spawn, target=spawn.target + 1, way=Way.AFTER)
-
-
-def _is_coroutine(project: Project, function: Function, call: Call) -> bool:
-    first = call.args[0] if call.args else None
-    if first is None or first.form is not ValueForm.CALL or not 0 <= first.call < len(function.calls):
-        return False
-    known = project.function(function.calls[first.call].ref)
-    return known is not None and known.function.is_async and not known.function.is_generator
 
 
 def _given_away(project: Project, file: FileFacts, functions: Iterable[Function]) -> Mapping[str, Sequence[str]]:
@@ -186,22 +136,18 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
     receivers = tuple(_receivers(given, function))
     if hold is Hold.RETURNED and "<lambda" in function.name and any(_is_one_of(each, _CALLERS_OF_LAMBDAS) for each in receivers):
         hold = Hold.DROPPED
+    if hold is Hold.RETURNED and site.wrapper is None and is_left_by_all(project, file, function, call):
+        hold = Hold.KEPT
     if hold in (Hold.SAFE, Hold.RETURNED) or any(_is_one_of(each, EXITS) for each in receivers):
         return
     if site.value is not None and not site.shell and carried_by(project, file, function, site.value) is not None:
         return  # the wrapper's own business
-    target = _target(project, site)
-    if target is not None and (_keeps_the_process_going(project, target) or loops.takes(project, file, function, call, target)):
+    target = target_of(project, site)
+    if target is not None and (keeps_the_process_going(project, target) or loops.takes(project, file, function, call, target)):
         return
-    if (
-        _is_of_one_connection(site)
-        or _is_awaited_by_signal(site, target)
-        or _reads_a_pipe(site)
-        or _is_soon(site)
-        or _arms_itself(project, site, target)
-    ):
+    if is_of_one_connection(site) or is_heard_of(site, target) or reads_a_pipe(site) or is_soon(site) or arms_itself(project, site, target):
         return
-    if spawn.way is Way.TIMER and _is_of_a_connection(file, function):
+    if spawn.way is Way.TIMER and is_of_a_connection(file, function):
         return
     if spawn == CALLBACK and (target is None or target.known is None or not target.known.function.is_async):
         return
@@ -210,12 +156,14 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
     weight = (
         Weight.SHARED if spawn.way is Way.PROCESS else weight_of(effects, name, _body(target)) if effects is not None else Weight.UNKNOWN
     )
-    if site.role is not Role.HANDLER and _is_leaving(function) and LEAVES.search(name.rpartition(".")[2]):
+    if weight is Weight.LOCAL and is_long(site, target):
+        weight = Weight.LIKELY
+    if site.role is not Role.HANDLER and is_leaving(function) and LEAVES.search(name.rpartition(".")[2]):
         return
     hooked = _is_hooked(project, function, call, receivers)
     if weight is Weight.LOCAL or (weight is Weight.ENQUEUES and (hooked or spawn.way is Way.AFTER)):
         return
-    if hold is Hold.KEPT and call.target.startswith("self.") and _tells_when_done(file, function, target):
+    if hold is Hold.KEPT and call.target.startswith("self.") and tells_when_done(file, function, target):
         hold = Hold.MANAGED
     endless = loops.kind_of(project, target) if target is not None else None
     if hold is Hold.MANAGED and site.role is Role.HANDLER and not call.target.startswith("self."):
@@ -225,13 +173,18 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
     kind, alternatives = kind_of(effects) if effects is not None else (Kind.ADHOC, ())
     if endless is not None:
         kind, alternatives = endless, (Kind.SIDE,) if endless is Kind.CRON else ()
-    elif _repeats(site):
+    elif repeats(site):
         kind, alternatives = Kind.CRON, (Kind.ADHOC,)
     if steps:
         kind, alternatives = Kind.WORKFLOW, (Kind.ADHOC,)
     code = "MS107" if hooked and spawn.code in {"MS101", "MS102", "MS103", "MS105", "MS106"} else spawn.code
     severity = _severity(site, hold, weight)
-    if weight is not Weight.SHARED and (endless is not None or _attends_a_child(project, target) or _is_of_a_connection(file, function)):
+    if weight is not Weight.SHARED and (
+        (endless is not None and site.role is not Role.HANDLER)
+        or attends_a_child(project, target)
+        or is_of_a_connection(file, function)
+        or tends(site, hold, weight, name)
+    ):
         severity = Severity.NOTICE
     evidence = evidence_of(effects) if effects is not None else ()
     here = f"{file.path}:{call.place.line} {call.statement}"
@@ -244,7 +197,7 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
         severity=severity,
         variant=_variant(site, hold, code, steps),
         call=call.source,
-        target=" → ".join(_name(each, _target(project, each)) for each in steps) if steps else name,
+        target=" → ".join(_name(each, target_of(project, each)) for each in steps) if steps else name,
         wrapper=site.wrapper.ref if site.wrapper else "",
         count=str(len(steps)),
     )
@@ -260,162 +213,8 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
         yield from _captured(project, site, name)
 
 
-def _target(project: Project, site: Site) -> Target | None:
-    if site.shell:
-        return None
-    if site.value is not None and (inner := _run_to_its_end(project, site)) is not None:
-        return project.target(site.file, site.function, inner)
-    if site.wrapper is not None and site.wrapper.fixed is not None:
-        return project.target(site.wrapper.file, site.wrapper.source or site.wrapper.function, site.wrapper.fixed)
-    if site.value is not None:
-        return project.target(site.file, site.function, site.value)
-    if site.spawn.target < 0 and site.spawn.start:  # a class of the project that runs itself, or what it is made with
-        for each in (*site.call.args, *(value for _, value in site.call.keywords)):
-            if each.form is ValueForm.REF and not each.type and (given := project.target(site.file, site.function, each)).known is not None:
-                return given
-        ref = f"{project.canonical(site.call.ref)}.{'_run' if site.spawn.way is Way.GREENLET else 'run'}"
-        return project.target(site.file, site.function, Value(ValueForm.REF, ref, names=(ref,)))
-    return None
-
-
-def _run_to_its_end(project: Project, site: Site) -> Value | None:
-    """Return the coroutine that a thread runs in a loop of its own: ``Thread(target=asyncio.run, args=(f(),))``."""
-    value = site.value
-    if value is None or value.form is not ValueForm.REF or value.text.rpartition(".")[2] not in _RUNS_COROUTINES:
-        return None
-    given = site.call.keyword(site.spawn.args) if site.spawn.args else None
-    items = given.items if given is not None else site.call.args[site.spawn.target + 1 :]
-    return next((each for each in items if each.form is ValueForm.CALL), None)
-
-
 def _effects(project: Project, target: Target | None) -> Effects | None:
     return None if target is None else project.effects(target.known or target.ref)
-
-
-def _keeps_the_process_going(project: Project, target: Target) -> bool:
-    """Whether a target is a server, an event loop or a watch over this process, or a function whose work is to run one."""
-    refs = [project.canonical(target.ref)]
-    sources: list[str] = []
-    if target.known is not None:
-        refs += [project.canonical(each.ref) for each in target.known.function.calls]
-        sources += [each.source for each in target.known.function.calls]
-    return any(ref.rpartition(".")[2] in LOOPS or ref in SERVERS for ref in refs) or any(map(_RUNS_A_LOOP.search, sources))
-
-
-def _attends_a_child(project: Project, target: Target | None) -> bool:
-    """Whether a target reads from or waits for a process that somebody else has started."""
-    if target is None or target.known is None:
-        return False
-    function = target.known.function
-    if any(_starts_a_process(project, each) for each in function.calls):
-        return False
-    return any(_PIPED.search(each.head) for each in function.loops) or any(
-        _WAITS_FOR_A_CHILD.search(each.source) for each in function.calls
-    )
-
-
-def _starts_a_process(project: Project, call: Call) -> bool:
-    spawn = spawn_of(project, call, False) if may_spawn(call) else None
-    return spawn is not None and spawn.way is Way.PROCESS
-
-
-def _is_of_one_connection(site: Site) -> bool:
-    """Whether a server starts it for a connection that it has accepted."""
-    return any(each.source.rpartition(".")[2] == "accept" and each.loop == site.call.loop >= 0 for each in site.function.calls)
-
-
-def _is_awaited_by_signal(site: Site, target: Target | None) -> bool:
-    if site.spawn.way not in (Way.THREAD, Way.FUTURE, Way.GREENLET, Way.PROCESS):
-        return False
-    values = [*site.call.args, *(each for _, each in site.call.keywords)]
-    names = {name.rpartition(".")[2] for each in values for name in (each.text, *each.names, *(one.text for one in each.items))}
-    known = target.known.function if target is not None and target.known is not None else None
-    if known is not None:
-        names.update(known.captures)
-    return is_awaited_by_signal(site.file, site.function, site.call, known, names)
-
-
-def _reads_a_pipe(site: Site) -> bool:
-    if site.spawn.way not in (Way.THREAD, Way.GREENLET, Way.COROUTINE):
-        return False
-    values = [*site.call.args, *(each for _, each in site.call.keywords)]
-    for value in [*values, *(item for each in values for item in each.items)]:
-        if any(name.endswith((".stdout", ".stderr", ".stdin")) for name in (value.text, *value.names)):
-            return True
-        if value.form is ValueForm.CALL and 0 <= value.call < len(site.function.calls):
-            inner = site.function.calls[value.call]
-            if any(name.endswith((".stdout", ".stderr", ".stdin")) for each in inner.args for name in (each.text, *each.names)):
-                return True
-    return False
-
-
-def _is_soon(site: Site) -> bool:
-    """Whether a delay is so short that nothing but a debounce can be meant."""
-    if site.spawn.way is not Way.TIMER or site.spawn.delay < 0:
-        return False
-    delay = seconds(site.call.argument(site.spawn.delay, site.spawn.delay_keyword))
-    return delay is not None and delay < 1
-
-
-def _arms_itself(project: Project, site: Site, target: Target | None) -> bool:
-    """Whether a timer's target arms the timer again, which is a schedule and another rule's."""
-    if site.spawn.way is not Way.TIMER or target is None or target.known is None:
-        return False
-    known = target.known
-    if _is_same(known, site.file, site.function):
-        return True
-    for call in known.function.calls:
-        spawn = spawn_of(project, call, False)
-        if spawn is not None and spawn.way is Way.TIMER and (value := call.argument(spawn.target, spawn.keyword)) is not None:
-            again = project.target(known.file, known.function, value).known
-            if again is not None and _is_same(again, known.file, known.function):
-                return True
-        if (callee := project.function(call.ref)) is not None and _is_same(callee, site.file, site.function):
-            return True
-    return False
-
-
-def _is_same(known: Known, file: FileFacts, function: Function) -> bool:
-    return known.file.module == file.module and known.function.name == function.name and known.function.place == function.place
-
-
-_REPEATS = re.compile(r"Repeat|Periodic|Interval|Recurring", re.IGNORECASE)
-
-
-def _repeats(site: Site) -> bool:
-    """Whether a thread of the project's own making calls what it is given again and again, as its name says."""
-    return site.spawn.target < 0 and bool(site.spawn.start) and _REPEATS.search(site.call.source) is not None
-
-
-def _tells_when_done(file: FileFacts, function: Function, target: Target | None) -> bool:
-    """Whether a thread of an object sets an event at its end for which another method of the object waits."""
-    if target is None or target.known is None:
-        return False
-    owner = function.name.partition(".")[0]
-    done = {each.source.rpartition(".")[0] for each in target.known.function.calls if each.source.endswith(".set")}
-    waits = {f"{each}.wait" for each in done if each.startswith("self.")}
-    return any(
-        each.name.startswith(f"{owner}.") and each is not target.known.function and any(call.source in waits for call in each.calls)
-        for each in file.speaking((".wait",))
-    )
-
-
-def _is_leaving(function: Function) -> bool:
-    """Whether a function ends something: what it starts then is the end of it."""
-    return function.name.rpartition(".")[2] in _LEAVING or function.name.rpartition(".")[2].strip("_") in STOPPERS
-
-
-_LEAVING = frozenset({"on_shutdown", "shutdown_event", "on_stop", "before_stop", "__exit__", "__aexit__", "__del__"})
-_BEGINS = re.compile(r"^_*(a?enter|init|start|connect|open|run|setup|set_up|launch|resume|ensure|initialize|begin|on_start|schedule)")
-_CONNECTIONS = frozenset({"on_close", "on_disconnect", "connection_lost", "connection_made", "websocket_disconnect", "on_connection_close"})
-
-
-def _is_of_a_connection(file: FileFacts, function: Function) -> bool:
-    """Whether an object is one connection, which is told when it ends."""
-    owner = function.name.partition(".")[0]
-    return owner != function.name and any(
-        each.name.startswith(f"{owner}.") and each.name.rpartition(".")[2] in _CONNECTIONS for each in file.outermost
-    )
 
 
 def _is_hooked(project: Project, function: Function, call: Call, receivers: Sequence[str]) -> bool:
@@ -442,32 +241,22 @@ def _holds(outer: Place, inner: Place) -> bool:
 def _severity(site: Site, hold: Hold, weight: Weight) -> Severity:
     if site.role is Role.TEST or weight is Weight.ENQUEUES:
         return Severity.NOTICE
-    if hold is Hold.MANAGED and (weight is not Weight.SHARED or _BEGINS.match(site.function.name.rpartition(".")[2])):
+    method = site.function.name.rpartition(".")[2]
+    if hold is Hold.MANAGED and (weight is not Weight.SHARED or (BEGINS.match(method) and not is_a_job(site, method))):
         return Severity.NOTICE  # begins with its object, and ends with it
     if hold is Hold.HANDED and site.role is not Role.HANDLER:
         return Severity.NOTICE
-    if weight is Weight.UNKNOWN:  # in a handler nobody can say that nothing is lost
-        return Severity.WARNING if site.role is Role.HANDLER or site.spawn.way is Way.AFTER else Severity.NOTICE
     if site.wrapper is not None and not site.wrapper.param and hold in (Hold.KEPT, Hold.BOUND):
         return Severity.NOTICE  # what a maker of tasks gives is in somebody's hands
-    if site.role is Role.WORKER or (site.shell == "" and site.spawn.way is Way.PROCESS and _opens_a_window(site.call)):
+    if site.role is Role.WORKER or (site.shell == "" and site.spawn.way is Way.PROCESS and opens_a_window(site.function, site.call)):
         return Severity.NOTICE
     if (
-        weight is Weight.LIKELY
+        weight in (Weight.LIKELY, Weight.UNKNOWN)  # nobody can say that nothing is lost
         or hold in (Hold.HANDED, Hold.MANAGED)
         or (site.role in (Role.STARTUP, Role.FRAMEWORK, Role.TASK) and site.spawn.way is not Way.AFTER)
     ):
         return Severity.WARNING
     return Severity.ERROR
-
-
-def _opens_a_window(call: Call) -> bool:
-    """Whether a process only shows something on the desktop of whoever started the program."""
-    first = call.args[0] if call.args else None
-    if first is None:
-        return False
-    head = first.items[0] if first.items else first
-    return head.form is ValueForm.TEXT and head.text.strip("\"'").split(" ")[0].rpartition("/")[2] in _OPENERS
 
 
 def _variant(site: Site, hold: Hold, code: str, steps: Sequence[Site]) -> str:
@@ -531,7 +320,7 @@ def _body(target: Target | None) -> Body:
 
 
 def _has_weight(project: Project, site: Site) -> bool:
-    target = _target(project, site)
+    target = target_of(project, site)
     effects = _effects(project, target)
     return effects is not None and weight_of(effects, _name(site, target), _body(target)) not in (Weight.LOCAL, Weight.ENQUEUES)
 
@@ -578,7 +367,11 @@ def _judge_wrappers(project: Project, file: FileFacts, wrappers: Wrappers) -> It
     for wrapper in wrappers.defined:
         if wrapper.file.module != file.module or not wrapper.param:
             continue
-        if wrapper.is_judged_by_caller and not wrapper.is_decorator and not _runs_whoever_gets_it(wrapper):
+        if (
+            wrapper.is_judged_by_caller
+            and (not wrapper.is_decorator or wrapper.spawn.way is Way.COROUTINE)
+            and not _runs_whoever_gets_it(wrapper)
+        ):
             continue
         inner = wrapper.source or wrapper.function
         yield project.finding(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
-from mainspring.advisor.read.facts import Call, Value, ValueForm
+from mainspring.advisor.read.facts import Call, Fate, Value, ValueForm
 
 
 class Way(StrEnum):
@@ -39,6 +39,8 @@ class Spawn:
     delay: int = -1  # position of the delay
     delay_keyword: str = ""
     args: str = ""  # keyword that carries the arguments of the target, where they do not simply follow it
+
+    is_chained: bool = False  # what waits for it are the callbacks that are added to what it gives
 
     @property
     def is_waitable(self) -> bool:
@@ -77,6 +79,10 @@ SPAWNS: Mapping[str, Spawn] = {
         _SOON,
     ),
     **_each("tornado.ioloop.IOLoop.add_callback tornado.ioloop.IOLoop.add_callback_from_signal", CALLBACK),
+    **_each("twisted.internet.defer.ensureDeferred twisted.internet.defer.Deferred.fromCoroutine", replace(_COROUTINE, is_chained=True)),
+    **_each("twisted.internet.threads.deferToThread twisted.internet.reactor.callInThread", replace(_SUBMIT, keyword="f", is_chained=True)),
+    "twisted.internet.threads.deferToThreadPool": replace(_SUBMIT, target=2, keyword="f", is_chained=True),
+    "twisted.internet.reactor.callLater": _LATER,
     "aiojobs.aiohttp.spawn": replace(_COROUTINE, target=1, way=Way.AFTER),  # what is awaited is that it is taken
     "aiojobs.Scheduler.spawn": replace(_COROUTINE, way=Way.AFTER),
     **_each("threading.Thread multiprocessing.dummy.Process", _THREAD),
@@ -206,12 +212,19 @@ _LASTS = frozenset(
     | {"create_task", "ensure_future", "start_soon", "spawn_callback", "add_callback", "add_task", "submit", "apply_async", "map_async"}
     | {"call_later", "call_at", "call_soon_threadsafe", "call_soon", "partial"}
 )
+# A name that says that what is given is done in the background, whoever has it.
+_SAYS_SO = re.compile(
+    r"_*(?:(?:run|start|spawn|do|execute|launch|call|schedule|submit|process)_(?:in|as|to)(?:_an?|_the)?_background(?:_(?:process|task|thread|job))?"
+    r"|(?:run|start|spawn|launch|schedule|create|submit|add|enqueue)_background(?:_(?:process|task|thread|job|coroutine))?"
+    r"|fire_and_forget|run_and_forget|background_call)",
+)
 
 
 def may_spawn(call: Call) -> bool:
     """Return whether a call is worth a closer look, by the last part of its name; a class may inherit what makes it one."""
     last = call.ref.rpartition(".")[2]
-    return last in _LASTS or last.lstrip("_")[:1].isupper() or call.source.rpartition(".")[2] in _LASTS
+    method = call.source.rpartition(".")[2]
+    return last in _LASTS or last.lstrip("_")[:1].isupper() or method in _LASTS or _SAYS_SO.fullmatch(method) is not None
 
 
 class Names(Protocol):
@@ -227,7 +240,9 @@ class Names(Protocol):
         """Return a function of the project, or None."""
 
 
-_LOOPISH = re.compile(r"(^|[._])(event_)?loop(\(\))?$|get_event_loop\(\)$|get_running_loop\(\)$", re.IGNORECASE)
+_LOOPISH = re.compile(
+    r"(^|[._])(event_)?loop(\(\))?$|get_event_loop\(\)$|get_running_loop\(\)$|IOLoop\.(current|instance)\(\)$", re.IGNORECASE
+)
 _POOLISH = re.compile(r"(executor|pool)s?(\(\)|[\"'\]]+)?$", re.IGNORECASE)
 _GROUPISH = re.compile(r"(^|[._])(tg|task_?group|nursery)(\(\))?$", re.IGNORECASE)
 _BACKGROUNDISH = re.compile(r"(background|bg)_?(tasks?|jobs?)?(\(\))?[\"'\])]*$", re.IGNORECASE)
@@ -245,6 +260,8 @@ STARTS = frozenset(
 def spawn_of(names: Names, call: Call, is_coroutine: bool) -> Spawn | None:
     """Return how a call starts work, or None. ``is_coroutine``: its first argument is known to be a coroutine, which only a spawn takes."""
     short = call.ref.rpartition(".")[2]
+    if (by_name := _by_its_name(names, call)) is not None:
+        return by_name
     if not is_coroutine and short not in STARTS and not short[:1].isupper():
         return None  # most calls of a program: nobody need follow their names through its files
     ref = names.canonical(call.ref)
@@ -261,6 +278,19 @@ def spawn_of(names: Names, call: Call, is_coroutine: bool) -> Spawn | None:
     if method == "submit" and owner.rpartition(".")[2].removesuffix("()").endswith(("Executor", "Pool")):
         return _SUBMIT  # one of the project's own making
     return _by_the_look(call, method, is_coroutine) if owner and (is_coroutine or not names.function(ref)) else None
+
+
+def _by_its_name(names: Names, call: Call) -> Spawn | None:
+    """Return the spawn of a call that says in its name that it goes on in the background, and whose result nobody takes."""
+    method = call.source.rpartition(".")[2]
+    if call.fate is not Fate.DROPPED or call.is_awaited or method in SURE or _SAYS_SO.fullmatch(method) is None:
+        return None
+    for position, value in enumerate(call.args[:3]):
+        if value.form is ValueForm.REF and names.function(value.text) is not None:
+            return replace(_SUBMIT, code="MS101", target=position)
+        if value.form is ValueForm.CALL:
+            return replace(_COROUTINE, target=position)
+    return None
 
 
 def _fits(ref: str, call: Call) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mainspring.advisor.finding import Role
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Param, Value, ValueForm
-from mainspring.advisor.rules.handles import Hold, hold_of, is_started
+from mainspring.advisor.rules.handles import Hold, hold_of, is_handle_awaited, is_started
 from mainspring.advisor.rules.spawn import CALLBACK, SPAWNS, SURE, Spawn, Way, may_spawn, spawn_of
 from mainspring.advisor.shelf import mentioning
 
@@ -138,7 +138,7 @@ def _callers_that_hand_on(project: Project, wrappers: Mapping[str, Wrapper]) -> 
                 if project.role(file, function) in SILENT or (carried := carried_by(project, file, function, value)) is None:
                     continue
                 hold = hold_of(project, file, function, call, inner.spawn) if inner.is_judged_by_caller else inner.hold
-                if hold is not Hold.SAFE:
+                if hold is not Hold.SAFE and not is_handle_awaited(function, call):
                     owner, param, position = carried
                     yield Wrapper(f"{file.module}.{owner.name}", file, owner, call, inner.spawn, hold, param, position, source=function)
 
@@ -173,14 +173,24 @@ def _wrapper(project: Project, file: FileFacts, function: Function, call: Call, 
     if carried is None:
         if call.fate is not Fate.RETURNED or "<locals>" in function.name or function.decorators:
             return None  # a decorated function that returns a task may be anything: a fixture, a property, a view
+        if hold is Hold.RETURNED and is_left_by_all(project, file, function, call):
+            return None  # judged where it stands
         return Wrapper(f"{file.module}.{function.name}", file, function, call, spawn, hold, fixed=value)
     owner, param, position = carried
-    if "<locals>" in owner.name and hold is Hold.KEPT:
+    if "<locals>" in owner.name and (hold is Hold.KEPT or any(bind.startswith(("add:", "append:")) for bind in call.binds)):
         return None  # a closure that fills a collection of the function around it, which goes on with it
     is_decorator = owner is not function and any(is_name_of(each.text, function.name.rpartition(".")[2]) for each in owner.returns)
     if owner is not function and not is_decorator and hold is Hold.RETURNED:
         return None
     return Wrapper(f"{file.module}.{owner.name}", file, owner, call, spawn, hold, param, position, is_decorator, source=function)
+
+
+def is_left_by_all(project: Project, file: FileFacts, function: Function, call: Call) -> bool:
+    """Return whether a function keeps what it gives back and nobody in the project takes it: then it goes on whoever calls."""
+    if not any(bind.startswith(("add:", "append:", "key:")) for bind in call.binds):
+        return False
+    callers = project.callers(file, function)
+    return bool(callers) and all(each.fate is Fate.DROPPED and not each.is_awaited for _, _, each in callers)
 
 
 def carried_by(project: Project, file: FileFacts, function: Function, value: Value) -> tuple[Function, str, int] | None:
@@ -247,8 +257,4 @@ def is_name_of(text: str, name: str) -> bool:
 
 def _outwards(file: FileFacts, function: Function) -> Iterator[Function]:
     yield function
-    name = function.name
-    while ".<locals>." in name:
-        name = name.rpartition(".<locals>.")[0]
-        if (outer := file.function(name)) is not None:
-            yield outer
+    yield from file.around(function)

@@ -1,0 +1,228 @@
+"""What speaks for started work being harmless: it ends with what it serves, it serves this process alone, or somebody hears of its end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mainspring.advisor.finding import Role
+from mainspring.advisor.read.facts import Call, FileFacts, Function, Value, ValueForm
+from mainspring.advisor.rules.handles import STOPPERS, Hold, is_awaited_by_signal
+from mainspring.advisor.rules.kinds import LEAVES, TENDS, UPKEEP, Weight
+from mainspring.advisor.rules.sites import Site
+from mainspring.advisor.rules.spawn import LOOPS, SERVERS, Way, may_spawn, seconds, spawn_of
+
+if TYPE_CHECKING:
+    from mainspring.advisor.project import Known, Project, Target
+
+_OPENERS = frozenset({"open", "xdg-open", "explorer", "explorer.exe", "osascript", "notify-send", "say", "start", "cmd"})
+_RUNS_A_LOOP = re.compile(r"loop\.(start|run)$", re.IGNORECASE)
+_WAITS_FOR_A_CHILD = re.compile(r"(^|[._])(proc(ess)?|child|popen)\.(wait|join)$", re.IGNORECASE)
+_PIPED = re.compile(r"readline\b|\.std(out|err)\b|\bpipe\b")
+
+
+def is_long(site: Site, target: Target | None) -> bool:
+    """Say whether a handler starts a thread of its own for something that goes through many: nobody does that for a moment's work."""
+    known = target.known if target is not None else None
+    return (
+        known is not None and site.role is Role.HANDLER and site.spawn.way is Way.THREAD
+        and "<locals>" in known.function.name and bool(known.function.loops)
+    )  # fmt: skip
+
+
+def keeps_the_process_going(project: Project, target: Target) -> bool:
+    """Say whether a target is a server, an event loop or a watch over this process, or a function whose work is to run one."""
+    calls = target.known.function.calls if target.known is not None else ()
+    refs = [project.canonical(target.ref), *(project.canonical(each.ref) for each in calls)]
+    return any(ref.rpartition(".")[2] in LOOPS or ref in SERVERS for ref in refs) or any(
+        _RUNS_A_LOOP.search(each.source) or (each.loop >= 0 and each.source.endswith(".accept")) for each in calls
+    )
+
+
+def attends_a_child(project: Project, target: Target | None) -> bool:
+    """Say whether a target reads from or waits for a process that somebody else has started."""
+    if target is None or target.known is None:
+        return False
+    function = target.known.function
+    if any(_starts_a_process(project, each) for each in function.calls):
+        return False
+    return any(_PIPED.search(each.head) for each in function.loops) or any(
+        _WAITS_FOR_A_CHILD.search(each.source) for each in function.calls
+    )
+
+
+def _starts_a_process(project: Project, call: Call) -> bool:
+    spawn = spawn_of(project, call, False) if may_spawn(call) else None
+    return spawn is not None and spawn.way is Way.PROCESS
+
+
+def is_of_one_connection(site: Site) -> bool:
+    """Say whether a server starts it for a connection that it has accepted."""
+    return any(each.source.rpartition(".")[2] == "accept" and each.loop == site.call.loop >= 0 for each in site.function.calls)
+
+
+def is_heard_of(site: Site, target: Target | None) -> bool:
+    """Say whether the function waits for a sign of the work, or reads what it gives."""
+    if site.spawn.way not in (Way.THREAD, Way.FUTURE, Way.GREENLET, Way.PROCESS, Way.COROUTINE):
+        return False
+    values = [*site.call.args, *(each for _, each in site.call.keywords)]
+    names = {name.rpartition(".")[2] for each in values for name in (each.text, *each.names, *(one.text for one in each.items))}
+    known = target.known.function if target is not None and target.known is not None else None
+    if known is not None:
+        names.update(known.captures)
+        if site.spawn.way is not Way.COROUTINE:
+            prefix = f"{site.function.name}.<locals>."
+            inner = site.file.within(site.function)
+            names.update(name for each in inner if each.name.removeprefix(prefix) in known.captures for name in each.captures)
+    return is_awaited_by_signal(site.file, site.function, site.call, known, names, is_awaiting=site.spawn.way is Way.COROUTINE)
+
+
+def reads_a_pipe(site: Site) -> bool:
+    """Say whether the work is given one end of a pipe."""
+    if site.spawn.way not in (Way.THREAD, Way.GREENLET, Way.COROUTINE):
+        return False
+    values = [*site.call.args, *(each for _, each in site.call.keywords)]
+    for value in [*values, *(item for each in values for item in each.items)]:
+        if any(name.endswith((".stdout", ".stderr", ".stdin")) for name in (value.text, *value.names)):
+            return True
+        if value.form is ValueForm.CALL and 0 <= value.call < len(site.function.calls):
+            inner = site.function.calls[value.call]
+            if any(name.endswith((".stdout", ".stderr", ".stdin")) for each in inner.args for name in (each.text, *each.names)):
+                return True
+    return False
+
+
+def is_soon(site: Site) -> bool:
+    """Say whether a delay is so short that nothing but a debounce can be meant."""
+    if site.spawn.way is not Way.TIMER or site.spawn.delay < 0:
+        return False
+    delay = seconds(site.call.argument(site.spawn.delay, site.spawn.delay_keyword))
+    return delay is not None and delay < 1
+
+
+def arms_itself(project: Project, site: Site, target: Target | None) -> bool:
+    """Say whether a timer's target arms the timer again, which is a schedule and another rule's."""
+    if site.spawn.way is not Way.TIMER or target is None or target.known is None:
+        return False
+    known = target.known
+    if _is_same(known, site.file, site.function):
+        return True
+    for call in known.function.calls:
+        spawn = spawn_of(project, call, False)
+        if spawn is not None and spawn.way is Way.TIMER and (value := call.argument(spawn.target, spawn.keyword)) is not None:
+            again = project.target(known.file, known.function, value).known
+            if again is not None and _is_same(again, known.file, known.function):
+                return True
+        if (callee := project.function(call.ref)) is not None and _is_same(callee, site.file, site.function):
+            return True
+    return False
+
+
+def _is_same(known: Known, file: FileFacts, function: Function) -> bool:
+    return known.file.module == file.module and known.function.name == function.name and known.function.place == function.place
+
+
+_REPEATS = re.compile(r"Repeat|Periodic|Interval|Recurring", re.IGNORECASE)
+
+
+def repeats(site: Site) -> bool:
+    """Say whether a thread of the project's own making calls what it is given again and again, as its name says."""
+    return site.spawn.target < 0 and bool(site.spawn.start) and _REPEATS.search(site.call.source) is not None
+
+
+def tells_when_done(file: FileFacts, function: Function, target: Target | None) -> bool:
+    """Say whether a thread of an object sets an event at its end for which another method of the object waits."""
+    if target is None or target.known is None:
+        return False
+    owner = function.name.partition(".")[0]
+    done = {each.source.rpartition(".")[0] for each in target.known.function.calls if each.source.endswith(".set")}
+    waits = {f"{each}.wait" for each in done if each.startswith("self.")}
+    return any(
+        each.name.startswith(f"{owner}.") and each is not target.known.function and any(call.source in waits for call in each.calls)
+        for each in file.speaking((".wait",))
+    )
+
+
+def is_leaving(function: Function) -> bool:
+    """Say whether a function ends something: what it starts then is the end of it."""
+    return function.name.rpartition(".")[2] in _LEAVING or function.name.rpartition(".")[2].strip("_") in STOPPERS
+
+
+_LEAVING = frozenset({"on_shutdown", "shutdown_event", "on_stop", "before_stop", "__exit__", "__aexit__", "__del__"})
+BEGINS = re.compile(r"^_*(a?enter|init|start|connect|open|run|setup|set_up|launch|resume|ensure|initialize|begin|on_start|schedule)")
+_CONNECTIONS = frozenset({"on_close", "on_disconnect", "connection_lost", "connection_made", "websocket_disconnect", "on_connection_close"})
+
+
+def is_of_a_connection(file: FileFacts, function: Function) -> bool:
+    """Say whether an object is one connection, which is told when it ends."""
+    owner = function.name.partition(".")[0]
+    return owner != function.name and any(
+        each.name.startswith(f"{owner}.") and each.name.rpartition(".")[2] in _CONNECTIONS for each in file.outermost
+    )
+
+
+def is_a_job(site: Site, method: str) -> bool:
+    """Say whether an object is told to begin a piece of work that its caller describes, and not itself."""
+    value = site.value
+    if value is None or value.form is not ValueForm.CALL or not 0 <= value.call < len(site.function.calls) or not _RUNS.match(method):
+        return False
+    given = {param.name for param in site.function.params if param.name not in ("self", "cls")}
+    return any(given & {name.rpartition(".")[2] for name in (each.text, *each.names)} for each in _values(site.function.calls[value.call]))
+
+
+_RUNS = re.compile(r"_*(a?start|run|launch|schedule|begin)(_|$)")
+
+
+def _values(call: Call) -> Iterator[Value]:
+    yield from call.args
+    yield from (each for _, each in call.keywords)
+
+
+def tends(site: Site, hold: Hold, weight: Weight, name: str) -> bool:
+    """Say whether work that nobody has seen to matter looks like upkeep of this process: by its name, or as part of an object's life."""
+    owner, _, method = site.function.name.rpartition(".")
+    last = name.rpartition(".")[2]
+    if UPKEEP.match(last) or (method == "__init__" and _is_told_to_leave(site.call)):
+        return True
+    if weight is Weight.UNKNOWN and TENDS.search(last) and last not in STOPPERS:  # to stop something of another object is to do something
+        return True
+    if site.role is Role.HANDLER or repeats(site):
+        return False
+    return weight is Weight.UNKNOWN and bool(
+        LEAVES.search(method)
+        or method == "__init__"
+        or _ENGINES.search(owner.partition(".")[0])
+        or (hold is Hold.KEPT and _is_part_of_the_object(site.call, method))
+    )
+
+
+def _is_told_to_leave(call: Call) -> bool:
+    """Whether a thread is given something of its object that tells it to end."""
+    args = call.keyword("args")
+    return args is not None and any(each.text.startswith("self.") and _LEAVES_BY.search(each.text) for each in args.items)
+
+
+_LEAVES_BY = re.compile(r"(stop|exit|quit|cancel|shutdown|leave|done|finish)(_?(event|flag))?$|stopping$|exiting$", re.IGNORECASE)
+
+
+def _is_part_of_the_object(call: Call, method: str) -> bool:
+    """Whether what runs begins with an object that has one place for it, or a few that it fills as it starts."""
+    if call.target.startswith("self.") and "[" not in call.target:
+        return BEGINS.match(method) is not None
+    return _STARTS.fullmatch(method) is not None and any(bind.partition(":")[2].startswith("self.") for bind in call.binds)
+
+
+_STARTS = re.compile(r"_*(?:a?start|connect|open|enter|aenter|init|setup)_*")
+_ENGINES = re.compile(r"(Executor|Pool|Timer|Queue)\w*$")
+
+
+def opens_a_window(function: Function, call: Call) -> bool:
+    """Say whether a process only shows something on the desktop of whoever started the program."""
+    first = call.args[0] if call.args else None
+    if first is None:
+        return False
+    if "browser" in function.name.rpartition(".")[2].lower():
+        return True
+    head = first.items[0] if first.items else first
+    return head.form is ValueForm.TEXT and head.text.strip("\"'").split(" ")[0].rpartition("/")[2] in _OPENERS
