@@ -1018,3 +1018,216 @@ def start():
     threading.Thread(target=watch, daemon=True).start()
 """)
     assert [each for each in found if each.code.startswith("MS2")] == []
+
+
+LOOP = """
+import asyncio
+from fastapi import FastAPI
+from elsewhere import bus, store
+
+app = FastAPI()
+
+async def {name}():
+    while True:
+        {body}
+        await asyncio.sleep(60)
+
+@app.on_event("startup")
+async def start():
+    asyncio.create_task({name}())
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "is_told"),
+    [
+        ("work", "store.advance()", True),  # nobody knows what it is
+        ("work", "print(store.get_size(), store.list_names())", False),  # it only looks
+        ("collect_metrics", "store.advance()", False),  # it calls itself this process's own care
+        ("work", "cache.purge_old()", False),  # what this process remembers
+        ("heartbeat_loop", "websocket.send('ping')", False),  # a sign of life to one connection
+        ("notify_loop", "websocket.send('news')", True),
+    ],
+)
+def test_what_nobody_knows_of_a_loop_counts_unless_it_speaks_of_its_own_care(check: Check, name: str, body: str, is_told: bool) -> None:
+    assert serious(check(LOOP.format(name=name, body=body))) == (["MS202"] if is_told else [])
+
+
+def test_a_method_that_others_write_is_what_nobody_knows(check: Check) -> None:
+    found = check(
+        {
+            "shop/flush.py": """
+import asyncio
+
+class Batch:
+    async def flush_for_ever(self):
+        while True:
+            await asyncio.sleep(5)
+            await self.hand_over()
+
+    async def hand_over(self):
+        pass
+""",
+            "shop/outlet.py": """
+import asyncio
+from shop.flush import Batch
+
+class Outlet(Batch):
+    def __init__(self):
+        asyncio.create_task(self.flush_for_ever())
+""",
+        }
+    )
+    assert only(found, "MS202").path == "shop/outlet.py"
+
+
+@pytest.mark.parametrize(
+    "wait", ["self.stop.wait(timeout=interval)", "self.stop.wait(interval)", "self.stop.wait(timeout=min(1, timeout / 10))"]
+)
+def test_the_limit_of_a_wait_is_no_limit_of_the_loop(check: Check, wait: str) -> None:
+    code = """
+import threading
+from shop.store import delete_expired
+
+class Cleaner:
+    def __init__(self, interval, timeout):
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not WAIT:
+            delete_expired()
+"""
+    assert only(check({"shop/cleaner.py": code.replace("WAIT", wait), "shop/store.py": STORE}), "MS202").kind is Kind.CRON
+
+
+def test_a_poller_that_a_dependency_keeps_in_a_global_outlives_it(check: Check) -> None:
+    code = """
+import asyncio
+from shop.store import delete_expired
+
+poller = None
+
+async def poll():
+    while True:
+        delete_expired()
+        await asyncio.sleep(5)
+
+async def dependency():
+    {globals}
+    poller = asyncio.create_task(poll())
+    yield 1
+    {ending}
+"""
+    store = {"shop/store.py": STORE}
+    assert serious(check({"shop/deps.py": code.format(globals="global poller", ending="pass"), **store})) == ["MS202"]
+    assert serious(check({"shop/deps.py": code.format(globals="pass", ending="poller.cancel()"), **store})) == []
+
+
+@pytest.mark.parametrize("ending", ["thread.join()", "pass"])
+def test_a_block_that_tells_its_thread_to_stop_is_a_scope(check: Check, ending: str) -> None:
+    code = f"""
+import threading
+from contextlib import contextmanager
+from shop.store import delete_expired
+
+def clean(stop):
+    while not stop.wait(60):
+        delete_expired()
+
+@contextmanager
+def cleaning():
+    stop = threading.Event()
+    thread = threading.Thread(target=clean, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        {ending}
+"""
+    assert serious(check({"shop/scope.py": code, "shop/store.py": STORE})) == []
+    kept = code.replace("stop.set()", "pass").replace("thread.join()", "pass")
+    assert serious(check({"shop/scope.py": kept, "shop/store.py": STORE})) == ["MS202"]
+
+
+def test_a_handle_that_nobody_waits_for_is_a_loop_left_running(check: Check) -> None:
+    code = """
+import asyncio
+from shop.store import delete_expired
+
+class Cleaner:
+    def __init__(self):
+        self.task = self.begin()
+
+    def begin(self):
+        return asyncio.create_task(self.clean())
+
+    async def clean(self):
+        while True:
+            delete_expired()
+            await asyncio.sleep(60)
+"""
+    assert serious(check({"shop/cleaner.py": code, "shop/store.py": STORE})) == ["MS202"]
+    waited = code.replace("def __init__(self):\n        self.task = self.begin()", "async def run(self):\n        await self.begin()")
+    assert serious(check({"shop/cleaner.py": waited, "shop/store.py": STORE})) == []
+
+
+@pytest.mark.parametrize(("head", "is_told"), [("process.is_alive()", False), ("engine.is_running()", False), ("self.is_running()", True)])
+def test_a_loop_that_goes_on_while_another_object_works_ends_with_it(check: Check, head: str, is_told: bool) -> None:
+    code = f"""
+import threading
+import time
+from shop.store import delete_expired
+
+class Watch:
+    def start(self, process, engine):
+        def watch():
+            while {head}:
+                delete_expired()
+                time.sleep(1)
+        self.thread = threading.Thread(target=watch)
+        self.thread.start()
+"""
+    found = [each for each in serious(check({"shop/watch.py": code, "shop/store.py": STORE})) if each == "MS202"]
+    assert bool(found) is is_told
+
+
+def test_a_loop_whose_worker_only_says_why_it_stopped_is_endless(check: Check) -> None:
+    code = """
+import threading
+from shop.store import delete_expired
+
+def work(stop):
+    while not stop.wait(5):
+        delete_expired()
+    return "stopped"
+
+def main(stop):
+    why = work(stop)
+    print(why)
+
+def start(stop):
+    threading.Thread(target=main, args=(stop,)).start()
+"""
+    assert serious(check({"shop/work.py": code, "shop/store.py": STORE})) == ["MS202"]
+
+
+def test_files_that_are_watched_by_a_known_object_are_a_notice(check: Check) -> None:
+    found = check("""
+import threading
+from watchfiles import watch
+
+class Reloader:
+    def __init__(self, path, reload):
+        self.reload = reload
+        self.changes = watch(path)
+        self.thread = threading.Thread(target=self.look)
+        self.thread.start()
+
+    def look(self):
+        for change in self.changes:
+            self.reload(change)
+""")
+    assert serious(found) == []

@@ -402,3 +402,129 @@ def test_a_state_has_one_writer(check: Check) -> None:
     assert state.statement.startswith("export.status")
     for before, after in (('export.status = "queued"', "pass"), ("pass", 'app.state = "running"')):
         assert "MS306" not in [each.code for each in check(STATUS.format(before=before, after=after))]
+
+
+SELF_STARTED = """
+import queue
+import threading
+import smtplib
+
+class Worker(threading.Thread):
+    _one = None
+
+    @classmethod
+    def get(cls):
+        if cls._one is None:
+            cls._one = Worker()
+        return cls._one
+
+    def __init__(self):
+        threading.Thread.__init__(self)
+        self.queue = queue.Queue()
+        self.start()
+
+    def run(self):
+        main = threading.main_thread()
+        while {head}:
+            try:
+                item = self.queue.get(timeout=1)
+            except queue.Empty:
+                continue
+            smtplib.SMTP("localhost").sendmail("a", "b", item)
+"""
+
+
+@pytest.mark.parametrize("head", ["main_thread.is_alive()", "self.running", "True"])
+def test_a_thread_that_starts_itself_is_told_once_where_it_does(check: Check, head: str) -> None:
+    found = [each for each in check({"shop/jobs.py": SELF_STARTED.format(head=head)}) if each.severity is not Severity.NOTICE]
+    assert [(each.code, each.statement) for each in found] == [("MS301", "self.start()")]
+
+
+def test_a_worker_of_a_queue_that_another_object_has_is_found(check: Check) -> None:
+    found = check("""
+import threading
+
+class Processor:
+    def start(self, services):
+        self.services = services
+        self.thread = threading.Thread(target=self.work, daemon=True)
+        self.thread.start()
+
+    def work(self):
+        while not self.stopping:
+            item = self.services.jobs.dequeue()
+            if item is None:
+                self.event.wait(1)
+                continue
+            self.services.runner.run(item)
+""")
+    assert "MS301" in serious(found)
+
+
+def test_a_worker_that_answers_whoever_waits_for_each_item_is_a_notice(check: Check) -> None:
+    code = """
+import asyncio
+
+class Batcher:
+    def __init__(self, model):
+        self.queue = asyncio.Queue()
+        self.model = model
+        self.task = asyncio.create_task(self.work())
+
+    async def work(self):
+        while True:
+            future, item = await self.queue.get()
+            {end}
+"""
+    assert serious(check(code.format(end="future.set_result(await self.model.predict(item))"))) == []
+    assert serious(check(code.format(end="await self.model.predict(item)"))) == ["MS301"]
+
+
+def test_an_entered_object_whose_queue_is_written_down_is_a_service(check: Check) -> None:
+    code = """
+import asyncio
+from sqlalchemy import insert
+from shop.models import Event, Session
+
+class Inserter:
+    async def __aenter__(self):
+        self.queue = asyncio.Queue()
+        self.task = asyncio.create_task(self.work())
+        return self
+
+    async def work(self):
+        while True:
+            item = await self.queue.get()
+            {end}
+"""
+    write = "Session().execute(insert(Event).values(text=item))"
+    assert serious(check({"shop/inserter.py": code.format(end=write)})) == ["MS301"]
+    assert serious(check({"shop/inserter.py": code.format(end="print(item)")})) == []
+
+
+def test_a_worker_with_a_word_that_ends_it_and_an_empty_queue_to_leave_is_endless(check: Check) -> None:
+    found = check("""
+import queue
+import threading
+import smtplib
+
+class Sender(threading.Thread):
+    def run(self):
+        self.jobs = queue.Queue()
+        while True:
+            try:
+                job = self.jobs.get(timeout=1)
+            except queue.Empty:
+                if not self.running:
+                    break
+                continue
+            if job == "quit":
+                break
+            smtplib.SMTP("localhost").sendmail("a", "b", job)
+
+def start():
+    sender = Sender()
+    sender.start()
+    return {}
+""")
+    assert "MS301" in serious(found)

@@ -10,13 +10,16 @@ _STOP = re.compile(
 )
 """Names of signals from outside: who leaves a loop by these has not got anywhere."""
 _PROGRESS = re.compile(r"time\(|monotonic|deadline|timeout|remaining|attempt|retries|tries|count|len\(|<|>|\bdone\b|finished")
+_STILL_ITS_OWN = re.compile(r" is (threading\.current_thread|asyncio\.current_task|current_thread|current_task)\(\)$")  # no other took over
+_WAIT = re.compile(r"\.wait\([^()]*(\([^()]*\)[^()]*)*\)")  # its limit is none of the loop's
 _ENDLESS_ITERATORS = ("itertools.cycle", "itertools.count", "itertools.repeat")
 _RECEIVE = re.compile(r"\.(get|get_nowait|recv|receive|pop|popleft)\((timeout=[^)]*|block=[^)]*|)\)")
 
 
 def is_stop_signal(text: str) -> bool:
     """Say whether a condition only asks for a signal to stop."""
-    return bool(_STOP.search(text.lower())) and not _PROGRESS.search(text.replace("->", ""))
+    text = _WAIT.sub(".wait()", text.replace("->", ""))
+    return bool(_STOP.search(text.lower())) and not _PROGRESS.search(text)
 
 
 def is_endless_while(test: ast.expr, text: str) -> bool:
@@ -26,7 +29,7 @@ def is_endless_while(test: ast.expr, text: str) -> bool:
     if isinstance(test, ast.BoolOp):
         parts = [is_endless_while(part, ast.unparse(part)) for part in test.values]
         return all(parts) if isinstance(test.op, ast.And) else any(parts)
-    return is_stop_signal(text)
+    return is_stop_signal(text) or bool(_STILL_ITS_OWN.search(text))
 
 
 def is_endless_for(iterates: str, arguments: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -56,6 +57,23 @@ _CHANGES = re.compile(
 )
 
 
+_OWN_CARE = re.compile(
+    r"metric|heart_?beat|keep_?alive|ping|tick|_lag|stall|stats|statistic|memory|cpu|cache|animat|spinner|progress|uptime|watch_?(parent|dog)|monitor_resource",
+    re.IGNORECASE,
+)
+"""Names of loops that look after this process alone."""
+_KEEPS_ALIVE = re.compile(r"heart_?beat|keep_?alive|(^|_)ping(_|$)|ping_?loop", re.IGNORECASE)
+_LOOKS = re.compile(
+    r"_*(get|look|is|has|list|read|load|find|count|query|parse|validate|format|make|build|to|as|log|calculate|compute|collect|measure)(_\w+|$)"
+    r"|(all|first|one|unique|scalars?|fetchall|fetchone|time|cancelled|done|stat|children|exists|next|items|keys|values|set|inc|dec|observe"
+    r"|labels|set_value|wait|acquire|release|cast|poll|_*db|put\w*|close|aclose|admit|add|append|begin|end|cls|self|super|__\w+__)$"
+)
+_CONNECTED = re.compile(r"(^|[._])_?(ws|\w*socket|conn|connection|sock|stream|transport|channel|session)$", re.IGNORECASE)
+_LOGS = re.compile(r"(^|[._])_?(log|logger|logging|console|tracer|span|gauge|counter|histogram)$", re.IGNORECASE)
+_ANSWERS = frozenset({"set_result", "set_exception"})
+_WORDS = (ValueForm.TEXT, ValueForm.FLAG, ValueForm.NUMBER, ValueForm.NONE)
+
+
 @dataclass(frozen=True, slots=True)
 class Endless:
     """A loop without an end. ``what`` names what it waits for, ``shared`` what it does that others can see, each with a line."""
@@ -67,13 +85,25 @@ class Endless:
     what: str
     shared: tuple[tuple[Effect, Evidence], ...] = ()
     telling: str = ""  # a call of which nobody knows what it does, but whose name says that it changes something
+    opaque: str = ""  # a call of which nobody knows what it does, and whose name does not say that it only looks
     writer: str = ""  # who writes the rows that it works off
+    is_answered: bool = False  # it gives each item's result to whoever waits for it
     is_local: bool = False  # everything it does is known, and stays in this process
 
     @property
     def name(self) -> str:
         """The function that the loop stands in, for people."""
         return self.function.name.replace(".<locals>", "")
+
+    @property
+    def is_sign_of_life(self) -> bool:
+        """Whether it only tells the other side, again and again, that this process is still there."""
+        return bool(_KEEPS_ALIVE.search(self.function.name)) and all(effect is Effect.NETWORK for effect, _ in self.shared)
+
+    @property
+    def does_more(self) -> bool:
+        """Whether it does something at a pace of which nobody knows what it is, and which does not call itself this process's own care."""
+        return self.nature is Nature.PERIOD and bool(self.opaque) and not _OWN_CARE.search(self.function.name)
 
     @property
     def only_enqueues(self) -> bool:
@@ -106,7 +136,7 @@ def _search(project: Project, file: FileFacts, function: Function, depth: int) -
         if is_inner(function, loop):
             continue
         found = source_iterated(project, function, loop)
-        if found is not None or is_forever(loop):
+        if found is not None or (is_forever(loop) and not outlasts(loop)):
             return _Look(project, file, function, number).endless(found)
     for call in function.calls:
         if is_forever_call(project, call):
@@ -146,21 +176,32 @@ def is_forever(loop: Loop) -> bool:
     return not loop.has_exit or (bool(loop.exits) and all(_is_stop(each) or (is_asked and not each) for each in loop.exits))
 
 
+_WHILE_ANOTHER = re.compile(r"(?!self\.\w+\(|.*main_thread)[\w.\[\]]+\.(is_alive|is_running|is_active|running)\(\)$")
+
+
+def outlasts(loop: Loop) -> bool:
+    """Return whether a loop goes on for as long as another object works, a process or a run, and ends with it."""
+    return loop.is_while and bool(_WHILE_ANOTHER.match(loop.head))
+
+
 def _is_stop(condition: str) -> bool:
     if condition.startswith("except"):
-        return bool(_STOPPING_ERRORS.search(condition))
+        error, _, asked = condition.partition(" and ")
+        return bool(_STOPPING_ERRORS.search(error) or (asked and _STOPS.search(asked)))
     return bool(condition) and bool(_STOPS.search(condition))
 
 
 def _waited_callee(project: Project, function: Function, call: Call) -> Known | None:
     """Return the project's function that a call runs to its end here: called, awaited, or handed to a runner that waits."""
-    if call.target or call.fate in (Fate.KEPT, Fate.BOUND, Fate.USED):  # what never ends gives nothing to anybody
-        return None
     known = project.function(call.ref)
     if known is None or known.function.is_generator:
         return None
+    if (call.target or call.fate in (Fate.KEPT, Fate.BOUND, Fate.USED)) and any(
+        value.form not in _WORDS for value in known.function.returns
+    ):
+        return None  # what never ends gives nothing to anybody, but the word why it was stopped
     if not known.function.is_async:
-        return known if call.passed_to < 0 or _waits(project, function, call) else None
+        return known if call.target or call.passed_to < 0 or _waits(project, function, call) else None
     return known if call.is_awaited or call.fate is Fate.AWAITED or _waits(project, function, call) else None
 
 
@@ -219,7 +260,9 @@ class _Look:
         runs_jobs = nature is Nature.MEMORY and self._runs_jobs()
         return Endless(
             self._file, self._function, self._function.loops[self._number], nature, what, tuple(self._shared.items()),
-            telling=self._telling(), writer=writer, is_local=(self._is_known or self._forwards) and not self._shared and not runs_jobs,
+            telling=self._telling(), opaque=self._opaque(), writer=writer,
+            is_answered=any(step.method in _ANSWERS and step.depth < NEAR for step in self._steps),
+            is_local=(self._is_known or self._forwards) and not self._shared and not runs_jobs,
         )  # fmt: skip
 
     def _see(self, step: Step) -> None:
@@ -233,7 +276,7 @@ class _Look:
         if _forwards(step.call) and not any(step.call.source.startswith(f"{queue}.") for _, queue in self._sources):
             self._forwards = True
             return
-        if step.method == "getppid":  # a watch over this process, which ends it
+        if step.method in ("getppid", "_exit"):  # a watch over this process, which ends it
             self._sources.append((Nature.PIPE, step.call.source))
         if looks_for_waiting(step.call):
             self._waiting.append(step)
@@ -286,10 +329,27 @@ class _Look:
                 return True
         return False
 
+    def _keeps_alive(self, call: Call) -> bool:
+        """Whether a call speaks to the other side of one connection, to say that this one is still there."""
+        return bool(_OWN_CARE.search(self._function.name)) and bool(_CONNECTED.search(call.source.rpartition(".")[0]))
+
+    def _opaque(self) -> str:
+        """Return a call near the loop that nobody can follow and that does more than look."""
+        for step in self._steps:
+            call = step.call
+            if step.depth >= NEAR or pause_of(self._project, call) or _only_looks(self._project, call) or _is_cached(call):
+                continue
+            if any(other.call.source.startswith(f"{step.call.source}().") for other in self._steps):
+                continue  # it only gives the object that is spoken to
+            known = self._project.function(step.call.ref)
+            if _is_left_open(known.function) if known is not None else self._project.effects(step.call.ref).is_unknown:
+                return step.call.source
+        return ""
+
     def _telling(self) -> str:
         """Return a call that nobody can follow, but that calls itself a change: ``store().cleanup_expired(…)``."""
         for step in self._steps:
-            if not _CHANGES.match(step.method):
+            if not _CHANGES.match(step.method) or self._keeps_alive(step.call) or _is_cached(step.call):
                 continue
             known = self._project.function(step.call.ref)
             if _is_abstract(known.function) if known is not None else self._project.effects(step.call.ref).is_unknown:
@@ -297,9 +357,30 @@ class _Look:
         return ""
 
 
+def _only_looks(project: Project, call: Call) -> bool:
+    """Whether a call that nobody can follow makes a value, logs or reads, as far as its name says."""
+    ref = project.canonical(call.ref)
+    last = call.source.rpartition(".")[2]
+    return (
+        last.lstrip("_")[:1].isupper()
+        or ref.partition(".")[0] in sys.stdlib_module_names
+        or bool(_LOOKS.match(last) or _LOGS.search(call.source.rpartition(".")[0]))
+    )
+
+
+def _is_cached(call: Call) -> bool:
+    """Whether a call looks after what this process remembers for itself."""
+    return bool(re.search(r"(^|[._])cache$", call.source.rpartition(".")[0]))
+
+
 def _is_abstract(function: Function) -> bool:
     """Whether a function says nothing: others write what it does."""
     return not function.calls and not function.assigns and not function.returns and not function.loops
+
+
+def _is_left_open(function: Function) -> bool:
+    """Whether a method is there for others to write: it says nothing."""
+    return _is_abstract(function) and "." in function.name
 
 
 def _forwards(call: Call) -> bool:

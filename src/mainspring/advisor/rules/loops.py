@@ -18,7 +18,7 @@ from mainspring.advisor.project import Known, Project, Target
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Loop, ValueForm
 from mainspring.advisor.rules.endless import Endless, endless, head, is_forever, is_inner, line_of, source_iterated
 from mainspring.advisor.rules.sources import WATCHES, Nature
-from mainspring.advisor.rules.spawn import RUNNERS, STARTS, Spawn, Way, spawn_of
+from mainspring.advisor.rules.spawn import HINTS, RUNNERS, Spawn, Way, spawn_of
 from mainspring.advisor.rules.steps import WRITES
 
 
@@ -51,7 +51,8 @@ def verdict(loop: Endless, *, is_apart: bool) -> Verdict:
         case Nature.NOTIFY if any(effect is not Effect.NETWORK for effect, _ in loop.shared):
             return Verdict("MS303", Kind.ADHOC, variant="listen")
         case Nature.MEMORY:
-            return Verdict("MS301", Kind.ADHOC, Severity.NOTICE, "local") if loop.is_local else Verdict("MS301", Kind.ADHOC)
+            is_own = loop.is_local or (loop.is_answered and not loop.writes)
+            return Verdict("MS301", Kind.ADHOC, Severity.NOTICE, "local") if is_own else Verdict("MS301", Kind.ADHOC)
         case Nature.CONNECTION | Nature.NOTIFY:
             if is_apart:
                 return NOTHING
@@ -59,7 +60,7 @@ def verdict(loop: Endless, *, is_apart: bool) -> Verdict:
             return Verdict("MS205", Kind.SIDE, Severity.NOTICE, "local") if is_own else Verdict("MS205", Kind.SIDE)
         case _ if is_apart:
             return Verdict("MS202", Kind.CRON, variant="worker") if loop.nature is Nature.PERIOD and loop.shared else NOTHING
-        case _ if loop.shared or loop.telling:
+        case _ if (loop.shared or loop.telling or loop.does_more) and not loop.is_sign_of_life:
             return Verdict("MS202", Kind.CRON if loop.nature is Nature.PERIOD else Kind.SIDE)
         case _:
             return Verdict("MS202", Kind.CRON if loop.nature is Nature.PERIOD else Kind.SIDE, Severity.NOTICE, "local")
@@ -101,7 +102,7 @@ def spawns_in(project: Project, file: FileFacts) -> dict[str, list[tuple[Call, S
     last = _spawns.get(project)
     if last is None or last[0] != file.module:
         found: dict[str, list[tuple[Call, Spawn]]] = {}
-        for function in project.telling(file, STARTS):
+        for function in project.telling(file, HINTS):
             for call in function.calls:
                 spawn = spawn_of(project, call, is_coroutine(project, function, call))
                 if spawn is not None:
@@ -133,23 +134,44 @@ def kind_of(project: Project, target: Target) -> Kind | None:
     return None if loop is None else verdict(loop, is_apart=False).kind
 
 
+def starts_itself(project: Project, owner: str) -> Call | None:
+    """Return the call by which a thread's class starts itself while it is made: whoever makes one says nothing new."""
+    made = project.function(f"{owner}.__init__")
+    if made is None or not any(base in RUNNERS for base in project.ancestors(owner)):
+        return None
+    return next((call for call in made.function.calls if call.source in ("self.start", "super().start")), None)
+
+
 _WAITING = ("while ", "while(", "onsumer", "subscribe", "pubsub", "listen")
 """Words of loops that wait, beside those of all rules."""
 _APART = (Role.WORKER, Role.CLI)
 _SILENT = (Role.HANDLER, Role.STREAM, Role.TASK)
 
 
+def _sites(project: Project, file: FileFacts, function: Function) -> Iterator[Site]:
+    """Yield the calls of a function that start what never ends, and those by which an object starts itself."""
+    for call, _ in spawns_in(project, file).get(function.name, ()):
+        found = site(project, file, function, call)
+        if found is not None and not (found.spawn.target < 0 and starts_itself(project, call.ref)):
+            yield found
+    owner, _, method = function.name.rpartition(".")
+    own = starts_itself(project, f"{file.module}.{owner}") if method == "__init__" else None
+    if own is not None:
+        known = project.function(f"{file.module}.{owner}.run")
+        loop = endless(project, known) if known is not None else None
+        if loop is not None:
+            yield Site(own, RUNNERS["threading.Thread"], loop)
+
+
 def started(project: Project, file: FileFacts) -> Iterator[Finding]:
     """Yield a finding for every endless loop that a function of a file starts beside itself."""
-    for function in project.telling(file, STARTS):
+    for function in project.telling(file, HINTS):
         role: Role | None = None
-        for call, _ in spawns_in(project, file).get(function.name, ()):
-            found = site(project, file, function, call)
-            if found is None:
-                continue
+        for found in _sites(project, file, function):
+            call = found.call
             if role is None:
                 role = project.role(file, function)
-            if role in _SILENT or _is_joined(function, call, role):
+            if role in _SILENT or _is_joined(project, file, function, found, role):
                 continue
             said = verdict(found.loop, is_apart=role in _APART)
             if not found.loop.writes and is_of_a_connection(project, file, function):
@@ -194,15 +216,34 @@ def is_of_a_connection(project: Project, file: FileFacts, function: Function) ->
     return project.is_a(f"{file.module}.{owner}", *_CONNECTIONS)
 
 
-def _is_joined(function: Function, call: Call, role: Role) -> bool:
+def _is_joined(project: Project, file: FileFacts, function: Function, found: Site, role: Role) -> bool:
     """Whether a function waits for what it started, as a fan-out does that ends with it. A start-up hook outlives its start."""
+    call, spawn = found.call, found.spawn
     if function.name.rpartition(".")[2] in ("__enter__", "__aenter__"):
-        return True
+        # The object of a block ends with it; but a queue whose worker writes for others is a service, which somebody enters.
+        return not (found.loop.nature is Nature.MEMORY and found.loop.writes)
     if function.is_generator and not any("contextmanager" in decorator.ref for decorator in function.decorators):
-        return True  # a stream: what it starts is for whoever reads it
-    if role is Role.STARTUP or function.is_generator:
+        return call.fate is not Fate.KEPT  # a stream: what it starts is for whoever reads it, unless a global or an object keeps it
+    if role is Role.STARTUP:
         return False
-    return call.fate in (Fate.AWAITED, Fate.JOINED, Fate.CANCELLED, Fate.RETURNED)
+    if function.is_generator:  # of a context: one that lets its thread come to its end is a scope, one that cancels is a lifespan
+        return spawn.way is Way.THREAD and (call.fate is Fate.JOINED or _is_told_to_stop(function, call))
+    if call.fate is Fate.RETURNED:  # whoever asked for the one object that runs does not wait for it
+        return spawn.target >= 0 and not _is_taken_and_left(project, file, function)
+    return call.fate in (Fate.AWAITED, Fate.JOINED, Fate.CANCELLED)
+
+
+def _is_taken_and_left(project: Project, file: FileFacts, function: Function) -> bool:
+    """Whether those who ask for a handle only keep it, or drop it."""
+    fates = {call.fate for _, _, call in project.callers(file, function)}
+    return bool(fates) and fates <= {Fate.KEPT, Fate.DROPPED, Fate.BOUND}
+
+
+def _is_told_to_stop(function: Function, call: Call) -> bool:
+    """Whether a function sets an event that it has given to what it started."""
+    given = {name for value in (*call.args, *(value for _, value in call.keywords)) for name in (value.text, *value.names)}
+    given |= {item.text for value in (*call.args, *(value for _, value in call.keywords)) for item in value.items}
+    return any(other.source.endswith(".set") and other.source.removesuffix(".set") in given for other in function.calls)
 
 
 def owned(project: Project, file: FileFacts) -> Iterator[Finding]:
@@ -224,7 +265,7 @@ def owned(project: Project, file: FileFacts) -> Iterator[Finding]:
 
 def _is_started(project: Project, file: FileFacts, function: Function) -> bool:
     """Whether the same file starts this function beside itself, where the finding stands then."""
-    for other in project.telling(file, STARTS):
+    for other in project.telling(file, HINTS):
         for call, _ in spawns_in(project, file).get(other.name, ()):
             found = site(project, file, other, call)
             if found is not None and found.loop.function is function:
@@ -280,7 +321,7 @@ def _base_starts(project: Project, base: str, method: str) -> bool:
     if known is None or any(is_forever(loop) for loop in known.function.loops):
         return False
     owner = base.rpartition(".")[2]
-    for function in project.telling(known.file, STARTS):
+    for function in project.telling(known.file, HINTS):
         if not function.name.startswith(f"{owner}."):
             continue
         for call in function.calls:

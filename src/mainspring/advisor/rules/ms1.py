@@ -38,7 +38,7 @@ from mainspring.advisor.rules.spawn import (
     COMMIT_HOOKS,
     COMMIT_SIGNALS,
     EXITS,
-    STARTS,
+    HINTS,
     Way,
 )
 from mainspring.advisor.rules.wrappers import SILENT, Wrapper, Wrappers, carried_by, is_left_by_all, wrappers_of
@@ -74,7 +74,7 @@ def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
     """Yield what a file starts and leaves to itself."""
     wrappers = _wrappers(project)
     found: list[list[Site]] = []
-    for function in project.telling(file, STARTS | wrappers.names):
+    for function in project.telling(file, HINTS | wrappers.names):
         started = list(sites(project, file, function, wrappers))
         if started and ((role := project.role(file, function)) not in SILENT or role is Role.TEST):
             found.append([replace(each, role=role) for each in started])

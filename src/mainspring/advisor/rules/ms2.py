@@ -13,7 +13,7 @@ from mainspring.advisor.rules import loops
 from mainspring.advisor.rules.endless import head, is_forever, line_of
 from mainspring.advisor.rules.schedulers import library_of, schedulers
 from mainspring.advisor.rules.sources import pause_of, source_of
-from mainspring.advisor.rules.spawn import RUNNERS, STARTS, Way, mentions, seconds, spawn_of
+from mainspring.advisor.rules.spawn import HINTS, RUNNERS, Way, mentions, seconds, spawn_of
 from mainspring.advisor.rules.steps import SHARED, WRITES, inside
 
 _GIVEN = frozenset({"function", "target", "callback", "func", "fn", "method", "action"})
@@ -25,7 +25,7 @@ def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
     """Yield what a file does again and again, or for ever."""
     yield from schedulers(project, file)
     yield from (finding for finding in loops.found_in(project, file) if finding.code.startswith("MS2"))
-    for function in project.telling(file, STARTS):
+    for function in project.telling(file, HINTS):
         yield from _timers(project, file, function)
         yield from _waits(project, file, function)
         yield from _leaders(project, file, function)

@@ -12,14 +12,14 @@ from mainspring.advisor.read.facts import Assign, Call, Fate, FileFacts, Functio
 from mainspring.advisor.rules import loops
 from mainspring.advisor.rules.endless import endless, head, is_forever, line_of
 from mainspring.advisor.rules.sources import pause_of
-from mainspring.advisor.rules.spawn import STARTS, Spawn, Way
+from mainspring.advisor.rules.spawn import HINTS, Spawn, Way
 from mainspring.advisor.rules.steps import SHARED, functions_within, inside, steps_within
 
 
 def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
     """Yield what a file does that an engine is there for."""
     yield from (finding for finding in loops.found_in(project, file) if finding.code.startswith("MS3"))
-    for function in project.telling(file, STARTS):
+    for function in project.telling(file, HINTS):
         spawned = list(_spawned(project, file, function))
         if not spawned:
             continue

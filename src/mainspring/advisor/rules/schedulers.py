@@ -12,7 +12,7 @@ from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Call, Decorator, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.rules.loops import is_of_a_connection
 from mainspring.advisor.rules.sources import asks_sql_for_waiting, looks_for_waiting, tables_of
-from mainspring.advisor.rules.spawn import STARTS
+from mainspring.advisor.rules.spawn import HINTS
 from mainspring.advisor.rules.steps import SHARED, WRITES, changes, functions_within, models_of, steps_within
 from mainspring.advisor.rules.writers import writer_of
 
@@ -133,7 +133,7 @@ def schedulers(project: Project, file: FileFacts) -> Iterator[Finding]:
     made: list[tuple[Function, Call, str]] = []
     starts: list[tuple[Function, Call, str]] = []
     judged: list[Finding] = []
-    for function in project.telling(file, STARTS):
+    for function in project.telling(file, HINTS):
         for job in _jobs_by_decorator(project, file, function):
             judged.extend(_judge(project, file, _enclosing(project, file, function), job))
         for call in function.calls:

@@ -36,6 +36,7 @@ _QUEUES = frozenset(
     for name in ("Queue", "PriorityQueue", "LifoQueue", "SimpleQueue", "JoinableQueue", "LightQueue", "AioQueue")
 ) | {"collections.deque", "janus.Queue", "janus.Queue.async_q", "janus.Queue.sync_q", "janus.AsyncQueue", "janus.SyncQueue"}  # fmt: skip
 _QUEUE_TAKES = frozenset({"get", "get_nowait", "get_async", "popleft", "pop", "coro_get"})
+_HOME_MADE_TAKES = frozenset({"dequeue", "dequeue_nowait", "async_get", "adequeue", "pop_job", "pop_task", "next_job", "get_next_job"})
 _CHANNELS = frozenset(
     {
         "anyio.streams.memory.MemoryObjectReceiveStream.receive", "trio.MemoryReceiveChannel.receive", "heapq.heappop",
@@ -216,6 +217,8 @@ def iterated(names: Names, value: Value, call: Call | None) -> tuple[Nature, str
     if _PIPEISH.search(value.text):
         return Nature.PIPE, value.text
     kind = names.canonical(value.type) if value.type else ""
+    if kind.startswith(("watchfiles.", "watchgod.")):
+        return Nature.CONNECTION, kind.removesuffix("()")
     if (kind and (kind + ".").startswith(_CONNECTION_MODULES)) or (
         not kind and re.search(r"(^|[._])_?(pub_?sub|consumer|subscription|websocket|ws)$", value.text, re.IGNORECASE)
     ):
@@ -357,6 +360,8 @@ def _written(value: Value) -> str:
 def _memory(names: Names, call: Call, ref: str, owner: str, method: str, receiver: str) -> str | None:
     if ref in _CHANNELS:
         return receiver or (call.args[0].text if call.args else ref)
+    if method in _HOME_MADE_TAKES and not names.ancestors(owner) & _QUEUES and call.fate is not Fate.DROPPED:
+        return receiver
     if method not in _QUEUE_TAKES or call.fate is Fate.DROPPED:  # what is thrown away makes room, and is no work
         return None
     if owner in _QUEUES:

@@ -251,10 +251,12 @@ _BACKGROUNDISH = re.compile(r"(background|bg)_?(tasks?|jobs?)?(\(\))?[\"'\])]*$"
 STARTS = frozenset(
     {
         *(ref.rpartition(".")[2] for ref in SPAWNS), *SURE, "create_task", "ensure_future", "start_soon", "spawn_callback", "add_callback",
-        "add_task", "submit", "apply_async", "map_async", "call_later", "call_at", "cls",
+        "add_task", "submit", "apply_async", "map_async", "call_later", "call_at"
     }
 )  # fmt: skip
 """Last parts of all names that start work; classes, which may have a runner among their bases, are told by their capital."""
+HINTS = STARTS | {"start", "cls"}
+"""Names that a function calls which starts work: a thread of the project's own is made by its class, and begins when it is told to."""
 
 
 def spawn_of(names: Names, call: Call, is_coroutine: bool) -> Spawn | None:
