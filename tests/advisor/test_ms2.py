@@ -660,6 +660,117 @@ def start():
     assert only(here, "MS203").kind is Kind.CRON
 
 
+BEAT = """
+import asyncio
+
+class Beat:
+    def __init__(self, loop: asyncio.AbstractEventLoop, callback):
+        self.loop = loop
+        self.callback = callback
+
+    def start(self):
+        self.loop.call_later(60, self._tick)
+
+    def _tick(self):
+        self.callback()
+        self.start()
+
+class Clock:
+    def __init__(self, loop: asyncio.AbstractEventLoop):
+        self.loop = loop
+
+    def register_timer(self, callback) -> Beat:
+        return Beat(self.loop, callback)
+"""
+
+
+@pytest.mark.parametrize(
+    "made",
+    ["timer = Beat(loop, delete_expired)\n    timer.start()", "timer = Clock(loop).register_timer(delete_expired)"],
+    ids=["made", "given"],
+)
+def test_a_timer_of_the_project_that_sets_itself_again_is_found_where_it_is_given_its_work(check: Check, made: str) -> None:
+    code = f"""
+import asyncio
+from shop.beat import Beat, Clock
+from shop.store import delete_expired
+
+def start(loop: asyncio.AbstractEventLoop):
+    {made}
+    loop.create_task(None)
+"""
+    found = check({"shop/beat.py": BEAT, "shop/app.py": code, "shop/store.py": STORE})
+    assert only([each for each in found if each.path == "shop/app.py" and each.code == "MS203"], "MS203").kind is Kind.CRON
+
+
+def test_a_timer_of_a_command_is_its_own_business_and_one_that_waits_for_a_child_is_no_schedule(check: Check) -> None:
+    command = """
+import argparse
+import threading
+from shop.store import delete_expired
+
+def clean():
+    delete_expired()
+    threading.Timer(60, clean).start()
+
+if __name__ == "__main__":
+    argparse.ArgumentParser().parse_args()
+    clean()
+"""
+    assert "MS203" not in serious(check({"shop/clean.py": command, "shop/store.py": STORE}))
+    child = """
+from tornado.ioloop import IOLoop
+from shop.store import delete_expired
+
+class Film:
+    def look(self):
+        if self.child.poll() is None:
+            IOLoop.current().call_later(1, self.look)
+        else:
+            delete_expired()
+"""
+    assert "MS203" not in serious(check({"shop/film.py": child, "shop/store.py": STORE}))
+
+
+def test_a_timer_that_starts_the_coroutine_which_sets_it_is_a_schedule(check: Check) -> None:
+    code = """
+from tornado.ioloop import IOLoop
+from shop.store import delete_expired
+
+def _again():
+    IOLoop.current().spawn_callback(_clean)
+
+async def _clean():
+    delete_expired()
+    IOLoop.current().call_later(60, _again)
+"""
+    assert (
+        only([each for each in check({"shop/clean.py": code, "shop/store.py": STORE}) if each.code == "MS203"], "MS203").kind is Kind.CRON
+    )
+
+
+def test_a_job_given_to_an_object_of_the_project_that_has_a_scheduler_is_a_job(check: Check) -> None:
+    wrapper = """
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+class Clock:
+    def __init__(self):
+        self.scheduler = AsyncIOScheduler()
+
+    async def add_job(self, func, trigger, **kwargs):
+        self.scheduler.add_job(func, trigger, **kwargs)
+"""
+    code = """
+from shop.clock import Clock
+from shop.store import delete_expired
+
+async def begin(clock: Clock):
+    await clock.add_job(delete_expired, trigger="cron", hour=3)
+"""
+    found = check({"shop/clock.py": wrapper, "shop/app.py": code, "shop/store.py": STORE})
+    assert only([each for each in found if each.path == "shop/app.py"], "MS201").kind is Kind.CRON
+
+
 def test_a_connection_for_ever_is_a_service_and_one_to_own_clients_a_notice(check: Check) -> None:
     found = check(
         {
@@ -1018,3 +1129,37 @@ def start():
     threading.Thread(target=watch, daemon=True).start()
 """)
     assert [each for each in found if each.code.startswith("MS2")] == []
+
+
+def test_a_thread_that_calls_a_method_of_what_it_was_given_is_a_repeated_timer(check: Check) -> None:
+    clock = """
+import threading
+import time
+
+class Scheduler(threading.Thread):
+    def __init__(self, action, cycle):
+        super().__init__()
+        self.action = action
+        self.cycle = cycle
+        self.stop = threading.Event()
+
+    def run(self):
+        while not self.stop.is_set():
+            self.action.run()
+            time.sleep(self.cycle)
+"""
+    code = """
+import threading
+from shop.clock import Scheduler
+from shop.store import delete_expired
+
+class Cleaner:
+    def run(self):
+        delete_expired()
+
+def begin(settings):
+    settings.cleaner = Scheduler(Cleaner(), cycle=60)
+    settings.cleaner.start()
+"""
+    found = [each for each in check({"shop/clock.py": clock, "shop/app.py": code, "shop/store.py": STORE}) if each.path == "shop/app.py"]
+    assert only([each for each in found if each.code == "MS203"], "MS203").kind is Kind.CRON

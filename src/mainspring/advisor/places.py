@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from mainspring.advisor import roles
 from mainspring.advisor.codebase import Codebase
 from mainspring.advisor.finding import Role
-from mainspring.advisor.read.facts import MODULE, Call, FileFacts, Function, ValueForm
+from mainspring.advisor.read.facts import MODULE, Call, FileFacts, Function, Value, ValueForm
 
 _MANY_FILES = 60  # a name that more files mention is too common to follow
+_DEEP = 6  # callers of callers
+_FEW_FILES = 8  # callers of one function that are worth a look at what each of them is
+_MAKES = frozenset((Role.HANDLER, Role.STREAM, Role.TASK, Role.CLI, Role.STARTUP))
+_OWNERS = frozenset((Role.CLI, Role.WORKER))
 
 
 class _Index:
@@ -30,11 +34,15 @@ class Places:
         self._asking: set[tuple[str, str]] = set()
         self._web: dict[str, bool] = {}
         self._indexes: dict[str, _Index] = {}
+        self._scripts: dict[str, bool] = {}
 
     def of_file(self, file: FileFacts) -> Role | None:
         """Return the role that the path gives."""
         if file.path not in self._paths:
-            self._paths[file.path] = roles.role_of_path(file.path, self._code.settings)
+            role = roles.role_of_path(file.path, self._code.settings)
+            if role is None and (of_program := roles.role_of_program(file.path)) is not None and self._is_program(file):
+                role = of_program
+            self._paths[file.path] = role
         return self._paths[file.path]
 
     def is_task_decorator(self, ref: str) -> bool:
@@ -72,10 +80,44 @@ class Places:
         parent = self._code.parents(file, function)
         if parent is not None:
             outer = self.role(file, parent)
-            return outer if outer is not Role.FRAMEWORK else Role.SERVICE
+            if outer is Role.FRAMEWORK or (outer is Role.STARTUP and not self._is_begun(parent, f"{file.module}.{function.name}")):
+                return Role.SERVICE
+            return outer
         if self._is_script(file) and not self.is_web(file):
             return Role.CLI
-        return Role.SERVICE
+        return self._by_callers(file, function)
+
+    def _is_begun(self, parent: Function, ref: str) -> bool:
+        """Say whether a function calls or hands on the one that it defines: else it only makes it, for others to call."""
+        return "<lambda" in ref or any(
+            call.ref == ref or any(ref == value.text or ref in value.names for value in (*call.args, *(each for _, each in call.keywords)))
+            for call in parent.calls
+        )
+
+    def _by_callers(self, file: FileFacts, function: Function) -> Role:
+        """A function that only commands call, or only workers, is theirs."""
+        code, last = self._code, function.name.rpartition(".")[2]
+        if last.startswith("__") or "<" in function.name or len(self._asking) > _DEEP:
+            return Role.SERVICE
+        if not self._owners(file, function, last) or not code.search(f"{last}("):  # which reads all that may call it
+            return Role.SERVICE
+        return self._owners(file, function, last) or Role.SERVICE
+
+    def _owners(self, file: FileFacts, function: Function, last: str) -> Role | None:
+        """Return what all callers of a function are, where nobody else speaks of it."""
+        modules = self._code.mentioning(last)
+        if not modules or len(modules) > _FEW_FILES:
+            return None
+        callers = self._code.callers(file, function)
+        found = {self._owner_role(caller_file, caller) for caller_file, caller, _ in callers if caller is not function}
+        is_all = {caller_file.module for caller_file, _, _ in callers} == set(modules)
+        return found.pop() if is_all and len(found) == 1 and found <= _OWNERS else None
+
+    def _owner_role(self, file: FileFacts, function: Function) -> Role:
+        """What a caller is; a program that reads no command line may be started beside a server, and is no command."""
+        role = self.role(file, function)
+        is_beside = role is Role.CLI and self.of_file(file) is not role and self._is_script(file) and not self._reads_a_command_line(file)
+        return Role.SERVICE if is_beside else role
 
     def _own(self, file: FileFacts, function: Function) -> Role | None:
         """What the function itself, its class or a registration says."""
@@ -83,7 +125,7 @@ class Places:
         found: Role | None = None
         for decorator in function.decorators:
             texts = tuple(value.text for value in decorator.args if value.form is ValueForm.TEXT)
-            role = roles.of_decorator(code.canonical(decorator.ref), texts)
+            role = self._decorated(code.canonical(decorator.ref), texts)
             if role is Role.TASK:
                 return role
             found = found or role
@@ -104,8 +146,35 @@ class Places:
             return Role.STARTUP
         if "lifespan" in last and (function.is_generator or any(each.ref.startswith("contextlib.") for each in function.decorators)):
             return Role.STARTUP
-        if function.params and not owner and self._takes_request(function):
+        if function.params and ((not owner and self._takes_request(function)) or any(param.depends for param in function.params)):
             return Role.HANDLER
+        return None
+
+    def _decorated(self, ref: str, texts: tuple[str, ...]) -> Role | None:
+        """What a decorator gives: by its name, by the class of the project that it belongs to, or by what its own body does."""
+        code = self._code
+        role = roles.of_decorator(ref, texts)
+        if role is not None:
+            return role
+        owner, _, method = ref.rpartition(".")
+        known = code.function(ref)
+        if known is None:
+            if (
+                method in roles.COMMANDS_OF
+                and (group := code.function(owner)) is not None
+                and self.role(group.file, group.function) is Role.CLI
+            ):
+                return Role.CLI
+            bases = sorted(code.ancestors(owner) - {code.canonical(owner)}) if owner and code.class_of(owner) is not None else ()
+            return next((role for base in bases if (role := roles.of_decorator(f"{base}.{method}", texts)) is not None), None)
+        within = f"{known.function.name}.<locals>."
+        for body in (known.function, *(each for each in known.file.functions if each.name.startswith(within))):
+            for call in body.calls:
+                named = code.canonical(call.ref)
+                if roles.registers(named) is not None and roles.is_unmistakable(named):
+                    return Role.HANDLER
+                if call.args and not named.endswith("()") and (role := roles.of_decorator(named, ())) in _MAKES:
+                    return role
         return None
 
     def _takes_request(self, function: Function) -> bool:
@@ -131,6 +200,10 @@ class Places:
             return Role.HANDLER
         if last in roles.HANDLER_METHODS and any(param.name == "request" for param in function.params[:3]):
             return Role.HANDLER
+        if roles.RESOURCE_METHODS.fullmatch(last) and {"req", "resp"} <= {param.name for param in function.params}:
+            return Role.HANDLER
+        if any(base.endswith("Servicer") for base in code.ancestors(owner)) and not last.startswith("_"):
+            return Role.HANDLER
         return None
 
     def _is_stream(self, file: FileFacts, function: Function) -> bool:
@@ -142,9 +215,11 @@ class Places:
     def _registered(self, file: FileFacts, function: Function) -> Role | None:
         """A route, a lifespan or a signal that names the function or its class, in this file or in another that mentions it."""
         code = self._code
-        owner = code.owner(file, function)
-        wanted = owner or f"{file.module}.{function.name}"
-        own = self._index(file).registered.get(wanted)
+        name = f"{file.module}.{function.name}"
+        own = self._index(file).registered.get(name)
+        wanted = code.owner(file, function) or name
+        if own is None and wanted != name:
+            own = self._index(file).registered.get(wanted)
         short = wanted.rpartition(".")[2]
         if own is not None or "<" in wanted:
             return own
@@ -164,7 +239,7 @@ class Places:
             known = self._indexes[file.module] = _Index()
             for function in file.functions:
                 for call in function.calls:
-                    for name, role in self._named_by(call):
+                    for name, role in (*self._named_by(call), *self._made_for(file, function, call)):
                         known.registered.setdefault(self._code.canonical(name.removesuffix(".as_view").removesuffix("()")), role)
                     if call.ref.rpartition(".")[2] in roles.STREAMS:
                         known.streamed.update(self._streamed_by(file, function, call))
@@ -209,11 +284,31 @@ class Places:
                 for name in (value_taken.text, *value_taken.names):
                     yield name, role
 
+    def _made_for(self, file: FileFacts, function: Function, call: Call) -> Iterator[tuple[str, Role]]:
+        """Handlers that are made on the spot: ``add_api_route("/x", make(config))``, and ``app.get("/x")(f)``."""
+        value: Value | None = None
+        if call.ref.endswith("()") and len(call.args) == 1:
+            value = call.args[0] if roles.of_decorator(self._code.canonical(call.ref.removesuffix("()")), ("/",)) is Role.HANDLER else None
+        elif call.ref.rpartition(".")[2] in roles.REGISTERS and (taken := roles.registers(self._code.canonical(call.ref))) is not None:
+            value = call.argument(*taken)
+        if value is None:
+            return
+        if value.form is ValueForm.REF:
+            yield value.text, Role.HANDLER
+        elif value.form is ValueForm.CALL and (made := self._code.function(value.text)) is not None and made.file is file:
+            for given in made.function.returns:
+                yield from ((name, Role.HANDLER) for name in given.names if "<locals>" in name)
+
     def is_web(self, file: FileFacts) -> bool:
         """Say whether a file makes a web application or its routes, or belongs to one."""
         known = self._web.get(file.module)
         if known is None:
-            refs = {self._code.canonical(call.ref) for function in file.functions[:1] for call in function.calls}
+            refs = {
+                self._code.canonical(call.ref)
+                for number, function in enumerate(file.functions)
+                for call in function.calls
+                if not number or call.ref.rpartition(".")[2][:1].isupper()  # an object may make its application
+            }
             types = {type_ for _, type_ in file.types}
             known = bool((refs | types) & roles.WEB) or any(
                 self._own(file, each) in (Role.HANDLER, Role.STREAM, Role.STARTUP) for each in file.functions[1:200]
@@ -221,9 +316,36 @@ class Places:
             self._web[file.module] = known
         return known
 
+    def _is_program(self, file: FileFacts) -> bool:
+        """Say whether a file is started by itself, or reads a command line."""
+        return (file.has_main_guard and not self._is_imported(file)) or self._reads_a_command_line(file)
+
+    def _reads_a_command_line(self, file: FileFacts) -> bool:
+        refs = (*(call.ref for function in file.functions for call in function.calls), *(name for _, name in file.names))
+        return any(ref.startswith(roles.ARGUMENTS) for ref in refs)
+
     def _is_script(self, file: FileFacts) -> bool:
         """Say whether a file is made to be started, and parses its own command line or binds no server."""
-        if not file.has_main_guard:
-            return False
+        known = self._scripts.get(file.module)
+        if known is None:
+            known = self._scripts[file.module] = file.has_main_guard and self._is_started(file) and not self._is_imported(file)
+        return known
+
+    def _is_started(self, file: FileFacts) -> bool:
         refs = {call.ref for function in file.functions for call in function.calls}
         return any(ref.startswith(roles.ARGUMENTS) for ref in refs) or not any(roles.serves(ref) for ref in refs)
+
+    def _is_imported(self, file: FileFacts) -> bool:
+        """Say whether code that is no command and no test takes what a file defines: then its guard is only one way in."""
+        own = {each.name for each in file.classes if "." not in each.name} | {
+            each.name for each in file.functions[1:] if "." not in each.name and each.name != "main"
+        }
+        for name in own:
+            modules = self._code.mentioning(name)
+            for module in modules if len(modules) <= _MANY_FILES else ():
+                other = self._code.file(module)
+                if other is None or other is file or self.of_file(other) is not None or other.has_main_guard:
+                    continue
+                if any(target in (file.module, f"{file.module}.{name}") for _, target in other.names):
+                    return True
+        return False

@@ -221,13 +221,14 @@ def _job_by_call(project: Project, file: FileFacts, function: Function, call: Ca
     receiver = call.source.rpartition(".")[0]
     library = library_of(ref)
 
-    def job(value: Value | None, is_once: bool, name: str = library) -> Job:
+    def job(value: Value | None, is_once: bool, name: str = "") -> Job:
         known = project.target(file, function, value).known if value is not None else None
-        return Job(name or "APScheduler", call, value, known, is_once)
+        return Job(name or library or "APScheduler", call, value, known, is_once)
 
     if method in _ADDS:
         is_opaque = not owner or owner.startswith("?") or not owner.rpartition(".")[2][:1].isupper()
         by_base = any(library_of(base) for base in project.ancestors(owner)) if owner and not library else False
+        library = library or _handed_on(project, call)
         if library or by_base or (is_opaque and (_SCHEDULERISH.search(receiver) or _has_trigger(call.args, call.keywords))):
             value = call.argument(0, "func")
             if method == "scheduled_job":  # used as a decorator, the function is found there
@@ -259,6 +260,16 @@ def _job_by_call(project: Project, file: FileFacts, function: Function, call: Ca
             if library_of(handed) or _SCHEDULERISH.search(value.text.rpartition(".")[0]):
                 return Job(library_of(handed) or "APScheduler", call, None, None, False)
     return None
+
+
+def _handed_on(project: Project, call: Call) -> str:
+    """Return the library to which a method of the project of the same name hands a job on, or nothing."""
+    known = project.function(call.ref)
+    if known is None:
+        return ""
+    method = call.ref.rpartition(".")[2]
+    handed = (library_of(project.canonical(each.ref)) for each in known.function.calls if each.ref.rpartition(".")[2] == method)
+    return next((library for library in handed if library), "")
 
 
 def _rearms(project: Project, file: FileFacts, function: Function, value: Value | None) -> bool:
