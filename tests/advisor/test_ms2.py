@@ -1163,3 +1163,48 @@ def begin(settings):
 """
     found = [each for each in check({"shop/clock.py": clock, "shop/app.py": code, "shop/store.py": STORE}) if each.path == "shop/app.py"]
     assert only([each for each in found if each.code == "MS203"], "MS203").kind is Kind.CRON
+
+
+def test_a_beat_of_an_event_loop_by_which_a_process_looks_after_itself_is_a_notice(check: Check) -> None:
+    code = """
+import requests
+from tornado.ioloop import PeriodicCallback
+
+def {name}():
+    requests.post("http://other/", timeout=3)
+
+def start():
+    PeriodicCallback({name}, 60000).start()
+"""
+    assert [each.severity for each in check({"shop/beat.py": code.format(name="send_keep_alive")})] == [Severity.NOTICE]
+    assert only(check({"shop/beat.py": code.format(name="send_orders")}), "MS201").severity is Severity.WARNING
+    command = "import argparse\n" + code.format(name="send_orders") + "\nif __name__ == '__main__':\n    argparse.ArgumentParser()\n"
+    assert "MS201" not in serious(check({"shop/beat.py": command}))
+
+
+def test_a_lock_that_is_held_for_one_step_guards_no_loop_beside_it(check: Check) -> None:
+    code = """
+import asyncio
+from contextlib import asynccontextmanager
+from fastapi import FastAPI
+from filelock import FileLock
+from shop.store import delete_expired
+
+async def clean():
+    while True:
+        delete_expired()
+        await asyncio.sleep(60)
+
+@asynccontextmanager
+async def lifespan(app: FastAPI):
+    leader = FileLock("leader.lock")
+    with leader:
+        {inside}
+    {outside}
+    yield
+"""
+    start = "asyncio.create_task(clean())"
+    beside = check({"shop/app.py": code.format(inside="print(1)", outside=start), "shop/store.py": STORE})
+    assert "MS207" not in serious(beside)
+    guarded = check({"shop/app.py": code.format(inside=start, outside="pass"), "shop/store.py": STORE})
+    assert "MS207" in serious(guarded)

@@ -12,7 +12,7 @@ from mainspring.advisor.read.facts import Call, FileFacts, Function, Loop, Value
 from mainspring.advisor.rules import loops
 from mainspring.advisor.rules.endless import head, is_forever, line_of
 from mainspring.advisor.rules.kinds import Body, Weight, weight_of
-from mainspring.advisor.rules.schedulers import library_of, schedulers
+from mainspring.advisor.rules.schedulers import OWN_CARE, is_own_care, library_of, schedulers
 from mainspring.advisor.rules.sources import pause_of, source_of
 from mainspring.advisor.rules.spawn import RUNNERS, Way, mentions, seconds, spawn_of
 from mainspring.advisor.rules.steps import SHARED, WRITES, inside
@@ -20,10 +20,6 @@ from mainspring.advisor.rules.steps import SHARED, WRITES, inside
 _GIVEN = frozenset({"function", "target", "callback", "func", "fn", "method", "action"})
 _TIMERISH = re.compile(r"Timer|Repeat|Period|Interval|Ticker|Schedul", re.IGNORECASE)
 _GIVEN_CALL = re.compile(r"self\.\w+(?:\.(run|execute|perform|process|tick|work|call|update))?")
-_OWN_CARE = re.compile(  # of this process alone
-    r"metric|heart_?beat|keep_?alive|ping|_lag|stats?(_|$)|memory|cpu|cache|animat|spinner|progress|uptime|watch_?dog|prune|expire|_store$|idle|timeout|timer|countdown",
-    re.IGNORECASE,
-)
 _ASKS_A_CHILD = frozenset({"poll", "is_alive"})
 SHORTEST = 0.5  # seconds: what re-arms itself faster is an animation or a debounce, not a schedule
 
@@ -137,7 +133,7 @@ def _repeated(project: Project, file: FileFacts, function: Function, call: Call)
         known = known or project.target(file, function, value).known
         if known is not None and known.function.name != "__init__":
             is_sure = weight_of(project.effects(known), known.function.name, Body.SEEN) is Weight.LIKELY
-            is_sure = is_sure and not _OWN_CARE.search(known.function.name)
+            is_sure = is_sure and not OWN_CARE.search(known.function.name)
             yield from _rearmed(project, file, function, call, known, owner.rpartition(".")[2], is_sure=is_sure)
             return
 
@@ -215,6 +211,7 @@ def _rearmed(
     effects = project.effects(known)
     shared = [effect for effect in SHARED if effects.has(effect)]
     counts = bool(shared) or (is_sure and effects.is_unknown and not loops.is_of_a_connection(project, file, function))
+    counts = counts and not is_own_care(effects, known.function.name)
     severity, variant = (Severity.WARNING, "") if counts else (Severity.NOTICE, "local")
     finding = project.finding(
         "MS203", file, function, call, kind=Kind.CRON, severity=severity, variant=variant, target=known.function.name, timer=timer
@@ -354,8 +351,9 @@ def _leaves(values: tuple[Value, ...]) -> Iterator[str]:
 
 def _guarded(project: Project, file: FileFacts, function: Function, lock: Call) -> str:
     """Return what runs behind a lock for ever: a scheduler or an endless loop of the same function, or of one that it calls."""
+    scope = {part for call in function.calls for part in call.inside if _is_with(project, part, lock)}
     for call in function.calls:
-        if call is lock:
+        if call is lock or (scope and scope.isdisjoint(call.inside)):
             continue
         ref = project.canonical(call.ref)
         if ref.rpartition(".")[2] in ("start", "add_job", "run_pending") and library_of(ref):
@@ -372,6 +370,12 @@ def _guarded(project: Project, file: FileFacts, function: Function, lock: Call) 
         if is_forever(loop) and inside(function, lock.loop, number) and _is_election(lock):
             return f"while {loop.head}"
     return ""
+
+
+def _is_with(project: Project, part: str, lock: Call) -> bool:
+    """Whether a block is the one for which a lock is held: what stands outside of it is not guarded."""
+    name = part.removeprefix("with:").removesuffix("()")
+    return part.startswith("with:") and name != "" and (name == lock.target or project.canonical(name) == project.canonical(lock.ref))
 
 
 def _is_election(lock: Call) -> bool:

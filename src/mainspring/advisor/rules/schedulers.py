@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from mainspring.advisor.effects import Effect
+from mainspring.advisor.effects import Effect, Effects
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Place, Role, Severity
 from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import MODULE, Call, Decorator, FileFacts, Function, Value, ValueForm
@@ -104,6 +104,13 @@ _ONCE = frozenset({"spool", "spoolraw", "mulefunc"})
 _DECORATES = _DECORATED.keys() | _ADDS | {"repeat", "do"}
 _HANDS_ON = frozenset({"send", "send_with_options", "delay", "apply_async", "enqueue", "kiq", "defer", "defer_async", "publish"})
 _NO_JOBS = (Role.VENDORED, Role.MIGRATION)
+_BEATS = frozenset({"PeriodicCallback", "LoopingCall"})  # of an event loop, which people use for its own upkeep as well
+OWN_CARE = re.compile(
+    r"metric|heart_?beat|keep_?alive|(^|_)ping|nop(_|$)|(^|_)lag(_|$)|stats?(_|$)|memory|cpu|cache|animat|spinner|progress|uptime|watch_?dog"
+    r"|prune|expire|_store$|idle|inactiv|no_activity|garbage|timeout|timer|countdown",
+    re.IGNORECASE,
+)
+"""Names of what a process does again and again for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,11 @@ class Job:
     value: Value | None
     known: Known | None
     is_once: bool
+
+
+def is_own_care(effects: Effects, name: str) -> bool:
+    """Say whether work that is done again and again is this process's own upkeep by its name, and changes nothing that is stored."""
+    return bool(OWN_CARE.search(name)) and not effects.has(Effect.DB_WRITE)
 
 
 def library_of(ref: str) -> str:
@@ -324,8 +336,10 @@ def _judge(project: Project, file: FileFacts, function: Function, job: Job) -> I
     role = project.role(file, function)
     if role in _NO_JOBS:
         return
-    if job.library in ("PeriodicCallback", "LoopingCall") and (role is Role.STREAM or is_of_a_connection(project, file, function)):
+    if job.library in _BEATS and (role is Role.STREAM or is_of_a_connection(project, file, function)):
         return  # it beats for one connection, and ends with it
+    if job.library in _BEATS and role is Role.CLI:
+        return  # whoever started the command looks at it
     name = _name(job)
     poll = _poll(project, job.known) if job.known is not None and not job.is_once else ("", "")
     if poll[1]:
@@ -340,7 +354,8 @@ def _judge(project: Project, file: FileFacts, function: Function, job: Job) -> I
     if job.known is not None:
         effects = project.effects(job.known)
         shared = [effect for effect in (*SHARED, Effect.DB_READ) if effects.has(effect)]
-        if not is_apart and not shared and effects.is_local_only and not job.is_once:
+        is_local = not is_apart and not shared and effects.is_local_only and not job.is_once
+        if is_local or (job.library in _BEATS and is_own_care(effects, job.known.function.name)):
             variant, severity = "local", Severity.NOTICE
         evidence = tuple(each for effect in shared for each in effects.evidence(effect)[:1])[:4]
         writing = next((each for effect in WRITES if effects.has(effect) for each in effects.evidence(effect)), None)
