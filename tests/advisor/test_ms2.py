@@ -1208,3 +1208,26 @@ async def lifespan(app: FastAPI):
     assert "MS207" not in serious(beside)
     guarded = check({"shop/app.py": code.format(inside=start, outside="pass"), "shop/store.py": STORE})
     assert "MS207" in serious(guarded)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        (
+            "import cherrypy\nfrom cherrypy.process.plugins import Monitor\n\ndef begin():\n"
+            "    Monitor(cherrypy.engine, delete_expired, frequency=60).start()\n"
+        ),
+        (
+            "from oslo_service import loopingcall\n\ndef begin():\n"
+            "    loopingcall.FixedIntervalLoopingCall(delete_expired).start(interval=60)\n"
+        ),
+        (
+            "from tornado.ioloop import PeriodicCallback\n\nclass QuietCallback(PeriodicCallback):\n    def _run(self): ...\n\n"
+            "def begin():\n    QuietCallback(delete_expired, 60000).start()\n"
+        ),
+    ],
+    ids=["cherrypy", "oslo", "a-class-of-the-project"],
+)
+def test_a_class_that_beats_by_itself_is_a_scheduler(check: Check, code: str) -> None:
+    found = check({"shop/app.py": f"from shop.store import delete_expired\n{code}", "shop/store.py": STORE})
+    assert only(found, "MS201").kind is Kind.CRON

@@ -303,11 +303,13 @@ def test_a_name_alone_makes_neither_a_worker_nor_a_command() -> None:
 
 def test_what_only_commands_call_is_theirs() -> None:
     sources = {
-        "app/cli.py": "from app.load import load\ndef main():\n    load()",
+        "app/cli.py": "from app.load import load\ndef import_orders():\n    load()",
         "app/load.py": "def load():\n    fetch()\ndef fetch(): ...",
     }
     assert role(sources, "load", "app/load.py") is Role.CLI
     assert role(sources, "fetch", "app/load.py") is Role.CLI
+    serving = {**sources, "app/cli.py": "from app.load import load\ndef serve():\n    load()"}
+    assert role(serving, "load", "app/load.py") is Role.SERVICE
     sources["app/views.py"] = "from app.load import load\ndef view(request):\n    return load()"
     assert role(sources, "load", "app/load.py") is Role.SERVICE
     handed = {**sources, "app/views.py": "from app import load\ndef view(request):\n    return later(load.load)"}

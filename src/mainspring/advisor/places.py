@@ -114,10 +114,15 @@ class Places:
         return found.pop() if is_all and len(found) == 1 and found <= _OWNERS else None
 
     def _owner_role(self, file: FileFacts, function: Function) -> Role:
-        """What a caller is; a program that reads no command line may be started beside a server, and is no command."""
+        """What a caller is: no command where it starts a server, or is a program without a command line, which may stand beside one."""
         role = self.role(file, function)
-        is_beside = role is Role.CLI and self.of_file(file) is not role and self._is_script(file) and not self._reads_a_command_line(file)
-        return Role.SERVICE if is_beside else role
+        if role is not Role.CLI:
+            return role
+        is_beside = self.of_file(file) is not role and self._is_script(file) and not self._reads_a_command_line(file)
+        is_start = roles.starts_a_server(function.name.rpartition(".")[2]) or any(
+            roles.serves(self._code.canonical(call.ref)) for call in function.calls
+        )
+        return Role.SERVICE if is_beside or is_start else role
 
     def _own(self, file: FileFacts, function: Function) -> Role | None:
         """What the function itself, its class or a registration says."""

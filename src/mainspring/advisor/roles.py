@@ -257,8 +257,16 @@ _SERVERS = words(
 _SERVING = words(
     "Flask.run Quart.run Sanic.run .run_app SocketIO.run Robyn.start Bottle.run Application.listen .launch_instance .create_server",
 )
+_SERVE_COMMANDS = re.compile(
+    r"(run_?|start_?)?(up|serve|server|web|webserver|api|app|ui|daemon|service)|start|run|main|listen", re.IGNORECASE
+)
 
 
 def serves(ref: str) -> bool:
     """Say whether a call binds a web server."""
     return ref.startswith(_SERVERS) or ref.endswith(_SERVING)
+
+
+def starts_a_server(name: str) -> bool:
+    """Say whether a command of this name starts a server."""
+    return bool(_SERVE_COMMANDS.fullmatch(name))

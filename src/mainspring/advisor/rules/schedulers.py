@@ -53,7 +53,23 @@ LIBRARIES = {
     "repeated_timer": "repeated-timer",
     "periodiq_local": "periodiq",
     "starlette_cron": "starlette-cron",
+    "aioclock": "aioclock",
+    "ischedule": "ischedule",
+    "crython": "crython",
+    "simple_scheduler": "simple-scheduler",
+    "cherrypy.process.plugins": "CherryPy's Monitor",
+    "oslo_service.loopingcall": "oslo.service",
 }
+_BEATERS = {  # classes that call what they are given again and again: position and keyword of that
+    "tornado.ioloop.PeriodicCallback": (0, "callback"),
+    "twisted.internet.task.LoopingCall": (0, "f"),
+    "cherrypy.process.plugins.Monitor": (1, "callback"),
+    "cherrypy.process.plugins.PerpetualTimer": (1, "function"),
+    "cherrypy.process.plugins.BackgroundTask": (1, "function"),
+    "oslo_service.loopingcall.FixedIntervalLoopingCall": (0, "f"),
+    "oslo_service.loopingcall.DynamicLoopingCall": (0, "f"),
+}
+_BEATERISH = re.compile(r"^(?=[A-Z])\w*(Callback|LoopingCall|Monitor|Timer|Task)$")
 _ADDS = frozenset(
     {
         "add_job", "scheduled_job", "add_schedule", "add_cron_job", "add_interval_job", "add_date_job", "interval_schedule",
@@ -99,12 +115,14 @@ _DECORATED = {
 }
 _STARTS = frozenset({"start", "run_pending", "start_in_background", "serve", "run_until_stopped"})
 _PACES = frozenset({"cyclic", "minutely", "hourly", "daily", "weekly", "once"})
-_TELLS = _ADDS | _UWSGI | _PACES | {"do", "enterabs", "enter", "PeriodicCallback", "LoopingCall", "crontab", "Cron"}
+_TELLS = _ADDS | _UWSGI | _PACES | {"do", "enterabs", "enter", "crontab", "Cron"}
 _ONCE = frozenset({"spool", "spoolraw", "mulefunc"})
 _DECORATES = _DECORATED.keys() | _ADDS | {"repeat", "do"}
 _HANDS_ON = frozenset({"send", "send_with_options", "delay", "apply_async", "enqueue", "kiq", "defer", "defer_async", "publish"})
 _NO_JOBS = (Role.VENDORED, Role.MIGRATION)
-_BEATS = frozenset({"PeriodicCallback", "LoopingCall"})  # of an event loop, which people use for its own upkeep as well
+_BEATS = frozenset(
+    {"PeriodicCallback", "LoopingCall", "CherryPy's Monitor", "oslo.service"}
+)  # of an event loop, which people use for its own upkeep as well
 OWN_CARE = re.compile(
     r"metric|heart_?beat|keep_?alive|(^|_)ping|nop(_|$)|(^|_)lag(_|$)|stats?(_|$)|memory|cpu|cache|animat|spinner|progress|uptime|watch_?dog"
     r"|prune|expire|_store$|idle|inactiv|no_activity|garbage|timeout|timer|countdown",
@@ -226,9 +244,15 @@ def _jobs_by_decorator(project: Project, file: FileFacts, function: Function) ->
 
 
 def _job_by_call(project: Project, file: FileFacts, function: Function, call: Call) -> Job | None:
-    if call.ref.rpartition(".")[2] not in _TELLS and not any(value.text.endswith(".add_job") for value in call.args[:2]):
+    last = call.ref.rpartition(".")[2]
+    if last not in _TELLS and not _BEATERISH.match(last) and not any(value.text.endswith(".add_job") for value in call.args[:2]):
         return None
     ref = project.canonical(call.ref)
+    beater = ref if ref in _BEATERS else next((base for base in sorted(project.ancestors(ref)) if base in _BEATERS), "")
+    if beater:
+        value = call.argument(*_BEATERS[beater])
+        known = project.target(file, function, value).known if value is not None else None
+        return Job(library_of(beater), call, value, known, False) if value is not None else None
     owner, _, method = ref.rpartition(".")
     receiver = call.source.rpartition(".")[0]
     library = library_of(ref)
@@ -259,8 +283,6 @@ def _job_by_call(project: Project, file: FileFacts, function: Function, call: Ca
         return job(value, not _rearms(project, file, function, value))
     if method in _PACES and library == "scheduler":
         return job(call.argument(1, "handle"), method == "once")
-    if ref in ("tornado.ioloop.PeriodicCallback", "twisted.internet.task.LoopingCall"):
-        return job(call.argument(0), False)
     if library == "uWSGI" and ref.startswith("uwsgi.") and method in _UWSGI and method != "thread":
         return job(None, method == "spool")
     if ref in ("aiocron.crontab", "aiocron.Cron"):
