@@ -291,7 +291,12 @@ def test_a_guard_in_a_file_that_others_import_is_one_way_in() -> None:
 
 
 def test_a_name_alone_makes_neither_a_worker_nor_a_command() -> None:
-    assert role({"app/worker.py": "class Worker:\n    def go(self): ..."}, "Worker.go", "app/worker.py") is Role.SERVICE
+    inside = {
+        "app/worker.py": "class Worker:\n    def go(self): ...",
+        "app/main.py": "from fastapi import FastAPI\nfrom app.worker import Worker\napp = FastAPI()\nWorker().go()",
+    }
+    assert role(inside, "Worker.go", "app/worker.py") is Role.SERVICE
+    assert role({"app/worker.py": inside["app/worker.py"]}, "Worker.go", "app/worker.py") is Role.WORKER
     started = "def work(): ...\nif __name__ == '__main__':\n    work()"
     assert role({"app/worker.py": started}, "work", "app/worker.py") is Role.WORKER
     assert role({"app/commands/buy.py": "class Buy:\n    def run(self): ..."}, "Buy.run", "app/commands/buy.py") is Role.SERVICE

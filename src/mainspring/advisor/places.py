@@ -39,10 +39,10 @@ class Places:
     def of_file(self, file: FileFacts) -> Role | None:
         """Return the role that the path gives."""
         if file.path not in self._paths:
-            role = roles.role_of_path(file.path, self._code.settings)
-            if role is None and (of_program := roles.role_of_program(file.path)) is not None and self._is_program(file):
-                role = of_program
-            self._paths[file.path] = role
+            role = self._paths[file.path] = roles.role_of_path(file.path, self._code.settings)
+            if role is None and (of_program := roles.role_of_program(file.path)) is not None:
+                is_one = not self._is_imported(file, by_web=True) if of_program is Role.WORKER else self._is_program(file)
+                self._paths[file.path] = of_program if is_one else None
         return self._paths[file.path]
 
     def is_task_decorator(self, ref: str) -> bool:
@@ -308,6 +308,7 @@ class Places:
         """Say whether a file makes a web application or its routes, or belongs to one."""
         known = self._web.get(file.module)
         if known is None:
+            self._web[file.module] = False  # for whom it asks on the way
             refs = {
                 self._code.canonical(call.ref)
                 for number, function in enumerate(file.functions)
@@ -340,8 +341,11 @@ class Places:
         refs = {call.ref for function in file.functions for call in function.calls}
         return any(ref.startswith(roles.ARGUMENTS) for ref in refs) or not any(roles.serves(ref) for ref in refs)
 
-    def _is_imported(self, file: FileFacts) -> bool:
-        """Say whether code that is no command and no test takes what a file defines: then its guard is only one way in."""
+    def _is_imported(self, file: FileFacts, *, by_web: bool = False) -> bool:
+        """Say whether code that is no command and no test takes what a file defines: then its guard is only one way in.
+
+        ``by_web``: whether code of the web process does.
+        """
         own = {each.name for each in file.classes if "." not in each.name} | {
             each.name for each in file.functions[1:] if "." not in each.name and each.name != "main"
         }
@@ -350,6 +354,8 @@ class Places:
             for module in modules if len(modules) <= _MANY_FILES else ():
                 other = self._code.file(module)
                 if other is None or other is file or self.of_file(other) is not None or other.has_main_guard:
+                    continue
+                if by_web and not self.is_web(other):
                     continue
                 if any(target in (file.module, f"{file.module}.{name}") for _, target in other.names):
                     return True

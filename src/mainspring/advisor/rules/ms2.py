@@ -12,7 +12,7 @@ from mainspring.advisor.read.facts import Call, FileFacts, Function, Loop, Value
 from mainspring.advisor.rules import loops
 from mainspring.advisor.rules.endless import head, is_forever, line_of
 from mainspring.advisor.rules.kinds import Body, Weight, weight_of
-from mainspring.advisor.rules.schedulers import OWN_CARE, is_own_care, library_of, schedulers
+from mainspring.advisor.rules.schedulers import is_own_care, library_of, schedulers
 from mainspring.advisor.rules.sources import pause_of, source_of
 from mainspring.advisor.rules.spawn import RUNNERS, Way, mentions, seconds, spawn_of
 from mainspring.advisor.rules.steps import SHARED, WRITES, inside
@@ -133,7 +133,6 @@ def _repeated(project: Project, file: FileFacts, function: Function, call: Call)
         known = known or project.target(file, function, value).known
         if known is not None and known.function.name != "__init__":
             is_sure = weight_of(project.effects(known), known.function.name, Body.SEEN) is Weight.LIKELY
-            is_sure = is_sure and not OWN_CARE.search(known.function.name)
             yield from _rearmed(project, file, function, call, known, owner.rpartition(".")[2], is_sure=is_sure)
             return
 

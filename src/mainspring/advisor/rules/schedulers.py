@@ -123,9 +123,9 @@ _NO_JOBS = (Role.VENDORED, Role.MIGRATION)
 _BEATS = frozenset(
     {"PeriodicCallback", "LoopingCall", "CherryPy's Monitor", "oslo.service"}
 )  # of an event loop, which people use for its own upkeep as well
-OWN_CARE = re.compile(
+_OWN_CARE = re.compile(
     r"metric|heart_?beat|keep_?alive|(^|_)ping|nop(_|$)|(^|_)lag(_|$)|stats?(_|$)|memory|cpu|cache|animat|spinner|progress|uptime|watch_?dog"
-    r"|prune|expire|_store$|idle|inactiv|no_activity|garbage|timeout|timer|countdown",
+    r"|_store$|idle|inactiv|no_activity|garbage|timeout|countdown",
     re.IGNORECASE,
 )
 """Names of what a process does again and again for itself."""
@@ -144,7 +144,7 @@ class Job:
 
 def is_own_care(effects: Effects, name: str) -> bool:
     """Say whether work that is done again and again is this process's own upkeep by its name, and changes nothing that is stored."""
-    return bool(OWN_CARE.search(name)) and not effects.has(Effect.DB_WRITE)
+    return bool(_OWN_CARE.search(name.rpartition("<locals>.")[2])) and not effects.has(Effect.DB_WRITE)
 
 
 def library_of(ref: str) -> str:
