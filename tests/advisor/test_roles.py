@@ -80,6 +80,7 @@ REGISTERED = {
     ),
     "sanic by its function": ("from sanic import Sanic\napp = Sanic('a')\nasync def f(request): ...\napp.add_route(f, '/x')", "f"),
     "gradio": ("import gradio as gr\ndef f(text): ...\nbutton = gr.Button()\nbutton.click(f, None, None)", "f"),
+    "nicegui": ("from nicegui import ui\nasync def f(): ...\nui.button('x', on_click=f)", "f"),
     "falcon": (FALCON, "Item.on_get"),
     "grpc": (GRPC, "Shop.Buy"),
     "pyramid": ("from pyramid.view import view_config\n@view_config(route_name='x')\ndef f(request): ...", "f"),
@@ -177,6 +178,13 @@ def test_routes_and_bases_of_other_files_count() -> None:
         ("from flask import Flask\napp = Flask('a')\nrun()\n", "<module>"),
         ("from aiohttp import web\nasync def f(app): ...\napp = web.Application()\napp.on_startup.append(f)", "f"),
         ("from fastapi import FastAPI\napp = FastAPI()\nasync def f(): ...\napp.add_event_handler('startup', f)", "f"),
+        (
+            (
+                "from aiohttp import web\nclass Api:\n    def __init__(self):\n        self.app = web.Application()\n"
+                "        self.app.on_startup.append(self.begin)\n    async def begin(self, app): ..."
+            ),
+            "Api.begin",
+        ),
     ],
 )
 def test_code_that_runs_when_a_web_process_starts(code: str, name: str) -> None:

@@ -223,6 +223,14 @@ def registers(ref: str) -> tuple[int, str] | None:
     return found if last in _UNMISTAKABLE or ref.startswith(_REGISTERING) else None
 
 
+PAGE_EVENTS = re.compile(r"on_(click|change|upload|submit|select|value_change|exception|dismiss|key\w*|multi_upload|dblclick)")
+
+
+def is_of_a_page(ref: str) -> bool:
+    """Say whether a call makes a part of a page, which is told of what a visitor does."""
+    return ref.startswith(("nicegui.ui.", "nicegui.elements."))
+
+
 def is_unmistakable(ref: str) -> bool:
     """Say whether nothing but a web application has a method of this name."""
     return ref.rpartition(".")[2] in _UNMISTAKABLE
