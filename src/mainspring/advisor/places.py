@@ -272,9 +272,9 @@ class Places:
             if key in roles.LIFESPANS:
                 for name in (*value.names, value.text):
                     yield name, Role.STARTUP
-        if roles.is_of_a_page(self._code.canonical(call.ref)):
-            for key, value in call.keywords:
-                for name in value.names if roles.PAGE_EVENTS.fullmatch(key) else ():
+        for key, value in call.keywords:
+            if key.startswith("on_") and roles.PAGE_EVENTS.fullmatch(key) and roles.is_of_a_page(self._code.canonical(call.ref)):
+                for name in value.names:
                     yield name, Role.HANDLER
         if last in roles.HOOKS and any(value.text in roles.STARTS for value in call.args):
             for value in call.args:
