@@ -660,6 +660,117 @@ def start():
     assert only(here, "MS203").kind is Kind.CRON
 
 
+BEAT = """
+import asyncio
+
+class Beat:
+    def __init__(self, loop: asyncio.AbstractEventLoop, callback):
+        self.loop = loop
+        self.callback = callback
+
+    def start(self):
+        self.loop.call_later(60, self._tick)
+
+    def _tick(self):
+        self.callback()
+        self.start()
+
+class Clock:
+    def __init__(self, loop: asyncio.AbstractEventLoop):
+        self.loop = loop
+
+    def register_timer(self, callback) -> Beat:
+        return Beat(self.loop, callback)
+"""
+
+
+@pytest.mark.parametrize(
+    "made",
+    ["timer = Beat(loop, delete_expired)\n    timer.start()", "timer = Clock(loop).register_timer(delete_expired)"],
+    ids=["made", "given"],
+)
+def test_a_timer_of_the_project_that_sets_itself_again_is_found_where_it_is_given_its_work(check: Check, made: str) -> None:
+    code = f"""
+import asyncio
+from shop.beat import Beat, Clock
+from shop.store import delete_expired
+
+def start(loop: asyncio.AbstractEventLoop):
+    {made}
+    loop.create_task(None)
+"""
+    found = check({"shop/beat.py": BEAT, "shop/app.py": code, "shop/store.py": STORE})
+    assert only([each for each in found if each.path == "shop/app.py" and each.code == "MS203"], "MS203").kind is Kind.CRON
+
+
+def test_a_timer_of_a_command_is_its_own_business_and_one_that_waits_for_a_child_is_no_schedule(check: Check) -> None:
+    command = """
+import argparse
+import threading
+from shop.store import delete_expired
+
+def clean():
+    delete_expired()
+    threading.Timer(60, clean).start()
+
+if __name__ == "__main__":
+    argparse.ArgumentParser().parse_args()
+    clean()
+"""
+    assert "MS203" not in serious(check({"shop/clean.py": command, "shop/store.py": STORE}))
+    child = """
+from tornado.ioloop import IOLoop
+from shop.store import delete_expired
+
+class Film:
+    def look(self):
+        if self.child.poll() is None:
+            IOLoop.current().call_later(1, self.look)
+        else:
+            delete_expired()
+"""
+    assert "MS203" not in serious(check({"shop/film.py": child, "shop/store.py": STORE}))
+
+
+def test_a_timer_that_starts_the_coroutine_which_sets_it_is_a_schedule(check: Check) -> None:
+    code = """
+from tornado.ioloop import IOLoop
+from shop.store import delete_expired
+
+def _again():
+    IOLoop.current().spawn_callback(_clean)
+
+async def _clean():
+    delete_expired()
+    IOLoop.current().call_later(60, _again)
+"""
+    assert (
+        only([each for each in check({"shop/clean.py": code, "shop/store.py": STORE}) if each.code == "MS203"], "MS203").kind is Kind.CRON
+    )
+
+
+def test_a_job_given_to_an_object_of_the_project_that_has_a_scheduler_is_a_job(check: Check) -> None:
+    wrapper = """
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+class Clock:
+    def __init__(self):
+        self.scheduler = AsyncIOScheduler()
+
+    async def add_job(self, func, trigger, **kwargs):
+        self.scheduler.add_job(func, trigger, **kwargs)
+"""
+    code = """
+from shop.clock import Clock
+from shop.store import delete_expired
+
+async def begin(clock: Clock):
+    await clock.add_job(delete_expired, trigger="cron", hour=3)
+"""
+    found = check({"shop/clock.py": wrapper, "shop/app.py": code, "shop/store.py": STORE})
+    assert only([each for each in found if each.path == "shop/app.py"], "MS201").kind is Kind.CRON
+
+
 def test_a_connection_for_ever_is_a_service_and_one_to_own_clients_a_notice(check: Check) -> None:
     found = check(
         {
@@ -1231,3 +1342,105 @@ class Reloader:
             self.reload(change)
 """)
     assert serious(found) == []
+
+
+def test_a_thread_that_calls_a_method_of_what_it_was_given_is_a_repeated_timer(check: Check) -> None:
+    clock = """
+import threading
+import time
+
+class Scheduler(threading.Thread):
+    def __init__(self, action, cycle):
+        super().__init__()
+        self.action = action
+        self.cycle = cycle
+        self.stop = threading.Event()
+
+    def run(self):
+        while not self.stop.is_set():
+            self.action.run()
+            time.sleep(self.cycle)
+"""
+    code = """
+import threading
+from shop.clock import Scheduler
+from shop.store import delete_expired
+
+class Cleaner:
+    def run(self):
+        delete_expired()
+
+def begin(settings):
+    settings.cleaner = Scheduler(Cleaner(), cycle=60)
+    settings.cleaner.start()
+"""
+    found = [each for each in check({"shop/clock.py": clock, "shop/app.py": code, "shop/store.py": STORE}) if each.path == "shop/app.py"]
+    assert only([each for each in found if each.code == "MS203"], "MS203").kind is Kind.CRON
+
+
+def test_a_beat_of_an_event_loop_by_which_a_process_looks_after_itself_is_a_notice(check: Check) -> None:
+    code = """
+import requests
+from tornado.ioloop import PeriodicCallback
+
+def {name}():
+    requests.post("http://other/", timeout=3)
+
+def start():
+    PeriodicCallback({name}, 60000).start()
+"""
+    assert [each.severity for each in check({"shop/beat.py": code.format(name="send_keep_alive")})] == [Severity.NOTICE]
+    assert only(check({"shop/beat.py": code.format(name="send_orders")}), "MS201").severity is Severity.WARNING
+    command = "import argparse\n" + code.format(name="send_orders") + "\nif __name__ == '__main__':\n    argparse.ArgumentParser()\n"
+    assert "MS201" not in serious(check({"shop/beat.py": command}))
+
+
+def test_a_lock_that_is_held_for_one_step_guards_no_loop_beside_it(check: Check) -> None:
+    code = """
+import asyncio
+from contextlib import asynccontextmanager
+from fastapi import FastAPI
+from filelock import FileLock
+from shop.store import delete_expired
+
+async def clean():
+    while True:
+        delete_expired()
+        await asyncio.sleep(60)
+
+@asynccontextmanager
+async def lifespan(app: FastAPI):
+    leader = FileLock("leader.lock")
+    with leader:
+        {inside}
+    {outside}
+    yield
+"""
+    start = "asyncio.create_task(clean())"
+    beside = check({"shop/app.py": code.format(inside="print(1)", outside=start), "shop/store.py": STORE})
+    assert "MS207" not in serious(beside)
+    guarded = check({"shop/app.py": code.format(inside=start, outside="pass"), "shop/store.py": STORE})
+    assert "MS207" in serious(guarded)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        (
+            "import cherrypy\nfrom cherrypy.process.plugins import Monitor\n\ndef begin():\n"
+            "    Monitor(cherrypy.engine, delete_expired, frequency=60).start()\n"
+        ),
+        (
+            "from oslo_service import loopingcall\n\ndef begin():\n"
+            "    loopingcall.FixedIntervalLoopingCall(delete_expired).start(interval=60)\n"
+        ),
+        (
+            "from tornado.ioloop import PeriodicCallback\n\nclass QuietCallback(PeriodicCallback):\n    def _run(self): ...\n\n"
+            "def begin():\n    QuietCallback(delete_expired, 60000).start()\n"
+        ),
+    ],
+    ids=["cherrypy", "oslo", "a-class-of-the-project"],
+)
+def test_a_class_that_beats_by_itself_is_a_scheduler(check: Check, code: str) -> None:
+    found = check({"shop/app.py": f"from shop.store import delete_expired\n{code}", "shop/store.py": STORE})
+    assert only(found, "MS201").kind is Kind.CRON

@@ -11,7 +11,7 @@ from mainspring.advisor.project import Project, wrappers_of
 from mainspring.advisor.read.facts import FileFacts, Function
 from mainspring.advisor.read.reader import read_source
 
-from .conftest import facts_of, module_of, project_of
+from .conftest import facts_of, project_of
 
 SHOP = {
     "app/__init__.py": "",

@@ -48,6 +48,61 @@ HANDLERS = {
     "nested in a factory": "from flask import Flask\ndef create_app():\n    app = Flask('a')\n    @app.route('/x')\n"
     "    def f(): ...\n    return app",
 }
+FALCON = """from falcon import App
+class Item:
+    def on_get(self, req, resp): ...
+app = App()
+app.add_route("/x", Item())"""
+GRPC = "import shop_pb2_grpc\nclass Shop(shop_pb2_grpc.ShopServicer):\n    def Buy(self, request, context): ..."
+REGISTERED = {
+    "a method as an endpoint": (
+        (
+            "from fastapi import APIRouter\nclass Api:\n    def __init__(self):\n        self.router = APIRouter()\n"
+            "        self.router.add_api_route('/x', self.count)\n    def count(self): ..."
+        ),
+        "Api.count",
+    ),
+    "made on the spot": (
+        (
+            "from fastapi import APIRouter\nrouter = APIRouter()\ndef make(config):\n    async def view(): ...\n    return view\n"
+            "router.add_api_route('/x', make(1))"
+        ),
+        "make.<locals>.view",
+    ),
+    "decorated by hand": ("from fastapi import FastAPI\napp = FastAPI()\ndef f(): ...\napp.get('/x')(f)", "f"),
+    "given what it depends on": ("from fastapi import Depends\nfrom shop import db\nasync def f(id: int, rows=Depends(db)): ...", "f"),
+    "aiohttp by its method": (
+        (
+            "from aiohttp import web\nclass Api:\n    def __init__(self):\n        self.app = web.Application()\n"
+            "        self.app.router.add_route('GET', '/x', self.show)\n    async def show(self, request): ..."
+        ),
+        "Api.show",
+    ),
+    "sanic by its function": ("from sanic import Sanic\napp = Sanic('a')\nasync def f(request): ...\napp.add_route(f, '/x')", "f"),
+    "gradio": ("import gradio as gr\ndef f(text): ...\nbutton = gr.Button()\nbutton.click(f, None, None)", "f"),
+    "nicegui": ("from nicegui import ui\nasync def f(): ...\nui.button('x', on_click=f)", "f"),
+    "falcon": (FALCON, "Item.on_get"),
+    "grpc": (GRPC, "Shop.Buy"),
+    "pyramid": ("from pyramid.view import view_config\n@view_config(route_name='x')\ndef f(request): ...", "f"),
+    "a service of the project's own": (
+        ("from cornice import Service as Base\nclass Service(Base): ...\nx = Service(name='x')\n@x.get()\ndef f(request): ..."),
+        "f",
+    ),
+    "a helper that registers": (
+        (
+            "from flask import Blueprint\nbp = Blueprint('a', 'b')\ndef routed(path):\n    def decorator(f):\n"
+            "        return bp.route(path + '.view')(f)\n    return decorator\n@routed('/x')\ndef f(): ..."
+        ),
+        "f",
+    ),
+    "a class in a branch": (
+        (
+            "try:\n    from tornado.web import RequestHandler\n    there = True\nexcept ImportError:\n    there = False\nif there:\n"
+            "    class H(RequestHandler):\n        def get(self): ...\nelse:\n    class H: ..."
+        ),
+        "H.get",
+    ),
+}
 METHODS = {
     "django view": ("from django.views import View", "View", "post"),
     "django form view": ("from django.views.generic import FormView", "FormView", "form_valid"),
@@ -75,6 +130,12 @@ def test_methods_that_answer_requests(name: str) -> None:
     assert (
         role(f"{line}\nclass Base({base}): ...\nclass Shop(Base):\n    def {method}(self, request): ...", f"Shop.{method}") is Role.HANDLER
     )
+
+
+@pytest.mark.parametrize("name", REGISTERED)
+def test_functions_that_are_registered_in_other_ways(name: str) -> None:
+    code, function = REGISTERED[name]
+    assert role(code, function) is Role.HANDLER
 
 
 def test_routes_and_bases_of_other_files_count() -> None:
@@ -117,6 +178,13 @@ def test_routes_and_bases_of_other_files_count() -> None:
         ("from flask import Flask\napp = Flask('a')\nrun()\n", "<module>"),
         ("from aiohttp import web\nasync def f(app): ...\napp = web.Application()\napp.on_startup.append(f)", "f"),
         ("from fastapi import FastAPI\napp = FastAPI()\nasync def f(): ...\napp.add_event_handler('startup', f)", "f"),
+        (
+            (
+                "from aiohttp import web\nclass Api:\n    def __init__(self):\n        self.app = web.Application()\n"
+                "        self.app.on_startup.append(self.begin)\n    async def begin(self, app): ..."
+            ),
+            "Api.begin",
+        ),
     ],
 )
 def test_code_that_runs_when_a_web_process_starts(code: str, name: str) -> None:
@@ -182,6 +250,10 @@ def test_bodies_that_an_engine_looks_after(code: str) -> None:
         ("shop/migrations/0001_initial.py", Role.MIGRATION),
         ("alembic/versions/ab12.py", Role.MIGRATION),
         ("shop/management/commands/send.py", Role.WORKER),
+        ("setup.py", Role.CLI),
+        ("shop/first/setup.py", Role.SERVICE),
+        ("shop/external/stripe.py", Role.SERVICE),
+        ("shop/factories.py", Role.SERVICE),
         ("scripts/load.py", Role.CLI),
         ("manage.py", Role.CLI),
         ("shop/cli.py", Role.CLI),
@@ -211,8 +283,63 @@ def test_a_program_is_a_command_unless_it_serves() -> None:
     guard = "\nif __name__ == '__main__':\n    "
     assert role(f"import argparse\ndef f(): ...{guard}argparse.ArgumentParser()") is Role.CLI
     assert role(f"import uvicorn\ndef f(): ...{guard}uvicorn.run('x:app')") is Role.SERVICE
+    tornado = "from tornado.httpserver import HTTPServer\nclass Hub:\n    def start(self):\n        HTTPServer(None).listen(80)"
+    assert role(f"{tornado}{guard}Hub().start()", "Hub.start") is Role.SERVICE
+    own = "from fastapi import FastAPI\nclass Hub:\n    def __init__(self):\n        self.app = FastAPI()\n    def go(self): ..."
+    assert role(f"{own}{guard}Hub().go()", "Hub.go") is Role.SERVICE
     assert role("import click\n@click.command()\ndef f(): ...") is Role.CLI
     assert role("import typer\ncli = typer.Typer()\n@cli.command()\ndef f(): ...") is Role.CLI
+
+
+def test_a_guard_in_a_file_that_others_import_is_one_way_in() -> None:
+    code = "class Printer:\n    def feed(self): ...\n\nif __name__ == '__main__':\n    Printer().feed()"
+    assert role({"app/printer.py": code}, "Printer.feed", "app/printer.py") is Role.CLI
+    views = "from app.printer import Printer\ndef view(request):\n    Printer().feed()"
+    assert role({"app/printer.py": code, "app/views.py": views}, "Printer.feed", "app/printer.py") is Role.SERVICE
+
+
+def test_a_name_alone_makes_neither_a_worker_nor_a_command() -> None:
+    inside = {
+        "app/worker.py": "class Worker:\n    def go(self): ...",
+        "app/main.py": "from fastapi import FastAPI\nfrom app.worker import Worker\napp = FastAPI()\nWorker().go()",
+    }
+    assert role(inside, "Worker.go", "app/worker.py") is Role.SERVICE
+    assert role({"app/worker.py": inside["app/worker.py"]}, "Worker.go", "app/worker.py") is Role.WORKER
+    started = "def work(): ...\nif __name__ == '__main__':\n    work()"
+    assert role({"app/worker.py": started}, "work", "app/worker.py") is Role.WORKER
+    assert role({"app/commands/buy.py": "class Buy:\n    def run(self): ..."}, "Buy.run", "app/commands/buy.py") is Role.SERVICE
+    command = "import argparse\ndef go(): ...\ndef main():\n    argparse.ArgumentParser()"
+    assert role({"app/commands/load.py": command}, "go", "app/commands/load.py") is Role.CLI
+    chat = "from discord.ext import commands\n@commands.command()\nasync def f(ctx): ..."
+    assert role(chat) is Role.SERVICE
+
+
+def test_what_only_commands_call_is_theirs() -> None:
+    sources = {
+        "app/cli.py": "from app.load import load\ndef import_orders():\n    load()",
+        "app/load.py": "def load():\n    fetch()\ndef fetch(): ...",
+    }
+    assert role(sources, "load", "app/load.py") is Role.CLI
+    assert role(sources, "fetch", "app/load.py") is Role.CLI
+    serving = {**sources, "app/cli.py": "from app.load import load\ndef serve():\n    load()"}
+    assert role(serving, "load", "app/load.py") is Role.SERVICE
+    sources["app/views.py"] = "from app.load import load\ndef view(request):\n    return load()"
+    assert role(sources, "load", "app/load.py") is Role.SERVICE
+    handed = {**sources, "app/views.py": "from app import load\ndef view(request):\n    return later(load.load)"}
+    assert role(handed, "load", "app/load.py") is Role.SERVICE
+
+
+def test_an_engine_has_decorators_that_define_no_work() -> None:
+    assert role("from prefect import flow\n@flow\ndef f(): ...") is Role.TASK
+    assert role("from prefect.utilities import traced\n@traced\ndef f(): ...") is Role.SERVICE
+    assert role("from temporalio import activity\n@activity.defn\nasync def f(): ...") is Role.TASK
+    assert role("from celery.signals import worker_ready\n@worker_ready.connect\ndef f(sender, **kw): ...") is Role.WORKER
+
+
+def test_what_a_factory_only_defines_runs_later() -> None:
+    code = "from flask import Flask\ndef create_app():\n    def later(): ...\n    def now(): ...\n    now()\n    return Flask('a')"
+    assert role(code, "create_app.<locals>.later") is Role.SERVICE
+    assert role(code, "create_app.<locals>.now") is Role.STARTUP
 
 
 def test_nested_functions_are_there_for_what_is_around_them() -> None:

@@ -208,12 +208,14 @@ class Codebase:
             return ""
         return f"{file.module}.{outer}" if any(each.name == outer for each in file.classes) else ""
 
-    def callers(self, file: FileFacts, function: Function) -> Sequence[tuple[FileFacts, Function, Call]]:
-        """Return every call of a function in the project."""
+    def callers(
+        self, file: FileFacts, function: Function, modules: Sequence[str] | None = None
+    ) -> Sequence[tuple[FileFacts, Function, Call]]:
+        """Return every call of a function in the project, or in some modules of it."""
         wanted = f"{file.module}.{function.name}"
         last = function.name.rpartition(".")[2]
         found: list[tuple[FileFacts, Function, Call]] = []
-        for module in self.mentioning(last):
+        for module in self.mentioning(last) if modules is None else modules:
             caller = self.file(module)
             if caller is not None:
                 found += [

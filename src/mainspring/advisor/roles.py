@@ -15,30 +15,39 @@ from mainspring.advisor.tables import names, words
 _PATHS: tuple[tuple[Role, re.Pattern[str]], ...] = (
     (
         Role.VENDORED,
-        re.compile(r"(^|/)(_?vendor(ed|s)?|third_?party|node_modules|site-packages|dist-packages|extern(al)?s?|\.?venv|\.tox|\.git)(/|$)"),
+        re.compile(r"(^|/)(_?vendor(ed|s)?|third_?party|node_modules|site-packages|dist-packages|externs?|\.?venv|\.tox|\.git)(/|$)"),
     ),
     (
         Role.TEST,
-        re.compile(r"(^|/)(tests?|testing|e2e|__tests__|test_\w+)(/|$)|(^|/)(test_[^/]*|[^/]*_tests?|conftest|tests|factories)\.py$"),
+        re.compile(r"(^|/)(tests?|testing|e2e|__tests__|test_\w+)(/|$)|(^|/)(test_[^/]*|[^/]*_tests?|conftest|tests)\.py$"),
     ),
     (Role.MIGRATION, re.compile(r"(^|/)(migrations|alembic)/([^/]+/)*[^/]+\.py$|(^|/)versions/(\w*\d\w*_[^/]*|[0-9a-f]{8,}[^/]*)\.py$")),
     (
         Role.WORKER,
-        re.compile(r"(^|/)management/commands/|(^|/)(workers?|celery_?worker|consumers?_?main|run_?worker)(\.py$|/__main__\.py$)"),
+        re.compile(r"(^|/)management/commands/|(^|/)(celery_?worker|consumers?_?main|run_?worker)\.py$|(^|/)workers?/__main__\.py$"),
     ),
     (
         Role.CLI,
         re.compile(
-            r"(^|/)(scripts?|bin|hack|dev|benchmarks?|examples?|docs?|cli|commands?)(/|$)"
-            r"|(^|/)(manage|cli|setup|fabfile|noxfile|__main__|gunicorn\.conf)\.py$"
+            r"(^|/)(scripts?|bin|hack|dev|benchmarks?|examples?|docs?|cli)(/|$)"
+            r"|(^|/)(manage|cli|__main__|gunicorn\.conf)\.py$|^(setup|fabfile|noxfile)\.py$"
         ),
     ),
+)
+_PROGRAMS: tuple[tuple[Role, re.Pattern[str]], ...] = (  # names that say so of a program only: bots and use cases have commands as well
+    (Role.WORKER, re.compile(r"(^|/)workers?\.py$")),
+    (Role.CLI, re.compile(r"(^|/)commands?(/|\.py$)")),
 )
 
 
 def role_of_path(path: str, settings: Settings) -> Role | None:
     """Return the role that a path alone gives, None where the code decides. What the project's settings say comes first."""
     return given_role(path, settings) or next((role for role, pattern in _PATHS if pattern.search(path)), None)
+
+
+def role_of_program(path: str) -> Role | None:
+    """Return the role that a path gives to a file that is started by itself or that reads a command line."""
+    return next((role for role, pattern in _PROGRAMS if pattern.search(path)), None)
 
 
 def given_role(path: str, settings: Settings) -> Role | None:
@@ -56,6 +65,7 @@ _APPS = words(
     "fastapi. starlette. flask. quart. sanic. litestar. starlite. aiohttp.web. ninja. ninja_extra. falcon. bottle. robyn. blacksheep.",
     "flask_restx. flask_restful. flask_smorest. flask_openapi3. apiflask. connexion. molten. hug. emmett. responder. muffin.",
     "rest_framework. microdot. esmerald. xpresso. quart_schema. gradio. nicegui. chalice. fasthtml. fastmcp. mcp.server. dash. reflex.",
+    "pyramid.view. cornice. spyne. nameko.",
 )
 _NO_ROUTES = names(
     "template_filter context_processor command shell_context_processor url_defaults model doc expect marshal_with setupmethod",
@@ -72,12 +82,22 @@ _PERMITS = names(
     "permission_required staff_member_required user_passes_test",
 )
 _PERMIT_ROOTS = ("rest_framework.decorators.", "django.views.decorators.", "django.contrib.auth.decorators.", "django.contrib.admin.")
-_CLI = re.compile(r"^(click|typer|rich_click|asyncclick|cyclopts|fire|invoke|flask\.cli)\.|\.(cli|commands?)\.command$")
+_CLI = re.compile(r"^(click|typer|rich_click|asyncclick|cyclopts|fire|invoke|flask\.cli|flask_script)\.|\.(cli|commands?)\.command$")
+_BOTS = words("discord. nextcord. disnake. telegram. aiogram. pyrogram. telethon. slack_bolt. botbuilder.")
+COMMANDS_OF = names("command group callback")
 _TASKS = re.compile(
     r"(^|\.)(shared_task|periodic_task|db_task|db_periodic_task|actor)$"
-    r"|^(celery|dramatiq|rq|huey|taskiq|arq|procrastinate|django_q|django_tasks|saq|streaq|prefect|airflow|dagster)\b"
     r"|(celery|huey|broker|taskiq|dramatiq|procrastinate)(_app)?\.(task|actor|periodic_task)$"
 )
+_ENGINES = words(
+    "celery. dramatiq. rq. huey. taskiq. arq. procrastinate. django_q. django_tasks. saq. streaq. prefect. airflow. dagster. dbos.",
+    "temporalio. hatchet_sdk. inngest. restate.",
+)
+_DEFINES = names(  # what an engine defines work with: its package has decorators for other ends, too
+    "task actor job flow dag step workflow transaction activity scheduled function create_function handler periodic periodic_task",
+    "db_task db_periodic_task cron crontab asset multi_asset op graph schedule sensor asset_check asset_sensor durable_task",
+)
+_WORKER_SIGNALS = words("celery.signals. dramatiq.middleware. huey.signals. taskiq.events.")
 _OURS = names("mainspring.task mainspring.service")
 _SIGNALS = re.compile(r"^(django\.dispatch\.receiver|django\.db\.models\.signals|blinker\.)|\.(connect|connect_via)$")
 _GRAPHQL = re.compile(r"^strawberry\.(mutation|field|subscription|django)|^ariadne\.|^graphene\.|\.(mutation|subscription)$")
@@ -87,11 +107,13 @@ _SOCKETS = re.compile(r"^(socketio|flask_socketio|fastapi_socketio)\.|(^|\.)(sio
 def of_decorator(ref: str, args: tuple[str, ...]) -> Role | None:
     """Return the role that a decorator gives, by its canonical name and the texts among its arguments."""
     last = ref.rpartition(".")[2]
-    if ref in _OURS or _TASKS.search(ref):
+    if ref.startswith(_WORKER_SIGNALS):
+        return Role.WORKER
+    if ref in _OURS or _TASKS.search(ref) or (ref.startswith(_ENGINES) and not _DEFINES.isdisjoint(ref.split("."))):
         return Role.TASK
     if ref.startswith(("contextlib.", "pytest", "functools.")):
         return None
-    if _CLI.search(ref):
+    if _CLI.search(ref) and not ref.startswith(_BOTS):
         return Role.CLI
     if last in _STARTUP_EVENTS or (last in _LISTENERS and any(arg in _STARTUP_EVENTS for arg in args)):
         return Role.STARTUP
@@ -119,7 +141,7 @@ HANDLER_BASES = words(
     "litestar.Controller litestar.controller.Controller ninja_extra. graphene.Mutation graphene.relay. graphene.ObjectType falcon.asgi.",
     "django.contrib.admin. wagtail. fastapi_utils.cbv. flask_admin. sqladmin. http.server.BaseHTTPRequestHandler socketio.Namespace",
     "socketio.AsyncNamespace socketio.AsyncClientNamespace jupyter_server.base.handlers. notebook.base.handlers. strawberry_django.",
-    "graphene_django. flask_appbuilder.",
+    "graphene_django. flask_appbuilder. twisted.web.resource.Resource aiohttp.abc.AbstractView nameko.web. cherrypy.Tool",
 )
 STREAM_BASES = words(
     "channels.generic. channels.consumer. starlette.endpoints.WebSocketEndpoint tornado.websocket.WebSocketHandler",
@@ -131,6 +153,7 @@ HANDLER_METHODS = names(
     "on_receive on_connect on_disconnect open on_close prepare do_GET do_POST do_PUT do_DELETE save_model delete_model handle",
     "get_queryset get_context_data render_to_response",
 )
+RESOURCE_METHODS = re.compile(r"on_(get|post|put|patch|delete|head|options)(_\w+)?")  # of Falcon, whose resources have no base
 REQUESTS = names(
     "django.http.HttpRequest django.http.request.HttpRequest aiohttp.web.Request sanic.Request sanic.request.Request",
     "rest_framework.request.Request",
@@ -147,6 +170,7 @@ REGISTERS: Mapping[str, tuple[int, str]] = {  # what is called: position and key
     "add_api_websocket_route": (1, "endpoint"),
     "add_websocket_route": (1, "endpoint"),
     "add_route": (1, "handler"),
+    "set_field": (1, "resolver"),
     "Route": (1, "endpoint"),
     "APIRoute": (1, "endpoint"),
     "WebSocketRoute": (1, "endpoint"),
@@ -170,10 +194,19 @@ REGISTERS: Mapping[str, tuple[int, str]] = {  # what is called: position and key
     "add_namespace": (0, "resource"),
     "connect": (0, "receiver"),
     "register": (1, "viewset"),
+    "on": (1, "handler"),
+    **dict.fromkeys(names("click submit change upload load select input release blur focus tick clear then success"), (0, "fn")),
+    **dict.fromkeys(names("Interface ChatInterface"), (0, "fn")),
 }
+_ELSEWHERE: tuple[tuple[str, Mapping[str, tuple[int, str]]], ...] = (  # where a framework puts the handler in another place
+    ("aiohttp.web.", {"add_route": (2, "handler"), "route": (2, "handler")}),
+    ("sanic.", {"add_route": (0, "handler"), "add_websocket_route": (0, "handler")}),
+    ("pyramid.", {"add_view": (0, "view")}),
+)
+OF_PAGES = names("click submit change upload load select input release blur focus tick clear then success Interface ChatInterface")
 _REGISTERING = words(
     "flask. quart. fastapi. starlette. django.urls. django.conf.urls aiohttp.web sanic. tornado. litestar. falcon.",
-    "rest_framework.routers. django.db.models.signals. django.dispatch. socketio. flask_restful. flask_restx. connexion.",
+    "rest_framework.routers. django.db.models.signals. django.dispatch. socketio. flask_restful. flask_restx. connexion. pyramid. ariadne.",
 )
 _UNMISTAKABLE = names("add_url_rule add_api_route add_websocket_route add_api_websocket_route")
 MODULE_VERBS = names("get post put delete")  # aiohttp.web.get("/x", f): elsewhere such a name decorates
@@ -182,10 +215,25 @@ MODULE_VERBS = names("get post put delete")  # aiohttp.web.get("/x", f): elsewhe
 def registers(ref: str) -> tuple[int, str] | None:
     """Return where a call by this canonical name takes a handler, None where it takes none."""
     last = ref.rpartition(".")[2]
-    found = REGISTERS.get(last)
+    found = next((places[last] for root, places in _ELSEWHERE if ref.startswith(root) and last in places), REGISTERS.get(last))
     if found is None or (last in MODULE_VERBS and ref != f"aiohttp.web.{last}"):
         return None
+    if last in OF_PAGES:
+        return found if ref.startswith("gradio.") else None
     return found if last in _UNMISTAKABLE or ref.startswith(_REGISTERING) else None
+
+
+PAGE_EVENTS = re.compile(r"on_(click|change|upload|submit|select|value_change|exception|dismiss|key\w*|multi_upload|dblclick)")
+
+
+def is_of_a_page(ref: str) -> bool:
+    """Say whether a call makes a part of a page, which is told of what a visitor does."""
+    return ref.startswith(("nicegui.ui.", "nicegui.elements."))
+
+
+def is_unmistakable(ref: str) -> bool:
+    """Say whether nothing but a web application has a method of this name."""
+    return ref.rpartition(".")[2] in _UNMISTAKABLE
 
 
 # Whole files
@@ -208,11 +256,25 @@ LIFESPANS = names("lifespan on_startup startup cleanup_ctx lifespan_context befo
 STARTS = words("startup on_startup before_server_start after_server_start main_process_start cleanup_ctx")
 HOOKS = names("add_event_handler on_event register_listener add_startup_handler")
 ARGUMENTS = words("argparse.ArgumentParser click.command optparse.OptionParser typer.Typer fire.Fire docopt.docopt")
-_SERVERS = ("uvicorn.", "hypercorn.", "waitress.", "gunicorn.", "granian.", "aiohttp.web.run_app")
-SERVERS = tuple(each.rpartition(".")[2] or each.rstrip(".") for each in _SERVERS)
-_SERVING = ("Flask.run", "Quart.run", "Sanic.run", ".run_app", "SocketIO.run", "Robyn.start", "Bottle.run")
+_SERVERS = words(
+    "uvicorn. hypercorn. waitress. gunicorn. granian. daphne. bjoern. cheroot. aiohttp.web.run_app aiohttp.web.AppRunner",
+    "aiohttp.web.TCPSite tornado.httpserver. werkzeug.serving. wsgiref.simple_server. http.server. socketserver. gevent.pywsgi.",
+    "eventlet.wsgi. cherrypy.engine. cherrypy.quickstart twisted.web.server. grpc.server grpc.aio.server asyncio.start_server",
+    "nicegui.ui.run",
+)
+_SERVING = words(
+    "Flask.run Quart.run Sanic.run .run_app SocketIO.run Robyn.start Bottle.run Application.listen .launch_instance .create_server",
+)
+_SERVE_COMMANDS = re.compile(
+    r"(run_?|start_?)?(up|serve|server|web|webserver|api|app|ui|daemon|service)|start|run|main|listen", re.IGNORECASE
+)
 
 
 def serves(ref: str) -> bool:
     """Say whether a call binds a web server."""
     return ref.startswith(_SERVERS) or ref.endswith(_SERVING)
+
+
+def starts_a_server(name: str) -> bool:
+    """Say whether a command of this name starts a server."""
+    return bool(_SERVE_COMMANDS.fullmatch(name))

@@ -110,7 +110,8 @@ class Module:
     def learn_class(self, node: ast.ClassDef, names: Names, dotted: str) -> None:
         """Learn the attributes of a class: of its body, and of ``self`` in its methods."""
         found = self.attributes.setdefault(dotted, {})
-        self.bases[dotted] = tuple(ref for base in node.bases if (ref := self.meaning(base, names).ref or self.annotated(base, names)))
+        bases = tuple(ref for base in node.bases if (ref := self.meaning(base, names).ref or self.annotated(base, names)))
+        self.bases[dotted] = bases or self.bases.get(dotted, ())  # of two in branches, the one that stands in for what is missing has none
         body = Names(self.name, names)
         for statement in statements(node.body):
             if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):

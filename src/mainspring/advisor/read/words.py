@@ -20,6 +20,7 @@ MS1 = (
 MS2 = (
     b"apscheduler", b"add_job", b"scheduled_job", b"cheduler.start(", b"cheduler.task(", b"import schedule", b"schedule.every",
     b"repeat_every", b"repeat_at", b"rocketry", b"uwsgi", b"PeriodicCallback", b"LoopingCall", b"import sched", b"aiocron", b"timeloop",
+    b"process.plugins", b"loopingcall", b"aioclock", b"ischedule", b"crython", b"simple_scheduler",
     b"ext.tasks", b"setitimer", b"SIGALRM", b"RepeatedTimer", b"sleep(", b".wait(",
 )  # fmt: skip
 MS3 = (

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from mainspring.advisor.effects import Effect
+from mainspring.advisor.effects import Effect, Effects
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Place, Role, Severity
 from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Call, Decorator, FileFacts, Function, Value, ValueForm
@@ -54,7 +54,23 @@ LIBRARIES = {
     "repeated_timer": "repeated-timer",
     "periodiq_local": "periodiq",
     "starlette_cron": "starlette-cron",
+    "aioclock": "aioclock",
+    "ischedule": "ischedule",
+    "crython": "crython",
+    "simple_scheduler": "simple-scheduler",
+    "cherrypy.process.plugins": "CherryPy's Monitor",
+    "oslo_service.loopingcall": "oslo.service",
 }
+_BEATERS = {  # classes that call what they are given again and again: position and keyword of that
+    "tornado.ioloop.PeriodicCallback": (0, "callback"),
+    "twisted.internet.task.LoopingCall": (0, "f"),
+    "cherrypy.process.plugins.Monitor": (1, "callback"),
+    "cherrypy.process.plugins.PerpetualTimer": (1, "function"),
+    "cherrypy.process.plugins.BackgroundTask": (1, "function"),
+    "oslo_service.loopingcall.FixedIntervalLoopingCall": (0, "f"),
+    "oslo_service.loopingcall.DynamicLoopingCall": (0, "f"),
+}
+_BEATERISH = re.compile(r"^(?=[A-Z])\w*(Callback|LoopingCall|Monitor|Timer|Task)$")
 _ADDS = frozenset(
     {
         "add_job", "scheduled_job", "add_schedule", "add_cron_job", "add_interval_job", "add_date_job", "interval_schedule",
@@ -100,11 +116,20 @@ _DECORATED = {
 }
 _STARTS = frozenset({"start", "run_pending", "start_in_background", "serve", "run_until_stopped"})
 _PACES = frozenset({"cyclic", "minutely", "hourly", "daily", "weekly", "once"})
-_TELLS = _ADDS | _UWSGI | _PACES | {"do", "enterabs", "enter", "PeriodicCallback", "LoopingCall", "crontab", "Cron"}
+_TELLS = _ADDS | _UWSGI | _PACES | {"do", "enterabs", "enter", "crontab", "Cron"}
 _ONCE = frozenset({"spool", "spoolraw", "mulefunc"})
 _DECORATES = _DECORATED.keys() | _ADDS | {"repeat", "do"}
 _HANDS_ON = frozenset({"send", "send_with_options", "delay", "apply_async", "enqueue", "kiq", "defer", "defer_async", "publish"})
 _NO_JOBS = (Role.VENDORED, Role.MIGRATION)
+_BEATS = frozenset(
+    {"PeriodicCallback", "LoopingCall", "CherryPy's Monitor", "oslo.service"}
+)  # of an event loop, which people use for its own upkeep as well
+_OWN_CARE = re.compile(
+    r"metric|heart_?beat|keep_?alive|(^|_)ping|nop(_|$)|(^|_)lag(_|$)|stats?(_|$)|memory|cpu|cache|animat|spinner|progress|uptime|watch_?dog"
+    r"|_store$|idle|inactiv|no_activity|garbage|timeout|countdown",
+    re.IGNORECASE,
+)
+"""Names of what a process does again and again for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +141,11 @@ class Job:
     value: Value | None
     known: Known | None
     is_once: bool
+
+
+def is_own_care(effects: Effects, name: str) -> bool:
+    """Say whether work that is done again and again is this process's own upkeep by its name, and changes nothing that is stored."""
+    return bool(_OWN_CARE.search(name.rpartition("<locals>.")[2])) and not effects.has(Effect.DB_WRITE)
 
 
 def library_of(ref: str) -> str:
@@ -215,20 +245,27 @@ def _jobs_by_decorator(project: Project, file: FileFacts, function: Function) ->
 
 
 def _job_by_call(project: Project, file: FileFacts, function: Function, call: Call) -> Job | None:
-    if call.ref.rpartition(".")[2] not in _TELLS and not any(value.text.endswith(".add_job") for value in call.args[:2]):
+    last = call.ref.rpartition(".")[2]
+    if last not in _TELLS and not _BEATERISH.match(last) and not any(value.text.endswith(".add_job") for value in call.args[:2]):
         return None
     ref = project.canonical(call.ref)
+    beater = ref if ref in _BEATERS else next((base for base in sorted(project.ancestors(ref)) if base in _BEATERS), "")
+    if beater:
+        value = call.argument(*_BEATERS[beater])
+        known = project.target(file, function, value).known if value is not None else None
+        return Job(library_of(beater), call, value, known, False) if value is not None else None
     owner, _, method = ref.rpartition(".")
     receiver = call.source.rpartition(".")[0]
     library = library_of(ref)
 
-    def job(value: Value | None, is_once: bool, name: str = library) -> Job:
+    def job(value: Value | None, is_once: bool, name: str = "") -> Job:
         known = project.target(file, function, value).known if value is not None else None
-        return Job(name or "APScheduler", call, value, known, is_once)
+        return Job(name or library or "APScheduler", call, value, known, is_once)
 
     if method in _ADDS:
         is_opaque = not owner or owner.startswith("?") or not owner.rpartition(".")[2][:1].isupper()
         by_base = any(library_of(base) for base in project.ancestors(owner)) if owner and not library else False
+        library = library or _handed_on(project, call)
         if library or by_base or (is_opaque and (_SCHEDULERISH.search(receiver) or _has_trigger(call.args, call.keywords))):
             value = call.argument(0, "func")
             if method == "scheduled_job":  # used as a decorator, the function is found there
@@ -247,8 +284,6 @@ def _job_by_call(project: Project, file: FileFacts, function: Function, call: Ca
         return job(value, not _rearms(project, file, function, value))
     if method in _PACES and library == "scheduler":
         return job(call.argument(1, "handle"), method == "once")
-    if ref in ("tornado.ioloop.PeriodicCallback", "twisted.internet.task.LoopingCall"):
-        return job(call.argument(0), False)
     if library == "uWSGI" and ref.startswith("uwsgi.") and method in _UWSGI and method != "thread":
         return job(None, method == "spool")
     if ref in ("aiocron.crontab", "aiocron.Cron"):
@@ -260,6 +295,16 @@ def _job_by_call(project: Project, file: FileFacts, function: Function, call: Ca
             if library_of(handed) or _SCHEDULERISH.search(value.text.rpartition(".")[0]):
                 return Job(library_of(handed) or "APScheduler", call, None, None, False)
     return None
+
+
+def _handed_on(project: Project, call: Call) -> str:
+    """Return the library to which a method of the project of the same name hands a job on, or nothing."""
+    known = project.function(call.ref)
+    if known is None:
+        return ""
+    method = call.ref.rpartition(".")[2]
+    handed = (library_of(project.canonical(each.ref)) for each in known.function.calls if each.ref.rpartition(".")[2] == method)
+    return next((library for library in handed if library), "")
 
 
 def _rearms(project: Project, file: FileFacts, function: Function, value: Value | None) -> bool:
@@ -314,8 +359,10 @@ def _judge(project: Project, file: FileFacts, function: Function, job: Job) -> I
     role = project.role(file, function)
     if role in _NO_JOBS:
         return
-    if job.library in ("PeriodicCallback", "LoopingCall") and (role is Role.STREAM or is_of_a_connection(project, file, function)):
+    if job.library in _BEATS and (role is Role.STREAM or is_of_a_connection(project, file, function)):
         return  # it beats for one connection, and ends with it
+    if job.library in _BEATS and role is Role.CLI:
+        return  # whoever started the command looks at it
     name = _name(job)
     poll = _poll(project, job.known) if job.known is not None and not job.is_once else ("", "")
     if poll[1]:
@@ -330,7 +377,8 @@ def _judge(project: Project, file: FileFacts, function: Function, job: Job) -> I
     if job.known is not None:
         effects = project.effects(job.known)
         shared = [effect for effect in (*SHARED, Effect.DB_READ) if effects.has(effect)]
-        if not is_apart and not shared and effects.is_local_only and not job.is_once:
+        is_local = not is_apart and not shared and effects.is_local_only and not job.is_once
+        if is_local or (job.library in _BEATS and is_own_care(effects, job.known.function.name)):
             variant, severity = "local", Severity.NOTICE
         evidence = tuple(each for effect in shared for each in effects.evidence(effect)[:1])[:4]
         writing = next((each for effect in WRITES if effects.has(effect) for each in effects.evidence(effect)), None)
