@@ -14,6 +14,7 @@ from mainspring.advisor.output.words import words_of
 from mainspring.advisor.project import Project
 from mainspring.advisor.read.facts import FileFacts
 from mainspring.advisor.read.reader import read_source
+from mainspring.advisor.reading import read_one
 from mainspring.advisor.rules import FAMILIES
 from mainspring.advisor.scan import Scanned
 from mainspring.advisor.settings import Settings
@@ -45,6 +46,17 @@ def codes(found: list[Finding]) -> list[str]:
     return [each.code for each in found]
 
 
+def judged_files(sources: Sources) -> set[str]:
+    """Return the paths that a scan would judge: a file holds a word of the rules, or calls a wrapper of another file."""
+    texts = {"app/main.py": sources} if isinstance(sources, str) else sources
+    files = {path: dedent(text).encode() for path, text in texts.items() if path.endswith(".py")}
+    wrappers: tuple[bytes, ...] = ()
+    for _ in range(3):
+        read = {path: read_one(path, module_of(path), data, wrappers, is_whole=False) for path, data in files.items()}
+        wrappers = tuple(sorted({word.encode() for outcome in read.values() for word in outcome.wrappers}))
+    return {path for path, outcome in read.items() if outcome.facts is not None}
+
+
 def judged(found: list[Finding], project: Project, sources: Sources) -> list[Finding]:
     """Return what counts of findings, after the written exceptions of the sources: those that are refused are findings themselves."""
     texts = {"app/main.py": sources} if isinstance(sources, str) else sources
@@ -67,7 +79,8 @@ def check(tmp_path: Path) -> Callable[..., list[Finding]]:
         project.versions = read_versions(tmp_path)
         for facts in project.files.values():
             assert not facts.problem, f"{facts.path}:{facts.problem_line} {facts.problem}"
-        found = [each for facts in list(project.files.values()) for judge in FAMILIES for each in judge(project, facts)]
+        told = judged_files(sources)
+        found = [each for facts in list(project.files.values()) if facts.path in told for judge in FAMILIES for each in judge(project, facts)]
         if any(facts.comments for facts in project.files.values()):
             found = judged(found, project, sources)
         for each in found:

@@ -21,7 +21,7 @@ MS2 = (
 MS3 = (
     b"blpop", b"brpop", b"xreadgroup", b"skip_locked", b"SKIP LOCKED", b"skip locked", b"LISTEN ", b"start_consuming", b"add_done_callback",
 )  # fmt: skip
-MS4 = (b"mainspring", b"celery", b"dramatiq", b"import rq", b"from rq", b"huey", b"taskiq", b"arq")
+MS4 = (b"mainspring", b"enqueue", b"task_definition", b"celery", b"dramatiq", b"import rq", b"from rq", b"huey", b"taskiq", b"arq")
 MS5 = (b"mainspring", b"celery", b"crontab")
 MS6 = (b"mainspring",)
 
