@@ -24,7 +24,9 @@ MS3 = (
 MS4 = (b"mainspring", b"enqueue", b"task_definition", b"celery", b"dramatiq", b"import rq", b"from rq", b"huey", b"taskiq", b"arq")
 MS5 = (b"mainspring", b"celery", b"crontab")
 MS6 = (b"mainspring",)
+ROUTES = (b"urlpatterns", b"add_url_rule", b"add_api_route", b"add_route(", b"Route(", b"router.add_")
+"""Who registers handlers elsewhere: nothing is found there, but what is found in these functions weighs by it."""
 
-_ALL = tuple(dict.fromkeys(MS0 + MS1 + MS2 + MS3 + MS4 + MS5 + MS6))
+_ALL = tuple(dict.fromkeys(MS0 + MS1 + MS2 + MS3 + MS4 + MS5 + MS6 + ROUTES))
 PREFILTER: tuple[bytes, ...] = tuple(word for word in _ALL if not any(other in word and other != word for other in _ALL))
 """A word that holds another one is found by that one."""
