@@ -140,7 +140,7 @@ def seconds(*command: str) -> float:
 
 @pytest.mark.scenario("G-33", part="pace")
 def test_a_large_tree_takes_no_longer_than_to_parse_it(tmp_path: Path) -> None:
-    """35,000 files in 20 s on two cores are 1.14 ms of a processor for each, about what the parser alone takes for a file of a web application.
+    """35,000 files in 20 s on two cores are 1.14 ms of a processor for each, about what the parser alone takes for one.
 
     One file in seven speaks of background work, as in code of others. `benchmarks/governance/speed.py` measures real trees.
     """
