@@ -352,6 +352,19 @@ class TestOptions:
         assert codes(check("--json", views=views)) == []
         assert "MS401" in {code for code, _ in codes(check("--json", "--celery", views=views))}
 
+    def test_what_no_edit_would_mend_is_said(self, check: Check, tmp_path: Path) -> None:
+        for more in ((), ("--dry-run",)):
+            result = check("--fix", *more, views=SPAWN)
+            assert "once its target is a @task" in result.stderr
+            assert (tmp_path / "views.py").read_text() == SPAWN
+        assert check("--fix", views=CLEAN).stderr == ""
+
+    def test_a_finding_that_has_an_edit_says_so(self, check: Check) -> None:
+        head = HEAD.replace("async def send", "@task(timeout='1m', dedupe='m:{order}')\nasync def send")
+        views = SPAWN.replace(HEAD, "from mainspring import task\n" + head)
+        assert "do this: Await it here, or make send a @task and `await send.enqueue(…)` (--fix does it)" in check(views=views).stdout
+        assert "--fix" not in check(views=SPAWN).stdout
+
     def test_fixes_are_made_and_looked_at_again(self, check: Check, tmp_path: Path) -> None:
         views = CLEAN + "".join(f"\nx = {n}  # mainspring: allow[MS10{n}] {REASON}\n" for n in (1, 2, 3))
         result = check("--fix", views=views)
