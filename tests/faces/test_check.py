@@ -106,9 +106,12 @@ class TestEnds:
     def test_from_the_weight_that_is_given(self, check: Check, fail_on: str, code: int) -> None:
         assert check("--fail-on", fail_on, views=SPAWN).exit_code == code
 
+    @pytest.mark.scenario("G-20", part="notices")
     def test_notices_do_not_count_unless_they_are_to(self, check: Check, tmp_path: Path) -> None:
         (tmp_path / "tests").mkdir()
         (tmp_path / "tests" / "test_views.py").write_text(SPAWN)
+        assert codes(check("--json")) == []
+        assert [each["severity"] for each in found(check("--json", "--include-tests"))] == ["notice"]
         assert check("--include-tests").exit_code == 0
         assert check("--include-tests", "--fail-on", "notice").exit_code == 1
 
