@@ -22,6 +22,7 @@ from benchmarks.readings import Figures, Reading, Unavailable
 from benchmarks.rows import METRICS, ROWS, Row
 from benchmarks.stores import Stores
 from benchmarks.subjects import DISK, Subject
+from benchmarks.tree import VARIABLE
 
 ALWAYS = "disk.flush"  # without the time of a flush no other figure means anything
 HERE = Path(__file__).parent
@@ -51,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for row in ROWS:
             print(f"{row.key:20} {row.title}{'  (only when asked for)' if row.is_long else ''}")
         return 0
+    if options.tree is not None:
+        if not options.tree.is_dir():
+            parser.error(f"--tree {options.tree} is no folder")
+        os.environ[VARIABLE] = str(options.tree.resolve())
     rows = _chosen(options.only, options.long)
     if not rows:
         parser.error(f"no row is called {', '.join(options.only)}; --list names them")
@@ -151,5 +156,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--long", action="store_true", help="also the rows that take minutes each")
     parser.add_argument("--rounds", type=int, default=0, help="how many rounds (3, or 1 with --quick)")
     parser.add_argument("--folder", type=Path, default=HERE, help="where the report goes")
+    parser.add_argument("--tree", type=Path, help="the Python code that rows about reading code use (this Python's own library)")
     parser.add_argument("--list", action="store_true", help="print the rows and stop")
     return parser

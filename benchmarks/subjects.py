@@ -26,6 +26,7 @@ OURS = Subject("ours", "Mainspring", "benchmarks.ours", ("mainspring", "psycopg"
 OURS_LIVE = Subject("ours", "Mainspring", "benchmarks.ours_live", ("mainspring", "uvicorn", "websockets"))
 OURS_SCHEDULES = Subject("ours", "Mainspring", "benchmarks.ours_schedules", ("mainspring", "psycopg"))
 OURS_CONSOLE = Subject("ours", "Mainspring", "benchmarks.ours_console", ("mainspring", "starlette", "jinja2"))
+OURS_CHECK = Subject("ours", "Mainspring", "benchmarks.ours_check", ("mainspring",))
 OURS_RELAXED = Subject("ours-relaxed", "Mainspring, relaxed", "benchmarks.ours", ("mainspring",), synchronous="NORMAL")
 
 PGQUEUER = Subject("pgqueuer", "pgqueuer", "benchmarks.peers.pgqueuer", ("pgqueuer", "asyncpg"))
@@ -38,4 +39,6 @@ RAW_POSTGRES = Subject("raw", "raw PostgreSQL", "benchmarks.raw.postgres", ("psy
 RAW_SQLITE = Subject("raw", "raw SQLite, FULL", "benchmarks.raw.sqlite")
 RAW_SQLITE_NORMAL = Subject("raw-normal", "raw SQLite, NORMAL", "benchmarks.raw.sqlite", synchronous="NORMAL")
 RAW_SQLITE_OFF = Subject("raw-off", "raw SQLite, OFF", "benchmarks.raw.sqlite", synchronous="OFF")
+RUFF = Subject("ruff", "ruff RUF006,ASYNC, one thread", "benchmarks.peers.ruff", ("ruff",))
+RAW_PARSER = Subject("raw", "ast.parse of every file", "benchmarks.raw.parser")
 DISK = Subject("disk", "this disk", "benchmarks.raw.disk")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -14,11 +13,9 @@ from mainspring.advisor.output.words import words_of
 from mainspring.advisor.project import Project
 from mainspring.advisor.read.facts import FileFacts
 from mainspring.advisor.read.reader import read_source
-from mainspring.advisor.rules import FAMILIES
-from mainspring.advisor.scan import Scanned
+from mainspring.advisor.scan import Scan
 from mainspring.advisor.settings import Settings
 from mainspring.advisor.verdict import Terms, judge
-from mainspring.advisor.versions import read_versions
 from mainspring.i18n.tables import TAGS
 
 Sources = str | Mapping[str, str]
@@ -45,31 +42,25 @@ def codes(found: list[Finding]) -> list[str]:
     return [each.code for each in found]
 
 
-def judged(found: list[Finding], project: Project, sources: Sources) -> list[Finding]:
-    """Return what counts of findings, after the written exceptions of the sources: those that are refused are findings themselves."""
-    texts = {"app/main.py": sources} if isinstance(sources, str) else sources
-    commented = [facts for facts in project.files.values() if facts.comments]
-    scanned = Scanned(sorted(found, key=lambda each: (each.path, each.place.line)), commented, on_disk={path: path for path in texts})
-    terms = Terms(date(2026, 6, 1), "", instead={path: dedent(text).encode() for path, text in texts.items()})
-    return [each.finding for each in judge(scanned, project.settings, terms).open]
-
-
 @pytest.fixture
-def check(tmp_path: Path) -> Callable[..., list[Finding]]:
-    """Return what all rules find in sources; what is no Python is written into the project's folder."""
+def check(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Finding]]:
+    """Return what a scan finds in sources, each time in a folder of its own: which files it reads at all is part of it.
+
+    Tests of what stands in tests or in other people's code say so by the settings.
+    """
 
     def run(sources: Sources, **settings: object) -> list[Finding]:
-        project = project_of(sources, **settings)
-        for path, text in (sources if not isinstance(sources, str) else {}).items():
-            if not path.endswith(".py"):
-                (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-                (tmp_path / path).write_text(dedent(text))
-        project.versions = read_versions(tmp_path)
-        for facts in project.files.values():
-            assert not facts.problem, f"{facts.path}:{facts.problem_line} {facts.problem}"
-        found = [each for facts in list(project.files.values()) for judge in FAMILIES for each in judge(project, facts)]
-        if any(facts.comments for facts in project.files.values()):
-            found = judged(found, project, sources)
+        texts = {"app/main.py": sources} if isinstance(sources, str) else sources
+        root = tmp_path_factory.mktemp("project")
+        for path, text in {"pyproject.toml": "", **texts}.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(dedent(text))
+        told = Settings(**settings)  # type: ignore[arg-type]
+        scanned = Scan(root, told, is_cached=False).run([root])
+        assert not scanned.unscanned
+        found = scanned.findings
+        if scanned.commented:
+            found = [each.finding for each in judge(scanned, told, Terms(date(2026, 6, 1), "")).open]
         for each in found:
             for language in TAGS:
                 words_of(each, language)  # raises where nobody has written its words

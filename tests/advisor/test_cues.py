@@ -146,3 +146,63 @@ def test_hostile_texts_are_bounded() -> None:
     for text in ("a" * 500_000, "check if user " * 50_000, ": a, b, " * 50_000, "\x00\ud800 every night", "takes " * 9000 + "5 hours"):
         found = describe(text)
         assert len(found.text) <= MOST_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("anulowac rezerwacje jesli nie zostanie oplacona w ciagu 20 minut", Kind.ADHOC),
+        ("alle 30 Sekunden in der Tabelle auftraege nachschauen, ob jemand einen neuen angelegt hat", Kind.ADHOC),
+        ("taeglich um 7 Uhr die Waehrungskurse abrufen", Kind.CRON),
+        ("Bericht erzeugen, wenn der Kunde klickt, dauert fuenf Minuten", Kind.ADHOC),
+    ],
+)
+def test_words_are_known_without_their_marks(text: str, kind: Kind) -> None:
+    assert advise(description=describe(text)).kind is kind
+
+
+def test_a_number_without_its_marks_is_the_same_number() -> None:
+    assert describe("Der Import dauert fuenf Minuten").answers.seconds == 300
+    assert describe("Der Import dauert fünf Minuten").answers.seconds == 300
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A broker hands in the papers, we read them and store what they say, it takes two minutes",
+        "Bei jedem Abschluss die Akte an das Archiv übergeben, nachdem sie geprüft wurde",
+        "Klient składa wniosek, a my liczymy ryzyko, trwa to minutę",
+        "the store manager has changed the assortment and all shelf labels must be exported",
+    ],
+)
+def test_what_happens_is_an_event_whoever_does_it(text: str) -> None:
+    described = describe(text)
+    assert described.answers[Question.USER_TRIGGERED] is True
+    assert advise(description=described).kind is Kind.ADHOC
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a loop that wakes up every 2 sec and looks for rows which the clerks have entered",
+        "endless loop, checks whether a customer has ordered an export",
+    ],
+)
+def test_a_loop_that_looks_for_what_people_asked_for_is_no_service(text: str) -> None:
+    described = describe(text)
+    assert described.special(Special.POLLS_USER_WORK) is not None
+    assert advise(description=described).kind is Kind.ADHOC
+
+
+def test_steps_that_only_add_up_are_said_to_be_assumed() -> None:
+    heard = advise(description=describe("Plan a tour: book rooms, rent a bus, hire a guide, then send the bill"))
+    assert heard.kind is Kind.WORKFLOW
+    assert Question.MULTI_STEP in {each.question for each in heard.assumptions}
+    named = advise(description=describe("A workflow of four steps that must resume after a crash"))
+    assert Question.MULTI_STEP not in {each.question for each in named.assumptions}
+
+
+def test_what_belongs_to_whoever_types_or_waits_needs_no_task() -> None:
+    for text in ("suggest names while the clerk is typing", "Namen vorschlagen während der Eingabe", "podpowiadać nazwy przy wpisywaniu",
+                 "pass the answer to the waiting visitor token by token"):  # fmt: skip
+        assert advise(description=describe(text)).kind is Kind.NONE, text

@@ -130,6 +130,11 @@ class TestRefused:
     def test_prose_about_the_product_is_no_directive(self) -> None:
         assert parse("# mainspring: the engine wakes here") is None
 
+    def test_a_reason_that_is_missing_is_told_apart_from_one_that_is_short(self) -> None:
+        for said, variant in (("", "empty"), (" -- it is so", "")):
+            judged, _ = judge(f"spawn()  # mainspring: allow[MS101] sub-second{said}", finding(1))
+            assert [each.finding.variant for each in judged if each.finding.code == "MS003"] == [variant]
+
     def test_a_reason_that_repeats_the_rule_is_none(self) -> None:
         from mainspring.i18n import t
 

@@ -519,3 +519,57 @@ def test_the_fixture_fails_a_test_whose_handler_leaves_work_behind(tmp_path: Pat
     assert "2 passed, 1 error" in told, told
     assert "test_shop.bad (GET /bad) left work behind: the asyncio task work was cut off" in told
     assert "    asyncio.create_task(work())" in told
+
+
+def test_the_fixture_watches_applications_of_wsgi_as_well(tmp_path: Path) -> None:
+    (tmp_path / "test_shop.py").write_text(
+        textwrap.dedent("""
+        import threading
+        from flask import Flask
+
+        app, gate = Flask("shop"), threading.Event()
+
+        @app.post("/exports")
+        def export():
+            threading.Thread(target=gate.wait, args=(30,)).start()
+            return "started"
+
+        @app.post("/quick")
+        def quick():
+            threading.Thread(target=len, args=("",)).start()
+            return "started"
+
+        def plain(environ, start_response):
+            threading.Thread(target=gate.wait, args=(30,)).start()
+            start_response("200 OK", [])
+            return [b"started"]
+
+        def ask(guarded, path):
+            app.wsgi_app = guarded
+            return app.test_client().post(path).text
+
+        whole = app.wsgi_app
+
+        def test_left(ms_guard):
+            assert ask(ms_guard.wsgi(whole), "/exports") == "started"
+
+        def test_ended(ms_guard):
+            assert ask(ms_guard.wsgi(whole), "/quick") == "started"
+
+        def test_unwatched(ms_guard):
+            assert ask(whole, "/exports") == "started"  # neither a guard of its own, nor one that the fixture has put around it
+
+        def test_no_framework(ms_guard):
+            environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/exports"}
+            assert b"".join(ms_guard.wsgi(plain)(environ, lambda status, headers: None)) == b"started"
+
+        def test_the_last_lets_them_go():
+            gate.set()
+        """)
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", ".", "-q"]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "5 passed" in told and "2 errors" in told, told
+    assert "export (POST /exports) left work behind: the thread Event.wait still" in told
+    assert "ERROR test_shop.py::test_left" in told
+    assert "ERROR test_shop.py::test_no_framework" in told

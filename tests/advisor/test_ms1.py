@@ -9,6 +9,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from mainspring.advisor.finding import Finding, Ground, Kind, Severity
+from mainspring.advisor.output.words import words_of
 from mainspring.advisor.project import wrappers_of
 from tests.advisor.conftest import facts_of
 
@@ -1225,6 +1226,7 @@ def test_a_kept_reference_is_no_answer(check: Check) -> None:
     """
     found = check(source(FASTAPI, body))
     assert [(each.code, each.variant, each.severity) for each in found] == [("MS101", "kept", Severity.ERROR)]
+    assert "only keeps a reference to it, which survives no restart" in words_of(found[0]).message
 
 
 @pytest.mark.scenario("G-3")

@@ -208,6 +208,7 @@ async def add():
     ],
     ids=["schedule", "repeat-every", "tornado", "twisted", "uwsgi", "one-off", "handed-on"],
 )
+@pytest.mark.scenario("G-4", part="handed on")
 def test_every_library_that_runs_jobs_in_the_process_is_known(check: Check, code: str, kind: Kind) -> None:
     clock = "from apscheduler.schedulers.background import BackgroundScheduler\n\nscheduler = BackgroundScheduler()\n"
     found = check({"shop/app.py": code, "shop/store.py": STORE, "shop/clock.py": clock})

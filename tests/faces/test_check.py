@@ -106,9 +106,12 @@ class TestEnds:
     def test_from_the_weight_that_is_given(self, check: Check, fail_on: str, code: int) -> None:
         assert check("--fail-on", fail_on, views=SPAWN).exit_code == code
 
+    @pytest.mark.scenario("G-20", part="notices")
     def test_notices_do_not_count_unless_they_are_to(self, check: Check, tmp_path: Path) -> None:
         (tmp_path / "tests").mkdir()
         (tmp_path / "tests" / "test_views.py").write_text(SPAWN)
+        assert codes(check("--json")) == []
+        assert [each["severity"] for each in found(check("--json", "--include-tests"))] == ["notice"]
         assert check("--include-tests").exit_code == 0
         assert check("--include-tests", "--fail-on", "notice").exit_code == 1
 
@@ -351,6 +354,19 @@ class TestOptions:
         views = "from celery import shared_task\n\n\n@shared_task\ndef export(api_key: str):\n    pass\n"
         assert codes(check("--json", views=views)) == []
         assert "MS401" in {code for code, _ in codes(check("--json", "--celery", views=views))}
+
+    def test_what_no_edit_would_mend_is_said(self, check: Check, tmp_path: Path) -> None:
+        for more in ((), ("--dry-run",)):
+            result = check("--fix", *more, views=SPAWN)
+            assert "once its target is a @task" in result.stderr
+            assert (tmp_path / "views.py").read_text() == SPAWN
+        assert check("--fix", views=CLEAN).stderr == ""
+
+    def test_a_finding_that_has_an_edit_says_so(self, check: Check) -> None:
+        head = HEAD.replace("async def send", "@task(timeout='1m', dedupe='m:{order}')\nasync def send")
+        views = SPAWN.replace(HEAD, "from mainspring import task\n" + head)
+        assert "do this: Await it here, or make send a @task and `await send.enqueue(…)` (--fix does it)" in check(views=views).stdout
+        assert "--fix" not in check(views=SPAWN).stdout
 
     def test_fixes_are_made_and_looked_at_again(self, check: Check, tmp_path: Path) -> None:
         views = CLEAN + "".join(f"\nx = {n}  # mainspring: allow[MS10{n}] {REASON}\n" for n in (1, 2, 3))

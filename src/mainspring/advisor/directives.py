@@ -170,7 +170,7 @@ def _problem(allow: _Allow, today: date, is_engine: bool, source: Source) -> tup
     if said.extra:
         return "MS002", "extra", (("extra", said.extra), ("ground", said.ground))
     if len(said.reason) < SHORTEST_REASON or len(said.reason.split()) < FEWEST_WORDS:
-        return "MS003", "", (("reason", said.reason),)
+        return "MS003", "" if said.reason else "empty", (("reason", said.reason),)
     if _is_copied(said.reason, said.codes):
         return "MS003", "copied", (("reason", said.reason),)
     if (wrong := _date_problem(said, today)) is not None:

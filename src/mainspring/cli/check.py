@@ -216,6 +216,8 @@ class _Check:
             n += made
             scanned = self._scan()
             report = verdict.judge(scanned, self._settings, terms)
+        if not n and report.open:
+            click.echo(t("check.fix.none"), err=True)
         return n, scanned, report
 
     def _preview(self, report: Report, scanned: Scanned) -> int:
@@ -223,6 +225,8 @@ class _Check:
 
         planned = fixes.plan(_open(report), scanned.on_disk, self._root)
         self._write("".join(each.diff() for each in planned))
+        if not planned and report.open:
+            click.echo(t("check.fix.none"), err=True)
         return FAILED if planned else 0
 
     def _update(self, report: Report, scanned: Scanned, terms: Terms) -> int:

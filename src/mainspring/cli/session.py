@@ -48,16 +48,13 @@ class Session:
         """Return a checked request of an operation; raises `InvalidParams` with every wrong field."""
         from pydantic import ValidationError
 
-        from mainspring.core.errors import InvalidParams, Problem
+        from mainspring.core.errors import InvalidParams
+        from mainspring.operations.wrong import problems_of
 
         try:
             request: Request = operation.request(**fields)
         except ValidationError as error:
-            problems = [
-                Problem(".".join(map(str, each["loc"])) or "*", each["msg"][:1].lower() + each["msg"][1:])
-                for each in error.errors(include_url=False, include_context=False)
-            ]
-            raise InvalidParams(t("param.wrong", task=operation.name), problems) from None
+            raise InvalidParams(t("param.wrong", task=operation.name), problems_of(error)) from None
         return request
 
     async def ask(self, name: str, /, **fields: Any) -> Any:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from mainspring.core.errors import InvalidParams, MainspringError
 from mainspring.core.errors import Problem as Fault
+from mainspring.operations.wrong import faults_of
 
 MEDIA_TYPE = "application/problem+json"
 TYPE = "urn:mainspring:problem:"  # followed by the code
@@ -134,8 +135,7 @@ def errors_of(error: BaseException) -> list[dict[str, Any]]:
     if isinstance(error, Refused):
         return [dict(each) for each in error.errors]
     if isinstance(error, ValidationError):
-        found = error.errors(include_url=False, include_context=False)
-        return [fault("/".join(map(str, each["loc"])), _said(each), dotted=".".join(map(str, each["loc"]))) for each in found]
+        return [fault("/".join(map(str, keys)), what, dotted=".".join(map(str, keys))) for keys, what in faults_of(error)]
     problems: Sequence[Fault] = getattr(error, "problems", ())
     return [fault(each.where.replace(".", "/"), each.what, each.value, dotted=each.where) for each in problems]
 
@@ -144,12 +144,3 @@ def fault(path: str, message: str, value: str | None = None, *, dotted: str | No
     """Return one entry of ``errors``; an empty path is the whole."""
     told = {"field": dotted or path or "*", "path": "" if path in ("", "*") else f"/{path}", "message": message}
     return told if value is None else {**told, "value": value}
-
-
-def _said(found: Mapping[str, Any]) -> str:
-    if found["type"] == "missing":
-        return "is missing"
-    if found["type"] == "extra_forbidden":
-        return "is unknown here"
-    message = str(found["msg"])
-    return message[:1].lower() + message[1:]

@@ -28,6 +28,7 @@ from mainspring.app import Mainspring
 from mainspring.core.errors import Conflict, MainspringError, StoreError
 from mainspring.operations.operation import Caller
 from mainspring.operations.pulse import ExecuteRequest, PulseView, beat
+from mainspring.operations.wrong import problems_of
 
 PATH, METHOD = "/api/pulse", "POST"
 AUTHORIZATION, SCHEME = "Authorization", "Bearer"
@@ -119,10 +120,7 @@ class _Door:
         try:
             return ExecuteRequest.model_validate_json(body or b"{}")
         except ValidationError as error:
-            problems = [
-                {"field": ".".join(map(str, each["loc"])) or "*", "message": each["msg"]}
-                for each in error.errors(include_url=False, include_context=False, include_input=False)
-            ]
+            problems = [{"field": each.where, "message": each.what} for each in problems_of(error)]
             return Answer(HTTPStatus.BAD_REQUEST, {"code": "invalid-params", "message": "the body is not understood", "problems": problems})
 
 

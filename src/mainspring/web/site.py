@@ -18,11 +18,12 @@ from starlette.responses import RedirectResponse, Response
 
 from mainspring.app import Mainspring
 from mainspring.core.access import Verb
-from mainspring.core.errors import InvalidParams, Problem
+from mainspring.core.errors import InvalidParams
 from mainspring.i18n import t
 from mainspring.i18n.web import tables
 from mainspring.operations.catalog import CATALOG
 from mainspring.operations.operation import Caller
+from mainspring.operations.wrong import problems_of
 from mainspring.web.access import caller_of
 from mainspring.web.shell import formats
 from mainspring.web.shell.assets import Assets, assets
@@ -80,11 +81,7 @@ class Site:
         try:
             wanted = operation.request(**{field: value for field, value in fields.items() if value not in (None, "")})
         except ValidationError as error:
-            problems = [
-                Problem(".".join(map(str, each["loc"])) or "*", each["msg"][:1].lower() + each["msg"][1:])
-                for each in error.errors(include_url=False, include_context=False)
-            ]
-            raise InvalidParams(f"{name} cannot be asked like this", problems) from None
+            raise InvalidParams(f"{name} cannot be asked like this", problems_of(error)) from None
         return await operation(self.app, wanted, caller)
 
     def render(

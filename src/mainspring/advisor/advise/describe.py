@@ -62,7 +62,8 @@ def describe(text: str, language: str | None = None) -> Description:
     weight += any(each.question is Question.SURVIVE and each.value is YES and each.is_said for each in heard) and weight > 0
     if weight >= ENOUGH:
         words = ", ".join(dict.fromkeys(each for _, each in marked))
-        heard.append(Heard(words, Question.MULTI_STEP, YES, is_said=True))
+        # One word may name several steps; what only adds up to them is heard, and is said to be assumed.
+        heard.append(Heard(words, Question.MULTI_STEP, YES, is_said=any(cue.weight >= ENOUGH for cue, _ in marked)))
     specials, heard = _sorted_out(specials, heard)
     answers, conflicts = _settled(heard)
     if length is not None:
@@ -136,7 +137,8 @@ def _length(text: str, lexicon: Lexicon) -> tuple[float, str] | None:
             if not _is_length(clause, lexicon, seconds):
                 continue
             number = each["n"].lower().replace(",", ".")
-            value = lexicon.numbers[number] if number in lexicon.numbers else float(number)
+            value = next((size for name, size in lexicon.numbers.items() if compiled(name).fullmatch(number)), None)
+            value = float(number) if value is None else value
             found.append((value * seconds, each[0]))
     for each in compiled(rf"(?:{lexicon.lasting})[^.;,]{{0,20}}\b(?P<unit>{'|'.join(unit for unit, _ in lexicon.units)})\b").finditer(text):
         seconds = next(size for unit, size in lexicon.units if re.fullmatch(unit, each["unit"], re.IGNORECASE))
@@ -158,9 +160,12 @@ def _sorted_out(specials: list[tuple[Special, str]], heard: list[Heard]) -> tupl
     """Let one shape give way to another: a clock that looks for what people asked for, and a delay inside something that recurs anyway."""
     named = {which for which, _ in specials}
     recurs = any(each.question is Question.RECURRING and each.value is YES and each.is_said for each in heard)
+    is_loop = any(each.question is Question.DURATION and each.value is Length.FOREVER for each in heard)
     if Special.POLLS_USER_WORK in named:
-        if recurs:
-            heard = [each for each in heard if each.question not in (Question.RECURRING, Question.SCHEDULE, Question.HOUSEKEEPING)]
+        if recurs or is_loop:
+            clock = (Question.RECURRING, Question.SCHEDULE, Question.HOUSEKEEPING)
+            heard = [each for each in heard if each.question not in clock and each.value is not Length.FOREVER]
+            heard = [each for each in heard if each.question is not Question.USER_TRIGGERED or each.value is YES]
             heard.append(Heard(dict(specials)[Special.POLLS_USER_WORK], Question.RECURRING, NO, is_said=True))
         else:
             specials = [each for each in specials if each[0] is not Special.POLLS_USER_WORK]

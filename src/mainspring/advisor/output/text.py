@@ -71,7 +71,7 @@ class _Text:
         for evidence in finding.evidence[:MOST_EVIDENCE]:
             yield self._evidence(evidence)
         yield from self._labelled("why", words.why)
-        yield from self._labelled("fix", words.fix)
+        yield from self._labelled("fix", words.fix + (" " + t("check.output.by_fix") if finding.edits else ""))
         if finding.alternatives:
             others = ", ".join(f"{kind_word(other)} [{other}]" for other in finding.alternatives)
             yield from self._labelled("perhaps", others)

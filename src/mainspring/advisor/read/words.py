@@ -26,11 +26,13 @@ MS2 = (
 MS3 = (
     b"blpop", b"brpop", b"xreadgroup", b"skip_locked", b"SKIP LOCKED", b"skip locked", b"LISTEN ", b"start_consuming", b"add_done_callback",
 )  # fmt: skip
-MS4 = (b"mainspring", b"celery", b"dramatiq", b"import rq", b"from rq", b"huey", b"taskiq", b"arq")
+MS4 = (b"mainspring", b"enqueue", b"task_definition", b"celery", b"dramatiq", b"import rq", b"from rq", b"huey", b"taskiq", b"arq")
 MS5 = (b"mainspring", b"celery", b"crontab")
 MS6 = (b"mainspring",)
+ROUTES = (b"urlpatterns", b"add_url_rule", b"add_api_route", b"add_route(", b"Route(", b"router.add_")
+"""Who registers handlers elsewhere: nothing is found there, but what is found in these functions weighs by it."""
 
-_ALL = tuple(dict.fromkeys(MS0 + MS1 + MS2 + MS3 + MS4 + MS5 + MS6))
+_ALL = tuple(dict.fromkeys(MS0 + MS1 + MS2 + MS3 + MS4 + MS5 + MS6 + ROUTES))
 PREFILTER: tuple[bytes, ...] = tuple(word for word in _ALL if not any(other in word and other != word for other in _ALL))
 """A word that holds another one is found by that one."""
 WORDS: tuple[str, ...] = tuple(word.decode() for word in PREFILTER)

@@ -187,14 +187,12 @@ def _no_failure_test(project: Project, definition: Definition) -> Iterator[Findi
     if "MS412" not in project.settings.codes or definition.sort is not Sort.TASK or not definition.is_ours:
         return
     short = definition.function.name.rpartition(".")[2]
-    tests = [function for module, facts in project.files.items() if _is_test(module) for function in facts.functions
+    tests = [function for module in project.search(short) if _is_test(module) for function in project.files[module].functions
              if function.name.rpartition(".")[2].startswith("test")]  # fmt: skip
     named = [function for function in tests if _speaks_of(project, function, definition.ref, short)]
-    if not tests:
-        return
-    if not named:
+    if not named and any(_is_test(module) for module in (*project.files, *project.search("def test_"))):
         yield project.finding("MS412", definition.file, definition.function, definition.place, task=definition.name)
-    elif not any(_expects_failure(function) for function in named):
+    elif named and not any(_expects_failure(function) for function in named):
         yield project.finding("MS412", definition.file, definition.function, definition.place, variant="happy", task=definition.name)
 
 

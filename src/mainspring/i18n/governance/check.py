@@ -21,6 +21,11 @@ TEXTS: Texts = {
         "{n:Eintrag|Einträge} der Ratschen-Datei ohne Fund: --update-ratchet entfernt sie",
         "{n:wpis|wpisy|wpisów} pliku zapadki bez znaleziska: --update-ratchet je usunie",
     ),
+    "check.fix.none": (
+        "--fix has nothing to change here: it rewrites a spawn once its target is a @task, and removes exceptions for nothing",
+        "--fix hat hier nichts zu ändern: ein Aufruf wird umgeschrieben, sobald sein Ziel ein @task ist, und Ausnahmen für nichts fallen weg",
+        "--fix nie ma tu nic do zmiany: przepisuje wywołanie, gdy jego cel jest już @task, i usuwa zbędne wyjątki",
+    ),
     "check.ratchet.written": (
         "{file} forgives {n:finding|findings}; from now on only new ones count",
         "{file} verzeiht {n:Fund|Funde}; von jetzt an zählen nur neue",

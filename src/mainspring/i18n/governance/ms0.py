@@ -55,6 +55,11 @@ TEXTS: Texts = {
         "diese Ausnahme sagt nicht, warum: {reason}",
         "ten wyjątek nie mówi dlaczego: {reason}",
     ),
+    "check.MS003.empty": (
+        "this exception gives no reason",
+        "diese Ausnahme nennt keinen Grund dafür",
+        "ten wyjątek nie podaje uzasadnienia",
+    ),
     "check.MS003.copied": (
         "this reason is what the rule says anyway: {reason}",
         "diese Begründung sagt nur, was die Regel ohnehin sagt: {reason}",

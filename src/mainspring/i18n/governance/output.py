@@ -16,6 +16,7 @@ TEXTS: Texts = {
     "check.severity.notice": ("notice", "Hinweis", "uwaga"),
     "check.output.why": ("why", "warum", "dlaczego"),
     "check.output.fix": ("do this", "besser so", "co zrobić"),
+    "check.output.by_fix": ("(--fix does it)", "(--fix erledigt es)", "(--fix to zrobi)"),
     "check.output.perhaps": ("or perhaps", "vielleicht auch", "a może"),
     "check.output.justify": ("or justify", "oder begründen", "albo uzasadnić"),
     "check.output.approximate": (

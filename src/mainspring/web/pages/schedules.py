@@ -22,6 +22,7 @@ from mainspring.i18n.sentence import sentence
 from mainspring.operations import agenda, schedules, tasks
 from mainspring.operations.schedules import ScheduleView, StateWord
 from mainspring.operations.tasks import TaskView
+from mainspring.operations.wrong import problems_of
 from mainspring.web.access import caller_of
 from mainspring.web.pages.search import FINDERS, Hit
 from mainspring.web.pages.when import HOWS, WEEKDAYS, When, from_definition, from_form
@@ -322,7 +323,7 @@ def _params(given: Mapping[str, str]) -> dict[str, Any]:
 
 def _field_of(error: ValueError) -> str:
     if isinstance(error, ValidationError):
-        return str((error.errors()[0]["loc"] or ("*",))[0])
+        return problems_of(error)[0].where.partition(".")[0]
     return str(error)
 
 

@@ -22,6 +22,7 @@ from mainspring.i18n import t
 from mainspring.operations import idempotency
 from mainspring.operations.operation import Caller
 from mainspring.operations.runs import Enqueued, PlannedRequest, enqueue_run
+from mainspring.operations.wrong import problems_of
 from mainspring.web.access import caller_of
 from mainspring.web.forms import Fault, Field, act, attach, blank_row, build, grouped, posted, read, walk
 from mainspring.web.forms.carry import NO_ZONE, read_moment
@@ -338,8 +339,7 @@ def _planned(values: Mapping[str, Any]) -> PlannedRequest:
     try:
         return PlannedRequest.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise ConfigurationError(f"{'.'.join(map(str, first['loc']))}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
+        raise ConfigurationError(str(problems_of(error)[0])) from None
 
 
 def _told(task: Task[..., Any]) -> set[str]:

@@ -38,6 +38,8 @@ CUES = (
     said(r"\b(?:after|in case of|on) an? (?:crash|restart|deploy(?:ment)?|power cut)|\bif the (?:process|server|worker|machine) (?:dies|crashes|restarts)",
          _SURVIVE, takes=True),
     said(r"\b(?:durabl[ey]|guaranteed|at[- ]least[- ]once|exactly[- ]once)\b", _SURVIVE),
+    said(r"\b(?:approves?|signs?(?: it| them)?(?: off)?|okays?|gives? (?:the|its|their) ok)\b[^.;]{0,50}\b(?:then|afterwards|after that|only then|finally)\b", _STEPS, _SURVIVE,
+         special=Special.WAITS_FOR_PERSON),
     said(rf"\b(?:(?:at most|no more than|not more (?:often )?than|not oftener than)\b.{{0,12}}\b(?:once|one|every)\b(?:\s(?:an?|per|every|each))?\s?{_N}?\s?{_UNIT}?|"
          rf"once (?:an?|per|every) {_UNIT} at most|debounc\w+|throttl\w+|coalesc\w+)", _NOT_RECURRING, special=Special.DEBOUNCE, takes=True),
     said(r"\bwait\w*\b[^.;]{0,15}\b(?:for|until|till)\b[^.;]{0,45}\b(?:approv\w+|review\w*|confirm\w*|signs?|signature|signed|payment|pays|paid|accept\w*|"
@@ -54,12 +56,22 @@ CUES = (
          _USER, special=Special.OWN_INFRASTRUCTURE, takes=True),
     said(rf"(?<!older than )(?<!for )(?<!up to )(?<!once )(?<!twice )(?<!times )(?<!every )(?<!each )(?<!per )\b{_N}\s{_UNIT}\s(?:before|prior to|ahead of|after|past|following)\b(?: the| an?| their| his| her)?(?: last)? \w+",
          _USER, special=Special.DELAYED, takes=True),
+    said(rf"(?:\bnot\b|n't\b|\bun\w+)[^.;]{{0,40}}\bwithin {_N} (?:minutes?|hours?|days?|weeks?)\b", _USER, special=Special.DELAYED, takes=True),
     said(rf"\bif [^.;,]{{0,50}} (?:after|within|for) {_N} {_UNIT}\b", _USER, special=Special.DELAYED, takes=True),
     said(rf"\b(?:after|in) {_N} (?:minutes?|hours?|days?|weeks?)\b(?! of)", _USER, special=Special.DELAYED, takes=True),
+    said(r"\b(?:check|look|scan|poll|read|quer)\w*\b.{0,40}\b\w*(?:requests?|jobs?|tasks?|exports?|uploads?|orders?|queue)\b[^.;]{0,12}\btable\b[^.;]{0,25}\b(?:new|pending|open|fresh|"
+         r"waiting|any)\b", _USER, special=Special.POLLS_USER_WORK, takes=True),
+    said(r"\b(?:look|check|poll|scan|see)\w*\b[^.;]{0,10}\b(?:if|whether|for)\b[^.;]{0,50}\b(?:table|outbox)\b[^.;]{0,40}\b(?:written|put|left|added|inserted|stored|queued)\b", _USER, special=Special.POLLS_USER_WORK, takes=True),
+    said(r"\b(?:look|check|poll|scan|search)\w*\b[^.;]{0,15}\b(?:for|at)\b[^.;]{0,15}\b(?:rows|records|entries)\b[^.;]{0,60}\b(?:enters?|entered|adds?|added|writes?|written|puts?|creates?|created|inserts?|inserted)\b",
+         _USER, special=Special.POLLS_USER_WORK, takes=True),
     said(r"\bwhen (?:it is|it's|they are|this is|that is) (?:ready|done|finished|complete)|\bas soon as (?:it is|they are) (?:ready|done)", _POLLED, takes=True),
     said(r"\bonce in a while\b", _RECURRING, takes=True),
     # Bound to a request or a stream.
     said(r"\b(?:relay|forward|pass|push|pipe|proxy)\w*\b[^.;]{0,40}\b(?:this (?:one )?|the same |its own )(?:websocket|connection|visitor|client|socket|request|user)\b|\bto the (?:websocket|socket|connection) of (?:this|one|the)\b", _STREAM, takes=True),
+    said(r"\b(?:as long as|while|until)\b[^.;]{0,15}\b(?:it|he|she|they|browser|client|user|tab|visitor|viewer|page) (?:is|are|stays?|remains?) (?:connected|online|open|subscribed|on the page)\b",
+         _STREAM, takes=True),
+    said(r"\b(?:while|as|when) (?:\w+ ){0,4}(?:typing|types?)\b", _INSTANT, _STREAM, _USER),
+    said(r"\bto (?:the|a|its|each) waiting \w+|\btoken by token\b|\bchunk by chunk\b", _STREAM, takes=True),
     said(r"\b(?:server-?sent events?|sse)\b|\b(?:while|as long as|until)\b[^.;]{0,25}\b(?:connection|stream|socket)\b[^.;]{0,10}\b(?:is open|lasts|stays open|closes|ends)",
          _STREAM, takes=True),
     said(r"\bstream(?:s|ed|ing)?\b[^.;]{0,30}\bto (?:the|a|its) (?:browser|client|caller|user)\b", _STREAM, takes=True),
@@ -69,7 +81,7 @@ CUES = (
     # How it begins.
     said(r"\b(?:once|twice|(?:two|three|five|ten|several|many|\d+) times) (?:a|per|every) second\b|\bevery (?:second|other second|[1-5] ?s(?:ec(?:ond)?s?)?|(?:two|three|five|few|couple of) seconds)\b|\bmany times (?:a|per) second\b",
          _FOREVER, _NOT_USER, takes=True),
-    said(rf"\b(?:every|each|per)\s+{_N}?\s?{_PERIOD}\b|\bevery (?:now and then|so often)\b|\b\d+ ?(?:x|times) (?:a|per) (?:day|hour|week|month)\b",
+    said(rf"\b(?:every|each|per)\s+{_N}?\s?{_PERIOD}\b|\bevery (?:now and then|so often)\b|\b(?:\d+|two|three|four|five|six) ?(?:x|times) (?:a|an|per) (?:day|hour|week|month)\b",
          _RECURRING),
     said(r"\b(?:hourly|daily|nightly|weekly|fortnightly|monthly|quarterly|yearly|annual(?:ly)?|periodic(?:al(?:ly)?)?|regular(?:ly)?|recurring|"
          r"cron(?:jobs?| jobs?|tab)?|scheduled (?:job|task|run|import|sync)|on a schedule|at (?:regular|fixed) intervals)\b", _RECURRING),
@@ -78,7 +90,7 @@ CUES = (
          r"at night)\b|\bon the (?:1st|2nd|3rd|\d+th)\b|\bat the (?:end|start|beginning) of (?:each|every|the) (?:day|week|month|quarter|year)\b", _RECURRING),
     said(rf"\bin the small hours\b|\b{_DAY[:-2]}s\b|\b(?:when|whenever|as) (?:a|the) new (?:day|week|month|quarter|year) (?:begins|starts)|\b(?:half|bi|semi)-?(?:hourly|weekly|monthly|yearly|annual\w*)\b|"
          r"\beach quarter of an hour\b|\bevery (?:season|release cycle|sprint|payday|term|semester)\b|\bbefore the \w+ (?:meeting|standup) each\b|\b(?:in|during) the (?:night|evening|morning)s?\b|"
-         r"\b(?:on|over) (?:the )?weekends?\b|\bend of (?:day|month|quarter|year)\b|\bmonth-?end\b|\bfrom time to time\b|\bonce in a (?:day|week|month)\b|\bper (?:day|hour|week|month)\b", _RECURRING),
+         r"\b(?:on|over) (?:the )?weekends?\b|\bend of (?:day|month|quarter|year)\b|\b(?:month|quarter|year)[- ]?end\b|\bfrom time to time\b|\bonce in a (?:day|week|month)\b|\bper (?:day|hour|week|month)\b", _RECURRING),
     implied(r"\b(?:drop|delete|remove|discard|purge|prune|expire|throw away|archive|clear|close|deactivate|forget|evict|wipe)\w*\b[^.;]{0,40}\b(?:old|older|stale|expired|unused|inactive|orphan\w*|outdated|"
             r"abandoned|nobody|no one|untouched|not been \w+|unpaid|unverified|leftover|dangling)\b", _RECURRING),
     said(r"\b(?:first|last|second|third|\d+(?:st|nd|rd|th)) (?:working |business |week)?day of (?:the|each|every) \w+|\bon the \d+(?:st|nd|rd|th)\b|\bat (?:dawn|dusk|sunrise|sunset|lunch ?time|night)\b|\beach (?:evening|morning|night|noon)\b|\b(?:twice|three times|several times) (?:daily|weekly|monthly)\b", _RECURRING),
@@ -89,8 +101,11 @@ CUES = (
             r"\b(?:go|goes|disappear|vanish|expire|die) (?:away )?(?:by itself|by themselves|automatically|on (?:its|their) own)\b|\bgets? out of (?:sync|date)\b|\bkeep\w*\b[^.;]{0,40}\b(?:up to date|in sync|fresh|from getting stale)\b|\b(?:mirror|replicate|sweep|reconcile|re-?sync)\w*\b|"
             r"\b(?:status|health) (?:checks?|report)\b|\bdigest\b|\bbackups?\b", _RECURRING),
     said(r"\bat (?:noon|midnight|\d{1,2}(?::\d\d)?\s?(?:am|pm|o'clock)\b|\d{1,2}:\d\d\b)", _RECURRING, (Question.SCHEDULE, YES)),
+    implied(r"\b(?:throw|throws|thrown) (?:out|away)\b|\bpast (?:its|their) (?:expiry|date|lifetime|due date)\b|\boverdue\b|\bsundays?:", _RECURRING),
+    said(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day \d{1,2}(?::\d\d)?\b|\bevery \d+ ?h\b", _RECURRING),
+    implied(r"\b(?:which|that) (?:nobody|no one|none)\b[^.;]{0,30}\bfor\b|\bwithout (?:a )?reply\b", _RECURRING),
     said(r"\bhouse-?keeping\b|\bmaintenance (?:job|task|work)\b", (Question.HOUSEKEEPING, YES)),
-    implied(r"\b(?:purge|prune|expire|archive|clean[- ]?up|vacuum)\b", (Question.HOUSEKEEPING, YES)),
+    implied(r"\b(?:purge|prune|expire|(?<!the )(?<!our )(?<!an )archive(?! of)|clean[- ]?up|vacuum)\b", (Question.HOUSEKEEPING, YES)),
     said(rf"\b{_PERSON}\b(?: \w+){{0,2}} (?:clicks?|press(?:es)?|hits?|asks?|requests?|submits?|starts?|triggers?|presses|chooses?|selects?|uploads?|closes?|types?|wants?)\b",
          _USER),
     said(r"\b(?:clicks?|press(?:es|ed)|the button|on demand|ad[- ]hoc|user[- ](?:triggered|initiated|requested)|(?:users?|customers?)(?:'s?|s') request|"
@@ -103,10 +118,20 @@ CUES = (
             r"sign-?up|registration|checkout|upload(?:ing|s)?|login|edit(?:s|ing)?|saving|creat\w+|publish\w+|payment|deploy\w*|closing|order\w*)", _USER),
     implied(r"\b(?:webhooks?|(?:bounce|payment|order) event|sign-?up|signs up|registration|checkout|password reset|verification code|reset (?:mail|email)|"
             r"welcome (?:mail|email)|the user\b|a user\b|a customer\b|admin(?:istrator)?\b|request(?:ed)?\b|in the background|background (?:job|task)|asynchronous(?:ly)?|async)\b", _USER),
+    said(r"\bby hand\b|\bmanually\b|\b(?:triggered|initiated|asked for|pasted|entered|chosen|requested) by\b|\b\w+ (?:pasted|entered|typed|dropped) (?:in|into|on)\b", _USER),
+    implied(r"\b(?:when|while|on|after) (?:creating|saving|editing|deleting|adding|importing|uploading|ordering|placing|signing|closing|opening|joining|leaving)\b", _USER),
+    implied(r"\b(?:wants?|would like|drops? (?:an?|the|their))\b|\b(?:when|whenever|as soon as|once)\s+(?!an? (?:day|week|month|hour|night|year)\b|per\b|every\b|needed\b|possible\b|in\b)\w+|\bif \w+ (?:changes|edits|cancels|confirms|orders|asks)\b|\s->\s", _USER),
+    implied(r"\b(?:has|have) (?:\w+ed|put|sent|written|made|left|begun|gone|bought|sold|paid)\b|\bthat (?:the|an?|one) \w+ (?:\w+ed|puts? (?:in|up|down)|sent|made|wrote)\b|^(?:an? |the |one |each )?\w+(?: \w+)? (?:cancels|records|reports|changes|"
+            r"changed|leaves|joins|buys|sells|pays|moves|ends|finishes|signs|confirms|enters)\b|\bafter (?:saving|editing|creating|buying)\b|\bfor (?:the|a|one|each) new \w+|\bfrom (?:the|our) (?:back ?office|admin)\b", _USER),
+    implied(r",\s(?:and |then |so )?(?:we|our \w+|the (?:system|backend|server))\b|\b(?:on|for|after|with|at) (?:each|every|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|morning|evening|\w+day)s?\b|few\b|other\b|\d)\w+",
+            _USER),
+    implied(r"\b(?:an?|the|each|one|some) \w+ (?:hands? in|submits|requests|orders|applies for|publishes|posts|books|files|uploads|asks for|reports|registers|signs up|checks out)\b|\bon (?:his|her|their|its) request\b", _USER),
     # How long it goes on.
     said(r"\b(?:for ?ever|permanent(?:ly)?|24/7|all the time|never (?:ends|stops)|continuous(?:ly)?|round the clock|around the clock|always (?:on|running|connected)|"
          r"as long as the (?:system|server|app|application|process|site|shop) (?:is up|runs|is open)|long-?lived|daemon|until (?:it is )?stopped|stays? connected|day and night|never goes away|non-?stop|"
          r"indefinitely|at all times|always[- ]on|resident)\b", _FOREVER),
+    said(r"\b(?:must|has to|should|shall) always (?:be )?\w+|\bnever stops?\b", _FOREVER),
+    said(r"\bwithout (?:a |any )?(?:break|pause|end|interruption)s?\b|\balways (?:up|alive|there|online)\b|\bnever (?:finishes|returns|sleeps|quits)\b|\bendless(?:ly)?\b", _FOREVER),
     said(r"\b(?:workers?|process(?:es)?|service|program|script|component|thing|consumer|client) (?:that|which|to|has to|must|should|will) (?:always |constantly |only )?(?:hold|keep|stay|speak|read|receive|listen|follow|observe|forward|relay|reconnect|consume|subscribe|maintain|sit on|"
          r"monitor|watch|pull)s?\b|\breconnect\w*\b|\b\w*(?:forwarder|relay|listener|subscriber|watcher|poller|collector|exporter daemon|ingester|consumer)$|\bbots? (?:for|in|on)\b|\b(?:as|so) long as the \w+ (?:is on|is up|is running|runs|lives|is plugged in)\b|\bfollow(?:s|ing)? the\b"
          r"[^.;]{0,30}\b(?:log|stream|slot|feed|chain|queue|topic|journal)\b|\breplication (?:slot|stream)\b|\bpersistent (?:search|connection|subscription)\b|\b(?:event|message|packet|price|sensor) (?:stream|feed)s?\b|\bticker\b|\breal-?time feed\b", _FOREVER, _NOT_USER),
@@ -140,23 +165,33 @@ CUES = (
     marks(r"\bwait (?:a|an|another|again|some|two|three) ?(?:day|hour|while|week|days|hours)?\b|\bin waves\b|\b(?:stage|phase|wave) by (?:stage|phase|wave)\b|\band so on\b|\bgo(?:es)? back (?:to|when|if)\b|\bone by one\b", 1),
     marks(r"\b(?:reverse[sd]?|revert(?:s|ed)?|refund(?:s|ed)? the|take back|give back|release the (?:hold|reservation|stock)|unwind|put back)\b[^.;]{0,50}\b(?:when|if|refused|fails?|later|again|rejected)\b|\bmust not be (?:repeated|done (?:twice|again))|\bnot (?:be )?"
           r"repeat(?:ed)? (?:finished|done|what|steps)|\b(?:missing|remaining|outstanding|unfinished) (?:parts|steps|ones|pieces)\b|\bcheckpoint\w*\b|\bwhere it (?:left off|stopped|was)\b|\btwo-?phase\b|\bin several (?:steps|stages|phases)\b", 2),
+    marks(r":[^.;:]+(?:,[^.;:,]+){3,}|\((?:\w+ )?(?:days|weeks|months)\)|\bwait\w* (?:till|for)\b", 1),
+    marks(r"\b(?:something|anything|one|any step)\b (?:goes wrong|breaks|fails)\b|\bin reverse\b|\b(?:clean|tear) (?:everything|all of it|it all) (?:up|down)\b", 1),
+    marks(r"\bno (?:step|stage) twice\b|\brestartable\b|\bfrom the failed (?:step|stage|one)\b|\bor release (?:again|it|them)\b|\bdo not \w+ again\b", 1),
+    marks(r"\b(?:several|multiple|two|three|four|five|many)\b(?: [\w-]+){0,3} (?:steps|stages|phases)\b", 2),
     marks(r"\bdays!", 1),
     marks(r"(?::|\bsteps\b)[^.;:]+,[^.;:,]+,", 1),
     # What sort of work it is.
     said(r"\b(?:in|within) the same (?:database )?transaction\b", _INSTANT, _LOCAL, _STREAM),
+    implied(r"^(?:turn|render|draw|build|make) (?:an?|the|two) (?:\w+ )?(?:menu|navigation|datetime|timestamp|date|string|number|label|badge|icon|template|list|url|slug)\b|\b(?:\w+|\d+) characters\b|\bfriendly\b", _INSTANT, _LOCAL),
+    implied(r"^(?:saniti[sz]e|log|pick|split|strip|set|slugify|mask|truncate|concatenate|convert \w+ to)\b|\bhow long the (?:request|query|call) took\b", _INSTANT, _LOCAL),
+    implied(r"\b(?:valid|validity|well-formed|checksums?|price string|formatted|headers?|decimals?|approximate is fine)\b", _INSTANT, _LOCAL),
+    said(r"\bauto-?(?:suggest|complet)\w*|\btype-?ahead\b", _INSTANT, _STREAM, _USER),
+    implied(r"(?<![\d.,])\d{1,2} (?:entries|items|rows|elements|records)\b", _INSTANT, _LOCAL),
     said(r"\b(?:two|three|four|a few|some) (?:numbers|strings|dictionar(?:y|ies)|dicts|lists|dates|values|fields|flags)\b|\bin a (?:module|global|local) variable\b|\bhistogram\b|\bcsrf\b", _INSTANT, _LOCAL),
-    said(r"\b(?:few|some|a couple of) milliseconds?\b|\bsub-?second\b|\binstant(?:ly|aneous)?\b", _INSTANT),
-    implied(r"\b(?:in-?(?:memory|process)|in memory|its own memory|of this process|this process's|each process on its own|per process)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
-    implied(r"\b(?:(?:emit|increment|record|count|bump|update)\w*\b[^.;]{0,25}\b(?:counters?|metrics?|gauges?|connections)|memory gauge|log (?:the|a) (?:request|line|duration)|"
+    said(r"\b(?:few|some|a couple of|in|within) (?:a )?(?:milliseconds?|ms)\b|\bsub-?second\b|\binstant(?:ly|aneous)?\b", _INSTANT),
+    implied(r"\b(?:in-?(?:memory|process)|in memory|in (?:each|every|its own|this) (?:\w+ )?process|its own memory|of this process|this process's|each process on its own|per process)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
+    implied(r"\b(?:(?:emit|incr|inc|record|count|bump|update)\w*\b[^.;]{0,25}\b(?:counters?|metrics?|gauges?|connections)|memory gauge|log (?:the|a) (?:request|line|duration)|"
             r"(?:set|send|add)s? an? (?:\w+ )?(?:cookie|header)|validate\w* (?:the|a) (?:form|jwt|token|input)|jwt|format\w* (?:the|a) (?:date|number|name)|hash\w* the|"
             r"compute\w* the (?:total|sum)|it is cached|lru)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
-    implied(r"^(?:please )?(?:check|validate|verify|look up|return|trim|parse|format|normali[sz]e|escape|lower-?case|upper-?case|calculate|compute|add up|sort|filter|count|bump|increment|serialize|set|read|pick|choose|select|decide|record|measure|observe|cache|memoi[sz]e|throttle|add|prepend|join|split|reverse|copy|swap|clamp|map|hide|show|display|greet|negate|highlight|tell|fill|put|cast|decode|detect|guess|fill in|round|strip|render|redirect|"
+    implied(r"^(?:please )?(?:check|validate|verify|validation|lookup|sorting|formatting|look up|return|trim|parse|format|normali[sz]e|escape|lower-?case|upper-?case|calculate|compute|add up|sort|filter|count|bump|increment|serialize|set|read|pick|choose|select|decide|record|measure|observe|cache|memoi[sz]e|throttle|add|prepend|join|split|reverse|copy|swap|clamp|map|hide|show|display|greet|negate|highlight|tell|fill|put|cast|decode|detect|guess|fill in|round|strip|render|redirect|"
             r"respond|answer|compare|mask|append|toggle)\b|\b(?:middleware|bookkeeping|etag|in a dict(?:ionary)?|in a variable|for debugging|lookup table|put it into the (?:json|response|template)|for the template|query string|"
             r"nobody cares (?:when|if))\b", _INSTANT, _LOCAL),
+    implied(r"\b(?:tell|inform|alert|report (?:it |this )?to|push\w*|hand (?:it|them) over|transfer|submit)\b[^.;,]{0,40}\b(?:to |the |our |an? )\w+", _NETWORK, _RETRIED),
     implied(r"\b(?:exports?|xlsx|excel|csv|pdfs?|reports?|transcod\w+|transcri\w+|videos?|thumbnails?|resiz\w+|ocr|imports?|backfill\w*|re-?index\w*|search index|crawl\w*|scrap\w+|"
             r"train\w*|simulat\w+|zip\w*|unzip\w*|unpack\w*|archiv\w+|embeddings?|convert\w*|conversion|virus scan|snapshots?|bulk|merge|large files?|heavy|long[- ]running|"
             r"regenerat\w+|generat\w+|rebuild\w*|migrat\w+|provision\w*|deployment|clone|gdpr|delete all|snapshot|index it|notebook|payroll|calculation|audio|exif|pictures?|images?|photos?|catalogue|docs|build|sitemap|translat\w+|anonymi[sz]\w+|mass|moderat\w+|extract\w+|classif\w+|"
-            r"analy[sz]e|recalculat\w+|recomput\w+|render\w* (?:a|the) video|compress\w*|encod\w+|encrypt\w* (?:the|all)|deduplicat\w+|thousand\w*|million\w*|\d{3,} (?:students|users|rows|items|customers)|\d+k)\b", _LONG),
+            r"analy[sz]e|recalc\w*|score|scoring|speech to text|recomput\w+|render\w* (?:a|the) video|compress\w*|encod\w+|encrypt\w* (?:the|all)|deduplicat\w+|thousand\w*|million\w*|\d{3,} (?:students|users|rows|items|customers)|\d+k)\b", _LONG),
     implied(r"\b(?:e-?mails?|mails?|newsletters?|sms|slack|telegram|push notifications?|notify|notif(?:y|ies|ications?)|webhooks?|apis?|http|soap|rest|graphql|endpoints?|stripe|paypal|payments?|"
             r"charg(?:e|es|ing)|crm|erp|cms|twilio|sendgrid|mailchimp|salesforce|hubspot|google|s3|ftp|sftp|ldap|openai|llms?|gpt|model|whisper|geocod\w+|identity provider|third[- ]party|"
             r"external|partner\w*|download\w*|upload\w*|fetch\w*|sync\w*|call (?:the|an?|our)|deliver\w*|elasticsearch|remind\w*|warehouse|link preview|fedex|dhl|ups|zapier|segment|docusign|github|gitlab|jira|deepl|telephony|phone|text (?:the|a)|ping \w+|registry|authorit(?:y|ies)|carrier|provider|insurer|bureau|outside|remote|other (?:system|side|company|service)s?|jenkins|steam|printer|router|device|sso|psp|bucket|bank|youtube|mail(?:s|ed)?|push message|embedding|"
@@ -171,6 +206,6 @@ LEXICON = Lexicon(
     numbers={"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10, "twenty": 20, "thirty": 30, "half": 0.5, "few": 3,
              "several": 5, "couple": 2},
     units=((r"ms|milliseconds?", 0.001), (r"s|secs?|seconds?", 1), (r"m|mins?|minutes?", 60), (r"h|hrs?|hours?", 3600), (r"days?", 86400)),
-    takes=r"\b(?:tak\w+|lasts?|runs? for|runtime|duration|hours,|for up to|up to|around|about)\b",
+    takes=r"\b(?:roughly|approx\w*|some|tak\w+|lasts?|runs? for|runtime|duration|hours,|for up to|up to|around|about)\b",
     lasting=r"\b(?:tak(?:e|es|ing)|lasts?|last|runs? for|needs?|runtime|duration|up to|around|about|within|less than|more than|over|for|of)\b",
 )  # fmt: skip

@@ -62,8 +62,18 @@ class Lexicon:
 
 @lru_cache(maxsize=1024)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Return a cue's pattern, ready to search whatever the case."""
-    return re.compile(pattern, re.IGNORECASE)
+    """Return a cue's pattern, ready to search whatever the case, and in words that are typed without their marks ("auftraege", "zostanie oplacona")."""
+    return re.compile(_IN_CLASS.sub(_unmarked, pattern), re.IGNORECASE)
+
+
+_PLAIN = {"ä": "ae a", "ö": "oe o", "ü": "ue u", "ß": "ss"} | dict(zip("ąćęłńóśźż", "acelnoszz", strict=True))
+_IN_CLASS = re.compile(rf"\[[^\]]*\]|[{''.join(_PLAIN)}]")
+
+
+def _unmarked(found: re.Match[str]) -> str:
+    """Let a letter with a mark stand for the letters that are typed in its place; classes of letters stay what they are."""
+    letter = found[0]
+    return letter if letter not in _PLAIN else f"(?:{'|'.join([letter, *_PLAIN[letter].split()])})"
 
 
 def said(pattern: str, *answers: tuple[Question, bool | Length], takes: bool = False, special: Special | None = None) -> Cue:
