@@ -41,7 +41,7 @@ def _registering(file: FileFacts) -> tuple[str, ...]:
         called = called | roles.OF_PAGES
     calls = (f"{name}(" for name in sorted(file.says & called))
     on = ("on_",) if "nicegui" in file.says else ()
-    return (*calls, *sorted(file.says & _NAMED), *(_REGISTERING if "web" in file.says else ()), *on, ")(")
+    return (*calls, *sorted(file.says & _NAMED), *(_REGISTERING if "web" in file.says else ()), *on, '")(', "')(")
 
 
 class Places:
@@ -116,15 +116,24 @@ class Places:
 
     def _by_callers(self, file: FileFacts, function: Function) -> Role:
         """A function that only commands call, or only workers, also through others, is theirs."""
+        if self._owner(file, function, is_everywhere=False) is None:
+            return Role.SERVICE
+        return self._owner(file, function, is_everywhere=True) or Role.SERVICE
+
+    def _owner(self, file: FileFacts, function: Function, *, is_everywhere: bool) -> Role | None:
+        """Return what all callers of a function are, None where nobody calls it or they differ.
+
+        ``is_everywhere``: also where no rule finds anything, for which every file is searched.
+        """
         found: set[Role] = set()
         seen: set[int] = {id(function)}
         waiting = [(file, function)]
         for _ in range(_DEEP):
             further = []
             for callee_file, callee in waiting:
-                callers = self._callers(callee_file, callee)
+                callers = self._callers(callee_file, callee, is_everywhere=is_everywhere)
                 if not callers:
-                    return Role.SERVICE
+                    return None
                 for caller_file, caller in callers:
                     if id(caller) in seen:
                         continue
@@ -135,13 +144,13 @@ class Places:
                     else:
                         found.add(self._owner_role(caller_file, caller, role))
                     if not found <= _OWNERS or len(found) > 1:
-                        return Role.SERVICE
+                        return None
             if not further:
-                return found.pop() if found else Role.SERVICE
+                return found.pop() if found else None
             waiting = further
-        return Role.SERVICE
+        return None
 
-    def _callers(self, file: FileFacts, function: Function) -> Sequence[tuple[FileFacts, Function]]:
+    def _callers(self, file: FileFacts, function: Function, *, is_everywhere: bool) -> Sequence[tuple[FileFacts, Function]]:
         """Return who calls a function; nobody where anything else speaks of it, or too many do for a look at each."""
         code, last = self._code, function.name.rpartition(".")[2]
         modules = code.mentioning(last)
@@ -150,7 +159,7 @@ class Places:
         calling = {caller_file.module for caller_file, _, _ in code.callers(file, function)}
         if not calling or any(module not in calling and self._speaks_of(code.file(module), last) for module in modules):
             return ()
-        modules = code.search(f"{last}(")  # also those in which no rule finds anything
+        modules = code.search(f"{last}(") if is_everywhere else modules
         if not modules or len(modules) > _FEW_FILES:
             return ()
         return [(caller_file, caller) for caller_file, caller, _ in code.callers(file, function, modules) if caller is not function]
