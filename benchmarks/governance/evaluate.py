@@ -155,21 +155,31 @@ def sample(labels: Sequence[Label], found: Sequence[Found], folders: Mapping[str
 
 
 def match(labels: Iterable[Label], found: Iterable[Found]) -> Mapping[Label, Sequence[Found]]:
-    """Return the findings near each label."""
-    by_file = defaultdict[tuple[str, str], list[Found]](list)
+    """Return the findings that speak of each label.
+
+    A finding speaks of where it stands. It also tells a violation that it cites: a loop that is found where it is started.
+    """
+    by_file = defaultdict[tuple[str, str], dict[int, Found]](dict)
     for each in found:
-        by_file[each.package, each.finding.path].append(each)
+        for path in (each.finding.path, *(evidence.path for evidence in each.finding.evidence)):
+            by_file[each.package, path][id(each)] = each
     return {
-        label: [
-            each
-            for each in by_file[label.package, label.path]
-            if any(
-                each.finding.place.line - NEAR <= line <= max(each.finding.place.end_line, each.finding.place.line + NEAR)
-                for line in label.lines
-            )
-        ]
+        label: [each for each in by_file[label.package, label.path].values() if _stands_at(each, label) or _cites(each, label)]
         for label in labels
     }
+
+
+def _stands_at(found: Found, label: Label) -> bool:
+    place = found.finding.place
+    return found.finding.path == label.path and any(
+        place.line - NEAR <= line <= max(place.end_line, place.line + NEAR) for line in label.lines
+    )
+
+
+def _cites(found: Found, label: Label) -> bool:
+    return label.verdict is Verdict.VIOLATION and any(
+        evidence.path == label.path and abs(evidence.line - line) <= 1 for evidence in found.finding.evidence for line in label.lines
+    )
 
 
 def framework_of(label: Label, folders: Mapping[str, Path]) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Role
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.rules.handles import STOPPERS, Hold, is_awaited_by_signal
@@ -78,10 +79,13 @@ def is_heard_of(site: Site, target: Target | None) -> bool:
     return is_awaited_by_signal(site.file, site.function, site.call, known, names, is_awaiting=site.spawn.way is Way.COROUTINE)
 
 
-def reads_a_pipe(site: Site) -> bool:
-    """Say whether the work is given one end of a pipe."""
+def reads_a_pipe(project: Project, site: Site, target: Target | None) -> bool:
+    """Say whether the work is given one end of a pipe, or goes on reading what a child says and tells nobody else."""
     if site.spawn.way not in (Way.THREAD, Way.GREENLET, Way.COROUTINE):
         return False
+    known = target.known if target is not None else None
+    if known is not None and any(_READS_A_CHILD.search(each.source) for each in known.function.calls):
+        return not project.effects(known).has(Effect.NETWORK, Effect.DB_WRITE, Effect.LLM, Effect.ENQUEUE)
     values = [*site.call.args, *(each for _, each in site.call.keywords)]
     for value in [*values, *(item for each in values for item in each.items)]:
         if any(name.endswith((".stdout", ".stderr", ".stdin")) for name in (value.text, *value.names)):
@@ -91,6 +95,9 @@ def reads_a_pipe(site: Site) -> bool:
             if any(name.endswith((".stdout", ".stderr", ".stdin")) for each in inner.args for name in (each.text, *each.names)):
                 return True
     return False
+
+
+_READS_A_CHILD = re.compile(r"\.(stdout|stderr)\.(read|readline|readlines|readuntil|readexactly)$")
 
 
 def is_soon(site: Site) -> bool:

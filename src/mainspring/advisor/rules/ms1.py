@@ -41,7 +41,7 @@ from mainspring.advisor.rules.spawn import (
     HINTS,
     Way,
 )
-from mainspring.advisor.rules.wrappers import SILENT, Wrapper, Wrappers, carried_by, is_left_by_all, wrappers_of
+from mainspring.advisor.rules.wrappers import ENGINES, SILENT, Wrapper, Wrappers, carried_by, is_left_by_all, wrappers_of
 
 if TYPE_CHECKING:
     from mainspring.advisor.effects import Effects
@@ -143,9 +143,17 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
     if site.value is not None and not site.shell and carried_by(project, file, function, site.value) is not None:
         return  # the wrapper's own business
     target = target_of(project, site)
-    if target is not None and (keeps_the_process_going(project, target) or loops.takes(project, file, function, call, target)):
+    if target is not None and keeps_the_process_going(project, target):
         return
-    if is_of_one_connection(site) or is_heard_of(site, target) or reads_a_pipe(site) or is_soon(site) or arms_itself(project, site, target):
+    if target is not None and site.wrapper is None and loops.takes(project, file, function, call, target):
+        return  # what never ends is judged by other rules, where it is started without anybody's help
+    if (
+        is_of_one_connection(site)
+        or is_heard_of(site, target)
+        or reads_a_pipe(project, site, target)
+        or is_soon(site)
+        or arms_itself(project, site, target)
+    ):
         return
     if spawn.way is Way.TIMER and is_of_a_connection(file, function):
         return
@@ -365,7 +373,7 @@ def _arguments(site: Site) -> Iterator[Value]:
 
 def _judge_wrappers(project: Project, file: FileFacts, wrappers: Wrappers) -> Iterator[Finding]:
     for wrapper in wrappers.defined:
-        if wrapper.file.module != file.module or not wrapper.param:
+        if wrapper.file.module != file.module or not wrapper.param or ENGINES.search(wrapper.function.name.partition(".")[0]):
             continue
         if (
             wrapper.is_judged_by_caller

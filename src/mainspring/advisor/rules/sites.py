@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mainspring.advisor.finding import Role
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.rules.handles import Hold, hold_of, is_handle_awaited
-from mainspring.advisor.rules.spawn import RUNNERS, SPAWNS, Spawn, Way, may_spawn, spawn_of, stays_behind
+from mainspring.advisor.rules.spawn import RUNNERS, SPAWNS, Spawn, Way, may_make_a_task, may_spawn, spawn_of, stays_behind
 from mainspring.advisor.rules.wrappers import Wrapper, Wrappers
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def sites(project: Project, file: FileFacts, function: Function, wrappers: Wrapp
             yield Site(file, function, role, call, wrapper.spawn, hold, wrapper.argument(call) if wrapper.param else None, wrapper)
             continue
         if (spawn := _carried_spawn(project, call)) is None:
-            method = call.source.rpartition(".")[2]
-            spawn = spawn_of(project, call, method in _COROUTINES and _is_coroutine(project, function, call))
+            may_take = call.source.rpartition(".")[2] in _COROUTINES or may_make_a_task(call)
+            spawn = spawn_of(project, call, may_take and _is_coroutine(project, function, call))
         if spawn is not None:
             value = call.argument(spawn.target, spawn.keyword) if spawn.target >= 0 else None
             if value is not None and spawn.way is Way.COROUTINE and _runs_already(function, value):

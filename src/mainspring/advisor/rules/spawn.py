@@ -220,11 +220,26 @@ _SAYS_SO = re.compile(
 )
 
 
+# A name that says that a task is made of what is given: of a coroutine, as far as that is known.
+_TASKISH = re.compile(r"_*(?:create|spawn|start|launch|make|schedule|run|fire|new|add)_(?:\w+_)?(?:task|coroutine|coro)")
+
+
+def may_make_a_task(call: Call) -> bool:
+    """Return whether a call says in its name that it makes a task."""
+    return _TASKISH.fullmatch(call.source.rpartition(".")[2]) is not None
+
+
 def may_spawn(call: Call) -> bool:
     """Return whether a call is worth a closer look, by the last part of its name; a class may inherit what makes it one."""
     last = call.ref.rpartition(".")[2]
     method = call.source.rpartition(".")[2]
-    return last in _LASTS or last.lstrip("_")[:1].isupper() or method in _LASTS or _SAYS_SO.fullmatch(method) is not None
+    return (
+        last in _LASTS
+        or last.lstrip("_")[:1].isupper()
+        or method in _LASTS
+        or _SAYS_SO.fullmatch(method) is not None
+        or may_make_a_task(call)
+    )
 
 
 class Names(Protocol):
@@ -330,7 +345,7 @@ def _by_the_look(call: Call, method: str, is_coroutine: bool) -> Spawn | None:
         case "call_at":
             return replace(_LATER, delay=-1, delay_keyword="") if _LOOPISH.search(receiver) else None
         case _:
-            return None
+            return _COROUTINE if is_coroutine and may_make_a_task(call) else None
 
 
 def stays_behind(names: Names, call: Call) -> str:

@@ -30,7 +30,7 @@ _ASIDE = frozenset(
         "capture_exception", "append", "add", "put", "shutdown_asyncgens",
     }
 )  # fmt: skip
-_ENGINES = re.compile(r"(Executor|Pool)$")
+ENGINES = re.compile(r"(Executor|Pool)$")  # of classes that are there to do what they are given: whoever calls them is judged
 _DEPTH = 2  # wrappers of wrappers of wrappers
 SILENT = frozenset({Role.VENDORED, Role.TEST, Role.CLI, Role.MIGRATION})
 
@@ -140,7 +140,7 @@ def _callers_that_hand_on(project: Project, wrappers: Mapping[str, Wrapper]) -> 
                 hold = hold_of(project, file, function, call, inner.spawn) if inner.is_judged_by_caller else inner.hold
                 if hold is not Hold.SAFE and not is_handle_awaited(function, call):
                     owner, param, position = carried
-                    yield Wrapper(f"{file.module}.{owner.name}", file, owner, call, inner.spawn, hold, param, position, source=function)
+                    yield Wrapper(_ref_of(file, owner), file, owner, call, inner.spawn, hold, param, position, source=function)
 
 
 def _hands_on(function: Function, call: Call) -> bool:
@@ -162,8 +162,8 @@ def _declared(ref: str) -> Wrapper:
 
 def _wrapper(project: Project, file: FileFacts, function: Function, call: Call, spawn: Spawn) -> Wrapper | None:
     value = call.argument(spawn.target, spawn.keyword)
-    if value is None or spawn == CALLBACK or _ENGINES.search(function.name.partition(".")[0]):
-        return None  # an executor by its name: whoever calls it is judged as with any other
+    if value is None or spawn == CALLBACK:
+        return None
     carried = carried_by(project, file, function, value)
     hold = hold_of(project, file, function, call, spawn)
     if hold in (Hold.SAFE, Hold.MANAGED):
@@ -182,7 +182,7 @@ def _wrapper(project: Project, file: FileFacts, function: Function, call: Call, 
     is_decorator = owner is not function and any(is_name_of(each.text, function.name.rpartition(".")[2]) for each in owner.returns)
     if owner is not function and not is_decorator and hold is Hold.RETURNED:
         return None
-    return Wrapper(f"{file.module}.{owner.name}", file, owner, call, spawn, hold, param, position, is_decorator, source=function)
+    return Wrapper(_ref_of(file, owner), file, owner, call, spawn, hold, param, position, is_decorator, source=function)
 
 
 def is_left_by_all(project: Project, file: FileFacts, function: Function, call: Call) -> bool:
@@ -191,6 +191,11 @@ def is_left_by_all(project: Project, file: FileFacts, function: Function, call: 
         return False
     callers = project.callers(file, function)
     return bool(callers) and all(each.fate is Fate.DROPPED and not each.is_awaited for _, _, each in callers)
+
+
+def _ref_of(file: FileFacts, function: Function) -> str:
+    """Return how a wrapper is called: a constructor by its class."""
+    return f"{file.module}.{function.name.removesuffix('.__init__')}"
 
 
 def carried_by(project: Project, file: FileFacts, function: Function, value: Value) -> tuple[Function, str, int] | None:
@@ -206,6 +211,10 @@ def carried_by(project: Project, file: FileFacts, function: Function, value: Val
 def _carries(project: Project, file: FileFacts, function: Function, value: Value, param: Param) -> bool:
     if value.form is ValueForm.REF and is_name_of(value.text, param.name):
         return not param.annotation or _may_be_called(param)
+    if value.form is ValueForm.REF and _is_work(param) and "." not in value.text:
+        made = (call for call in function.calls if call.target == value.text)  # another name for it, or what is wrapped around it
+        if any(is_name_of(given.text, param.name) for call in made for given in call.args):
+            return True
     if value.form is ValueForm.CALL and 0 <= value.call < len(function.calls):
         call = function.calls[value.call]
         if is_name_of(call.source, param.name):
