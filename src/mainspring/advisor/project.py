@@ -105,6 +105,7 @@ def wrappers_of(facts: FileFacts) -> tuple[str, ...]:
     found = [each.name for each in facts.classes if any(_STARTED.search(base) for base in each.bases) and each.name.isidentifier()]
     for function in facts.calling(*_SPAWNS):
         given_to = {param.name.lstrip("*") for param in function.params}
+        given_to |= {call.target for call in function.calls if call.target and any(each.text in given_to for each in call.args)}
         short = function.name.partition(".<locals>.")[0].removesuffix(".__init__").rpartition(".")[2]
         if short.startswith("__") or not short.isidentifier():
             continue
