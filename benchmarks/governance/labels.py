@@ -7,9 +7,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 LABELS = Path(__file__).parent / "labels.jsonl"
+PACKAGES = Path(__file__).parent / "packages.txt"
 
 
 class Verdict(StrEnum):
@@ -21,7 +23,7 @@ class Verdict(StrEnum):
 
 
 class Split(StrEnum):
-    """Which half of the packages a label belongs to. Rules were written while looking at one half only."""
+    """Which part of the packages a label belongs to. Rules were written while looking at the first part only."""
 
     TUNE = "tune"
     HELD = "held"
@@ -49,9 +51,21 @@ class Label:
         return f"{self.package}-{self.version}"
 
 
-def split_of(package: str) -> Split:
-    """Return the half that a package belongs to, whoever asks."""
-    return Split.HELD if hashlib.sha256(package.encode()).digest()[0] & 1 else Split.TUNE
+@cache
+def _splits() -> Mapping[str, Split]:
+    found: dict[str, Split] = {}
+    split = Split.TUNE
+    for line in PACKAGES.read_text("utf-8").splitlines():
+        if line.startswith("# ") and line[2:] in list(Split):
+            split = Split(line[2:])
+        elif line and not line.startswith("#"):
+            found[line.partition("==")[0]] = split
+    return found
+
+
+def split_of(package: str) -> Split | None:
+    """Return the part that a package belongs to, None for one that is not in the corpus."""
+    return _splits().get(package)
 
 
 def read(path: Path = LABELS) -> Sequence[Label]:

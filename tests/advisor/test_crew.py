@@ -41,7 +41,7 @@ def crew(jobs: int = 2) -> Crew[Counter]:
 def test_each_keeps_what_it_has_made_and_takes_its_own_shares_first() -> None:
     with crew() as both:
         done = list(both.do(Counter.add, [Share((1,), 0), Share((2,), 0), Share((10,), 1)]))
-        assert sorted(share.items for share, _, _ in done) == [(1,), (2,), (10,)]
+        assert sorted(tuple(share.items) for share, _, _ in done) == [(1,), (2,), (10,)]
         assert {number: answer for share, number, answer in done if share.items != (2,)} == {0: 101, 1: 110}
 
 
@@ -78,6 +78,6 @@ def test_nothing_is_left_running() -> None:
 
 
 def test_processes_that_begin_anew_do_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew_.multiprocessing, "get_all_start_methods", lambda: ["spawn"])
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
     with crew(1) as one:
         assert [answer for _, _, answer in one.do(Counter.add, [Share((1,)), Share((2,))])] == [101, 103]

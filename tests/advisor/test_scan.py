@@ -264,7 +264,7 @@ class TestOrder:
     def test_a_file_that_kills_its_process_is_told_and_no_other(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(look_, "POOL_FROM", 1)
         write(tmp_path, {f"shop/views{n}.py": SPAWN for n in range(5)})
-        read = desk.read_file
+        read = reading.read_file
 
         def dying(file: str, *given: object, **more: object) -> object:
             if file.endswith("views3.py"):

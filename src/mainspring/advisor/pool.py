@@ -1,24 +1,20 @@
-"""Several desks for one project, each in a process of its own; or several projects at once."""
+"""Several desks for one project, each in a process of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Self
 
-from mainspring.advisor.cache import Entry
 from mainspring.advisor.crew import Crew, Share
 from mainspring.advisor.desk import Desk, Judged, Question, Told
-from mainspring.advisor.look import Look, Part
 from mainspring.advisor.neighbours import Names
 from mainspring.advisor.report import Unscanned
 from mainspring.advisor.walk import Found
 
 SHARES = 12  # that each process is given, about: small enough for all to end together, and large enough for files that lie together
 SMALLEST = 2**15  # bytes of a share that is read
-
-_Job = tuple[str, Sequence[Found], Mapping[str, Entry], Mapping[str, tuple[str, ...]]]
 
 
 class Shared:
@@ -56,7 +52,7 @@ class Shared:
         starting = [module for _, _, found in self._crew.do(Desk.starting, shares) for module in found or ()]
         self._crew.tell(partial(Desk.start_with, modules=frozenset(starting)))
         for share, _, judged in self._crew.do(Desk.judge, shares):
-            yield judged or Judged(unscanned=[_died(self._paths[module], "file") for module in share.items])
+            yield judged or Judged(unscanned=[died(self._paths[module], "file") for module in share.items])
 
     def _shares_of_owners(self, modules: Sequence[str]) -> list[Share[str]]:
         """Return modules as they are judged best: by who has read them, and in the order in which they lie."""
@@ -82,36 +78,6 @@ def _shares_of_bytes(files: Sequence[Found], jobs: int) -> list[Share[Found]]:
     return [Share(each) for each in found if each]
 
 
-def parts(
-    question: Question,
-    projects: Mapping[str, Sequence[Found]],
-    known: Mapping[str, Entry],
-    names: Mapping[str, tuple[str, ...]],
-    jobs: int,
-) -> Iterator[tuple[Sequence[Found], Part]]:
-    """Look at projects in ``jobs`` processes, the largest first, and yield what was found in each as it comes."""
-    work: list[Share[_Job]] = []
-    for folder, files in sorted(projects.items(), key=lambda each: -len(each[1])):
-        paths = {each.path for each in files}
-        mine = {path: entry for path, entry in known.items() if path in paths}
-        work.append(Share([(folder, files, mine, {path: names[path] for path in mine if path in names})]))
-    with Crew(jobs, partial(_Projects, question)) as crew:
-        for share, _, part in crew.do(_Projects.look, work):
-            files = share.items[0][1]
-            yield files, part or Part(unscanned=[_died(each.path, "project") for each in files])
-
-
-class _Projects:
-    """A process that looks at whole projects."""
-
-    def __init__(self, question: Question) -> None:
-        self._question = question
-
-    def look(self, jobs: Sequence[_Job]) -> Part:
-        """Look at one project."""
-        ((folder, files, known, names),) = jobs
-        return Look(self._question, folder, files, known, lambda path: names.get(path, ())).look()
-
-
-def _died(path: str, what: str) -> Unscanned:
+def died(path: str, what: str) -> Unscanned:
+    """Tell of what nobody has looked at."""
     return Unscanned(path, 0, f"the process that read this {what} died")

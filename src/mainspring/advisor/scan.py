@@ -184,7 +184,7 @@ class Scan:
         unread = len(tree.files) - len(known)
         read = 0
         if self._jobs > 1 and unread >= POOL_FROM and max(map(len, projects.values())) * self._jobs <= len(tree.files):
-            from mainspring.advisor.pool import parts
+            from mainspring.advisor.projects import parts
 
             names = {path: tuple(self._cache.names(path)) for path, entry in known.items() if entry.has_facts}
             for files, part in parts(self._question, projects, known, names, self._jobs):
