@@ -528,3 +528,20 @@ def start():
     return {}
 """)
     assert "MS301" in serious(found)
+
+
+def test_a_function_that_is_defined_in_two_branches_is_two(check: Check) -> None:
+    code = """
+import asyncio
+import sys
+
+if sys.platform == "win32":
+    async def send(job):
+        prepare()
+        prepare()
+        keep(asyncio.create_task(job()))
+else:
+    async def send(job):
+        asyncio.create_task(first())
+"""
+    check(code)  # each call belongs to its own branch: in the other one there is none of its number

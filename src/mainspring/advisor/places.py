@@ -21,6 +21,7 @@ _NAMED = frozenset({*roles.LIFESPANS, *roles.STARTS})
 _ASIDE = ("def ", "async def ", "import ", "from ", "#")  # beginnings of lines that do nothing with a name
 _MANY_FILES = 60  # a name that more files mention is too common to follow
 _DEEP = 6  # callers of callers
+_MOST_FILES = 1_000  # of a project that are searched for one more caller: in more of them, nobody is taken for a command's own
 _FEW_FILES = 8  # callers of one function that are worth a look at what each of them is
 _MAKES = frozenset((Role.HANDLER, Role.STREAM, Role.TASK, Role.CLI, Role.STARTUP))
 _OWNERS = frozenset((Role.CLI, Role.WORKER))
@@ -116,7 +117,7 @@ class Places:
 
     def _by_callers(self, file: FileFacts, function: Function) -> Role:
         """A function that only commands call, or only workers, also through others, is theirs."""
-        if self._owner(file, function, is_everywhere=False) is None:
+        if self._owner(file, function, is_everywhere=False) is None or len(self._code.files) > _MOST_FILES:
             return Role.SERVICE
         return self._owner(file, function, is_everywhere=True) or Role.SERVICE
 

@@ -8,7 +8,7 @@ as the body of a process of its own (`owned`). What it turns out to be decides t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
@@ -94,26 +94,26 @@ def is_coroutine(project: Project, function: Function, call: Call) -> bool:
     return known is not None and known.function.is_async and not known.function.is_generator
 
 
-_spawns: WeakKeyDictionary[Project, tuple[str, dict[str, list[tuple[Call, Spawn]]]]] = WeakKeyDictionary()
+_spawns: WeakKeyDictionary[Project, tuple[str, dict[tuple[str, int], list[tuple[Call, Spawn]]]]] = WeakKeyDictionary()
 
 
-def spawns_in(project: Project, file: FileFacts) -> dict[str, list[tuple[Call, Spawn]]]:
-    """Return the calls of a file that start work, by the function that makes them. Several rules ask, one after the other."""
+def spawns_of(project: Project, file: FileFacts, function: Function) -> Sequence[tuple[Call, Spawn]]:
+    """Return the calls of a function that start work. Several rules ask, one after the other, of all functions of a file."""
     last = _spawns.get(project)
     if last is None or last[0] != file.module:
-        found: dict[str, list[tuple[Call, Spawn]]] = {}
-        for function in project.telling(file, HINTS):
-            for call in function.calls:
-                spawn = spawn_of(project, call, is_coroutine(project, function, call))
+        found: dict[tuple[str, int], list[tuple[Call, Spawn]]] = {}
+        for each in project.telling(file, HINTS):
+            for call in each.calls:
+                spawn = spawn_of(project, call, is_coroutine(project, each, call))
                 if spawn is not None:
-                    found.setdefault(function.name, []).append((call, spawn))
+                    found.setdefault((each.name, each.place.line), []).append((call, spawn))  # a name may be defined in two branches
         last = _spawns[project] = (file.module, found)
-    return last[1]
+    return last[1].get((function.name, function.place.line), ())
 
 
 def site(project: Project, file: FileFacts, function: Function, call: Call) -> Site | None:
     """Return the endless target that a call starts, or None for every other call."""
-    spawn = next((spawn for each, spawn in spawns_in(project, file).get(function.name, ()) if each is call), None)
+    spawn = next((spawn for each, spawn in spawns_of(project, file, function) if each is call), None)
     if spawn is None or spawn.way is Way.TIMER:
         return None
     known = target_of(project, file, function, call, spawn)
@@ -150,7 +150,7 @@ _SILENT = (Role.HANDLER, Role.STREAM, Role.TASK)
 
 def _sites(project: Project, file: FileFacts, function: Function) -> Iterator[Site]:
     """Yield the calls of a function that start what never ends, and those by which an object starts itself."""
-    for call, _ in spawns_in(project, file).get(function.name, ()):
+    for call, _ in spawns_of(project, file, function):
         found = site(project, file, function, call)
         if found is not None and not (found.spawn.target < 0 and starts_itself(project, call.ref)):
             yield found
@@ -266,7 +266,7 @@ def owned(project: Project, file: FileFacts) -> Iterator[Finding]:
 def _is_started(project: Project, file: FileFacts, function: Function) -> bool:
     """Whether the same file starts this function beside itself, where the finding stands then."""
     for other in project.telling(file, HINTS):
-        for call, _ in spawns_in(project, file).get(other.name, ()):
+        for call, _ in spawns_of(project, file, other):
             found = site(project, file, other, call)
             if found is not None and found.loop.function is function:
                 return True

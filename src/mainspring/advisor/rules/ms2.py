@@ -42,7 +42,7 @@ _SILENT = (Role.VENDORED, Role.MIGRATION, Role.TASK)
 
 def _timers(project: Project, file: FileFacts, function: Function) -> Iterator[Finding]:
     """Yield timers that call the function which sets them, at once or through one more function."""
-    spawns = {id(call): spawn for call, spawn in loops.spawns_in(project, file).get(function.name, ())}
+    spawns = {id(call): spawn for call, spawn in loops.spawns_of(project, file, function)}
     for call in function.calls:
         spawn = spawns.get(id(call))
         if spawn is not None and spawn.way is Way.TIMER:
@@ -177,7 +177,7 @@ def _sets_itself(project: Project, owner: str) -> bool:
     if not any(call.source in given for method in methods for call in method.calls):
         return False
     for method in methods:
-        for call, spawn in loops.spawns_in(project, file).get(method.name, ()):
+        for call, spawn in loops.spawns_of(project, file, method):
             value = call.argument(spawn.target, spawn.keyword) if spawn.way is Way.TIMER else None
             known = project.target(file, method, value).known if value is not None else None
             if known is not None and _leads_to(project, known, method, 2):

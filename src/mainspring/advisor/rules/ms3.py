@@ -37,7 +37,7 @@ _LEFT = (Fate.DROPPED, Fate.KEPT, Fate.BOUND, Fate.PASSED)
 
 def _spawned(project: Project, file: FileFacts, function: Function) -> Iterator[tuple[Call, Known | None]]:
     """Yield the calls that start work which nobody waits for, with the function that they start."""
-    for call, spawn in loops.spawns_in(project, file).get(function.name, ()):
+    for call, spawn in loops.spawns_of(project, file, function):
         if spawn.way in (Way.PROCESS, Way.TIMER) or (spawn.is_waitable and not _is_left(function, call, spawn)):
             continue
         yield call, loops.target_of(project, file, function, call, spawn)
