@@ -23,6 +23,7 @@ class Shelf(Mapping[str, FileFacts]):
         self._alive: WeakValueDictionary[str, FileFacts] = WeakValueDictionary()  # what somebody holds must stay the same thing
         self._names: dict[str, Callable[[], Iterable[str]]] = {}  # what each module speaks of
         self._mentions: dict[str, list[str]] | None = None
+        self._indexed: set[str] = set()
 
     def put(self, facts: FileFacts) -> None:
         """Hold the facts of a module."""
@@ -66,9 +67,11 @@ class Shelf(Mapping[str, FileFacts]):
 
     def _add_mentions(self, module: str) -> None:
         assert self._mentions is not None
+        is_new = module not in self._indexed  # else it is looked for in each list, which are long for common words
+        self._indexed.add(module)
         for name in self._names[module]():
             modules = self._mentions.setdefault(name, [])
-            if not modules or (modules[-1] != module and module not in modules):
+            if is_new or module not in modules:
                 modules.append(module)
 
     def find(self, module: str) -> FileFacts | None:
@@ -84,6 +87,7 @@ class Shelf(Mapping[str, FileFacts]):
         self._held.clear()
         self._alive.clear()
         self._names.clear()
+        self._indexed.clear()
         self._mentions = None
 
     def hold(self, facts: FileFacts) -> None:
