@@ -224,7 +224,7 @@ class TestOrder:
     """What is found depends neither on who reads a file nor on what was judged before."""
 
     def test_of_processes(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(look_, "POOL_FROM", 1)
+        monkeypatch.setattr(look_, "SHARED_FROM", 1)
         write(tmp_path, {**CIRCLES, "shop/bad.py": "create_task("})
         one = look(tmp_path)
         assert {each.code for each in one.findings} >= {"MS101", "MS109"}
@@ -262,7 +262,7 @@ class TestOrder:
         assert list(desk.shelf) == ["a"]
 
     def test_a_file_that_kills_its_process_is_told_and_no_other(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(look_, "POOL_FROM", 1)
+        monkeypatch.setattr(look_, "SHARED_FROM", 1)
         write(tmp_path, {f"shop/views{n}.py": SPAWN for n in range(5)})
         read = reading.read_file
 

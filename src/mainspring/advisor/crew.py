@@ -63,12 +63,12 @@ class Crew(Generic[S]):
     def tell(self, say: Callable[[S], object]) -> None:
         """Have every process do something, also those that are started later."""
         self._told.append(say)
-        for number in list(self._running):
-            if self._send(number, _Told(say), ()):
-                try:
-                    self._receive(number)
-                except EOFError:
-                    self._replace(number)
+        told = [number for number in list(self._running) if self._send(number, _Told(say), ())]
+        for number in told:  # all of them are at it by now
+            try:
+                self._receive(number)
+            except EOFError:
+                self._replace(number)
 
     def do(self, ask: Callable[[S, Sequence[T]], R], shares: Sequence[Share[T]]) -> Iterator[tuple[Share[T], int, R | None]]:
         """Yield shares as they are done, by which process, and what it answered: None where it died of a single item."""

@@ -88,11 +88,11 @@ class Desk:
         has_comments = facts is not None and bool(facts.comments)
         return Told(outcome.digest, facts is not None, has_comments, outcome.names, outcome.wrappers, outcome.problem, outcome.problem_line)
 
-    def _outcome(self, each: Found, *, is_whole: bool = False, is_second: bool = False, is_asked: bool = True) -> Outcome:
+    def _outcome(self, each: Found, *, is_whole: bool = False, is_second: bool = False, is_judged: bool = True) -> Outcome:
         is_whole = is_whole or each.is_asked or self._question.is_strict
         if (data := self._question.instead.get(each.file)) is not None:
-            return read_one(each.path, each.module, data, self._words, is_whole=True, is_asked=is_asked)
-        return read_file(each.file, each.path, each.module, self._words, is_whole=is_whole, is_second=is_second, is_asked=is_asked)
+            return read_one(each.path, each.module, data, self._words, is_whole=True, is_judged=is_judged)
+        return read_file(each.file, each.path, each.module, self._words, is_whole=is_whole, is_second=is_second, is_judged=is_judged)
 
     def leave(self) -> None:
         """Forget all facts: what a project remembers goes in circles, and the garbage collector would walk through every one."""
@@ -129,7 +129,7 @@ class Desk:
             self._missing.add(module)
             return None
         self._by_module[module] = found
-        return self._outcome(found, is_whole=is_whole, is_asked=not is_whole)
+        return self._outcome(found, is_whole=is_whole, is_judged=not is_whole)
 
     def _search(self, word: str) -> Sequence[str]:
         """Return the modules whose text holds a word, each read; none for a word that nearly every file holds."""

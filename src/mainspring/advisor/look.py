@@ -20,7 +20,7 @@ from mainspring.advisor.report import Unscanned
 from mainspring.advisor.walk import Found, Walker
 
 ROUNDS = 3  # wrappers of wrappers of wrappers
-POOL_FROM = 2 * 2**20  # bytes to be read: for fewer, starting processes takes longer than they save
+SHARED_FROM = 2 * 2**20  # bytes to be read: for fewer, starting processes takes longer than they save
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class Look:
     def look(self, tell: Callable[[int], None] | None = None) -> Part:
         """Read the files and let the rules judge them."""
         with patiently():
-            if self._jobs > 1 and self._bytes_to_read() >= POOL_FROM and not self._are_single:
+            if self._jobs > 1 and self._bytes_to_read() >= SHARED_FROM and not self._are_single:
                 from mainspring.advisor.pool import Shared
 
                 with Shared(self._question, self._folder, self._files, self._jobs) as shared:

@@ -51,7 +51,7 @@ class Places:
     def __init__(self, code: Codebase) -> None:
         self._code = code
         self._roles: Answers[tuple[str, str, int], Role] = Answers(code.memory)
-        self._paths: dict[str, Role | None] = {}
+        self._paths: Answers[str, Role | None] = Answers(code.memory)
         self._plain: Answers[tuple[str, str, int], Role | None] = Answers(code.memory)
         self._web: Answers[str, bool] = Answers(code.memory)
         self._indexes: dict[str, _Index] = {}
@@ -59,12 +59,15 @@ class Places:
 
     def of_file(self, file: FileFacts) -> Role | None:
         """Return the role that the path gives."""
-        if file.path not in self._paths:
-            role = self._paths[file.path] = roles.role_of_path(file.path, self._code.settings)
-            if role is None and (of_program := roles.role_of_program(file.path)) is not None:
-                is_one = not self._is_imported(file, by_web=True) if of_program is Role.WORKER else self._is_program(file)
-                self._paths[file.path] = of_program if is_one else None
-        return self._paths[file.path]
+        return self._paths.ask(file.path, None, self._find_of_file, file)
+
+    def _find_of_file(self, file: FileFacts) -> Role | None:
+        role = roles.role_of_path(file.path, self._code.settings)
+        of_program = roles.role_of_program(file.path) if role is None else None
+        if of_program is None:
+            return role
+        is_one = not self._is_imported(file, by_web=True) if of_program is Role.WORKER else self._is_program(file)
+        return of_program if is_one else None
 
     def is_task_decorator(self, ref: str) -> bool:
         """Say whether a canonical decorator makes a task that an engine looks after."""
@@ -111,8 +114,7 @@ class Places:
     def _is_begun(self, parent: Function, ref: str) -> bool:
         """Say whether a function calls or hands on the one that it defines: else it only makes it, for others to call."""
         return "<lambda" in ref or any(
-            call.ref == ref or any(ref == value.text or ref in value.names for value in (*call.args, *(each for _, each in call.keywords)))
-            for call in parent.calls
+            call.ref == ref or any(ref == value.text or ref in value.names for value in call.given) for call in parent.calls
         )
 
     def _by_callers(self, file: FileFacts, function: Function) -> Role:
@@ -315,7 +317,7 @@ class Places:
     def _streamed_by(self, file: FileFacts, function: Function, call: Call) -> Iterator[str]:
         """Names of this file's functions whose values a response streams."""
         prefix = f"{file.module}."
-        for value in (*call.args, *(each for _, each in call.keywords)):
+        for value in call.given:
             target = self._code.target(file, function, value)
             names = [*value.names, target.known.ref] if target.known is not None else value.names
             for name in names:

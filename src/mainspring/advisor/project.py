@@ -111,7 +111,7 @@ def wrappers_of(facts: FileFacts) -> tuple[str, ...]:
             continue
         for call in function.calls:
             if call.fate in (Fate.DROPPED, Fate.KEPT, Fate.BOUND, Fate.RETURNED) and _may_spawn(call.ref):
-                given = [*call.args, *(value for _, value in call.keywords)]
+                given = call.given
                 spoken = [name for value in given for name in (value.text, *value.names)]
                 if call.fate is Fate.RETURNED or any(
                     "<locals>" in each or each.partition(".")[0].lstrip("?") in given_to for each in spoken

@@ -33,23 +33,23 @@ class Outcome:
 
 
 def read_one(
-    path: str, module: str, data: bytes, words: Sequence[bytes], *, is_whole: bool, is_second: bool = False, is_asked: bool = True
+    path: str, module: str, data: bytes, words: Sequence[bytes], *, is_whole: bool, is_second: bool = False, is_judged: bool = True
 ) -> Outcome:
     """Read the facts of one file, unless it holds none of the words; ``is_second``: none of the rules' own were found before.
 
-    Unless ``is_asked`` rules do not judge it: it is read because others speak of it.
+    Unless ``is_judged`` rules do not judge it: it is read because others speak of it.
     """
     from mainspring.advisor.project import wrappers_of
     from mainspring.advisor.read.reader import read_source
 
     digest = digest_of(data)
-    held = words_of(data) if is_asked and not is_second else ()
+    held = words_of(data) if is_judged and not is_second else ()
     if not (is_whole or held or (not is_second and _is_hidden(data)) or calls_any(data, words)):
         return Outcome(digest)
     if len(data) > LARGEST_PARSED:
         return Outcome(digest, problem=f"{len(data)} bytes are too many to be parsed; at most {LARGEST_PARSED} are")
     try:
-        facts = read_source(path, module, data, words=held, is_asked=is_asked)
+        facts = read_source(path, module, data, words=held, is_judged=is_judged)
     except (RecursionError, MemoryError):
         return Outcome(digest, problem="nested too deeply")
     problem, line = facts.problem, facts.problem_line
@@ -57,7 +57,7 @@ def read_one(
         if (guessed := _approximately(path, module, data)) is None:
             return Outcome(digest, problem=problem, problem_line=line)
         facts, problem = guessed, f"{problem}: syntax of a newer Python, read approximately"
-    if not is_asked and not problem:
+    if not is_judged and not problem:
         return Outcome(digest, facts)
     return Outcome(digest, facts, tuple(sorted(facts.says)), _words_of(facts, wrappers_of(facts)), problem, line)
 
@@ -85,12 +85,8 @@ def _words_of(facts: FileFacts, wrappers: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word_of(f"{facts.module}.{name}") for name in defined if name.rpartition(".")[2] in names))
 
 
-def holds(data: bytes) -> bool:
-    """Tell whether a file holds a word, speaks to the checker, or is written in an encoding in which nobody sees words."""
-    return bool(words_of(data)) or _is_hidden(data)
-
-
 def _is_hidden(data: bytes) -> bool:
+    """Tell whether a file is written in an encoding in which nobody sees words."""
     head = data[:200]
     return b"coding" in head and not any(known in head.lower() for known in (b"utf-8", b"utf8", b"latin", b"ascii", b"8859", b"125"))
 
@@ -135,13 +131,13 @@ _COMMON = frozenset(
 
 
 def read_file(
-    file: str, path: str, module: str, words: Sequence[bytes], *, is_whole: bool, is_second: bool = False, is_asked: bool = True
+    file: str, path: str, module: str, words: Sequence[bytes], *, is_whole: bool, is_second: bool = False, is_judged: bool = True
 ) -> Outcome:
     """Read a file from the disk; what cannot be opened is an outcome as well."""
     data, problem = bytes_of(file)
     if problem:
         return Outcome("", problem=problem)
-    return read_one(path, module, data, words, is_whole=is_whole, is_second=is_second, is_asked=is_asked)
+    return read_one(path, module, data, words, is_whole=is_whole, is_second=is_second, is_judged=is_judged)
 
 
 def bytes_of(file: str) -> tuple[bytes, str]:

@@ -85,7 +85,7 @@ class _Gathered:
             self._add(Effect.DB_READ if _SELECTS.match(text) else Effect.DB_WRITE, Evidence(file.path, line, text[:60]))
         for call in function.calls:
             self._call(file, call)
-            for value in (*call.args, *(each for _, each in call.keywords)):
+            for value in call.given:
                 self._handed_on(file, value)
         return Effects({key: tuple(value)[:_SHOWN] for key, value in self._found.items()}, self._sleep, self._is_unknown)
 

@@ -106,6 +106,11 @@ class Call:
         """Return a keyword argument."""
         return next((value for key, value in self.keywords if key == name), None)
 
+    @property
+    def given(self) -> tuple[Value, ...]:
+        """Return all arguments, those by position first."""
+        return (*self.args, *[value for _, value in self.keywords]) if self.keywords else self.args
+
     def argument(self, position: int, name: str = "") -> Value | None:
         """Return an argument by its position, or else by its name."""
         return self.args[position] if position < len(self.args) else self.keyword(name) if name else None
@@ -212,14 +217,8 @@ class Function:
         gives: str = "",
         read: Callable[[Function], None] | None = None,
     ) -> None:
-        self.name, self.place, self.is_async, self.params, self.decorators, self.docstring = (
-            name,
-            place,
-            is_async,
-            params,
-            decorators,
-            docstring,
-        )
+        self.name, self.place, self.is_async, self.docstring = name, place, is_async, docstring
+        self.params, self.decorators = params, decorators
         self.line, self.read = line, read
         if read is None:
             self.does(gives=gives)
@@ -244,14 +243,8 @@ class Function:
     ) -> None:
         """Say what the function does: it is read now."""
         self.read = None
-        self.is_generator, self.calls, self.loops, self.assigns, self.raises, self.returns = (
-            is_generator,
-            calls,
-            loops,
-            assigns,
-            raises,
-            returns,
-        )
+        self.is_generator, self.calls, self.loops, self.assigns = is_generator, calls, loops, assigns
+        self.raises, self.returns = raises, returns
         self.globals, self.captures, self.awaits, self.texts, self.gives, self.inner = globals, captures, awaits, texts, gives, inner
 
     if not TYPE_CHECKING:

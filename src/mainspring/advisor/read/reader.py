@@ -18,7 +18,7 @@ from mainspring.advisor.read.source import Source, Unreadable, decode, parsed
 _MARK = "mainspring:"
 
 
-def read_source(path: str, module: str, data: bytes, *, words: Sequence[str] = (), is_asked: bool = True) -> FileFacts:
+def read_source(path: str, module: str, data: bytes, *, words: Sequence[str] = (), is_judged: bool = True) -> FileFacts:
     """Read one file. ``module`` is its dotted name. Syntax that this Python does not know, too, is a `FileFacts.problem`.
 
     What functions do is read when somebody asks (`Function`). Where rules are going to, those that hold a word of theirs are read at once:
@@ -28,7 +28,7 @@ def read_source(path: str, module: str, data: bytes, *, words: Sequence[str] = (
     gc.disable()  # a tree is thousands of objects without one circle: looking for some takes a quarter of the time
     try:
         source = Source(decode(data))
-        return _facts(path, module, source, parsed(source.text), words, is_asked=is_asked)
+        return _facts(path, module, source, parsed(source.text), words, is_judged=is_judged)
     except Unreadable as error:
         return _problem(path, module, f"cannot be decoded: {error}", 1)
     except SyntaxError as error:
@@ -46,7 +46,7 @@ def _problem(path: str, module: str, problem: str, line: int) -> FileFacts:
     return FileFacts(path, module, problem=problem[:300], problem_line=max(line, 1))
 
 
-def _facts(path: str, name: str, source: Source, tree: ast.Module, words: Sequence[str], *, is_asked: bool) -> FileFacts:
+def _facts(path: str, name: str, source: Source, tree: ast.Module, words: Sequence[str], *, is_judged: bool) -> FileFacts:
     is_package = path.rpartition("/")[2] in {"__init__.py", "__init__.pyi"}
     module = Module(name, source, is_package=is_package)
     module.learn(tree)
@@ -66,7 +66,7 @@ def _facts(path: str, name: str, source: Source, tree: ast.Module, words: Sequen
         source=source,
     )  # fmt: skip
     facts.holds = words or None
-    if is_asked:
+    if is_judged:
         facts.telling()
     if _CLASS.search(source.text):
         facts.speaking(("class ",))  # one in a function is a class of the file as well

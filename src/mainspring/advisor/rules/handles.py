@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from mainspring.advisor.read.facts import MODULE, Call, Fate, FileFacts, Function, Value, ValueForm
+from mainspring.advisor.read.facts import MODULE, Call, Fate, FileFacts, Function, ValueForm
 from mainspring.advisor.rules.spawn import Spawn, Way, spawn_of
 
 if TYPE_CHECKING:
@@ -379,7 +379,7 @@ def is_awaited_by_signal(
             continue
         if method == "wait" and (owner in told or (told and owner.startswith("self.") and one.ref.startswith(_EVENTS))):
             return True
-        if one.is_awaited and method.startswith("wait_for_") and any(roots & {value.text, *value.names} for value in _given(one)):
+        if one.is_awaited and method.startswith("wait_for_") and any(roots & {value.text, *value.names} for value in one.given):
             return True
     if not roots:
         return False
@@ -418,12 +418,7 @@ def _is_settled_for_others(function: Function, target: Function | None, made: Co
     settles = {
         each.source.rpartition(".")[0] for each in (target.calls if target is not None else ()) if each.source.endswith(".set_result")
     }
-    return any(name in {value.text, *value.names} for name in settles & set(made) for each in function.calls for value in _given(each))
-
-
-def _given(call: Call) -> Iterator[Value]:
-    yield from call.args
-    yield from (each for _, each in call.keywords)
+    return any(name in {value.text, *value.names} for name in settles & set(made) for each in function.calls for value in each.given)
 
 
 def _looks_up(call: Call, method: str) -> bool:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Role
-from mainspring.advisor.read.facts import Call, FileFacts, Function, Value, ValueForm
+from mainspring.advisor.read.facts import Call, FileFacts, Function, ValueForm
 from mainspring.advisor.rules.handles import STOPPERS, Hold, is_awaited_by_signal
 from mainspring.advisor.rules.kinds import LEAVES, TENDS, UPKEEP, Weight
 from mainspring.advisor.rules.sites import Site
@@ -67,7 +66,7 @@ def is_heard_of(site: Site, target: Target | None) -> bool:
     """Say whether the function waits for a sign of the work, or reads what it gives."""
     if site.spawn.way not in (Way.THREAD, Way.FUTURE, Way.GREENLET, Way.PROCESS, Way.COROUTINE):
         return False
-    values = [*site.call.args, *(each for _, each in site.call.keywords)]
+    values = site.call.given
     names = {name.rpartition(".")[2] for each in values for name in (each.text, *each.names, *(one.text for one in each.items))}
     known = target.known.function if target is not None and target.known is not None else None
     if known is not None:
@@ -86,7 +85,7 @@ def reads_a_pipe(project: Project, site: Site, target: Target | None) -> bool:
     known = target.known if target is not None else None
     if known is not None and any(_READS_A_CHILD.search(each.source) for each in known.function.calls):
         return not project.effects(known).has(Effect.NETWORK, Effect.DB_WRITE, Effect.LLM, Effect.ENQUEUE)
-    values = [*site.call.args, *(each for _, each in site.call.keywords)]
+    values = site.call.given
     for value in [*values, *(item for each in values for item in each.items)]:
         if any(name.endswith((".stdout", ".stderr", ".stdin")) for name in (value.text, *value.names)):
             return True
@@ -175,15 +174,10 @@ def is_a_job(site: Site, method: str) -> bool:
     if value is None or value.form is not ValueForm.CALL or not 0 <= value.call < len(site.function.calls) or not _RUNS.match(method):
         return False
     given = {param.name for param in site.function.params if param.name not in ("self", "cls")}
-    return any(given & {name.rpartition(".")[2] for name in (each.text, *each.names)} for each in _values(site.function.calls[value.call]))
+    return any(given & {name.rpartition(".")[2] for name in (each.text, *each.names)} for each in site.function.calls[value.call].given)
 
 
 _RUNS = re.compile(r"_*(a?start|run|launch|schedule|begin)(_|$)")
-
-
-def _values(call: Call) -> Iterator[Value]:
-    yield from call.args
-    yield from (each for _, each in call.keywords)
 
 
 def tends(site: Site, hold: Hold, weight: Weight, name: str) -> bool:

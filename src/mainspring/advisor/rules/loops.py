@@ -241,8 +241,8 @@ def _is_taken_and_left(project: Project, file: FileFacts, function: Function) ->
 
 def _is_told_to_stop(function: Function, call: Call) -> bool:
     """Whether a function sets an event that it has given to what it started."""
-    given = {name for value in (*call.args, *(value for _, value in call.keywords)) for name in (value.text, *value.names)}
-    given |= {item.text for value in (*call.args, *(value for _, value in call.keywords)) for item in value.items}
+    given = {name for value in call.given for name in (value.text, *value.names)}
+    given |= {item.text for value in call.given for item in value.items}
     return any(other.source.endswith(".set") and other.source.removesuffix(".set") in given for other in function.calls)
 
 

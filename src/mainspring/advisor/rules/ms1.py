@@ -112,7 +112,7 @@ def _given_away(project: Project, file: FileFacts, functions: Iterable[Function]
     naming = file.naming(*{name.rpartition(".")[2] for name in own.values()})
     for function in (*around.values(), *(each for each in naming if each.name not in around)):
         for call in function.calls:
-            for value in (*call.args, *(each for _, each in call.keywords)):
+            for value in call.given:
                 for name in {value.text, *value.names}:
                     if name in own:
                         found.setdefault(own[name], []).append(project.canonical(call.ref) if not call.ref.startswith("?") else call.source)
@@ -365,7 +365,7 @@ def _arguments(site: Site) -> Iterator[Value]:
         inner = site.function.calls[value.call]
         yield from inner.args
         yield from (each for _, each in inner.keywords)
-    for each in (*site.call.args, *(one for _, one in site.call.keywords)):
+    for each in site.call.given:
         if each is not value:
             yield each
             yield from each.items

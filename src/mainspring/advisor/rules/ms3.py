@@ -32,9 +32,6 @@ def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
         yield from _states(project, file, function, spawned)
 
 
-_LEFT = (Fate.DROPPED, Fate.KEPT, Fate.BOUND, Fate.PASSED)
-
-
 def _spawned(project: Project, file: FileFacts, function: Function) -> Iterator[tuple[Call, Known | None]]:
     """Yield the calls that start work which nobody waits for, with the function that they start."""
     for call, spawn in loops.spawns_of(project, file, function):
@@ -195,7 +192,7 @@ def _written(value: Value) -> str:
 
 
 def _names(call: Call) -> Iterator[str]:
-    waiting = [*call.args, *(value for _, value in call.keywords)]
+    waiting = [*call.given]
     while waiting:
         value = waiting.pop()
         yield from (name.partition(".")[0] for name in (value.text, *value.names))

@@ -88,7 +88,7 @@ def _no_stop(project: Project, definition: Definition) -> Iterator[Finding]:
         return
     context = next((param.name for param in function.params if param.annotation.rpartition(".")[2].strip("'\"") == "Context"), None)
     if context is not None and any(value.text == context or context in value.names for call in function.calls for value in
-                                   (*call.args, *(each for _, each in call.keywords))):  # fmt: skip
+                                   call.given):  # fmt: skip
         return  # handed on: somebody else looks
     is_closed = definition.gives("on_shutdown") or any(
         any(part in ("except:asyncio.CancelledError", "except:CancelledError", "finally") for part in call.inside)
@@ -202,12 +202,7 @@ def _is_test(module: str) -> bool:
 
 
 def _speaks_of(project: Project, function: Function, ref: str, short: str) -> bool:
-    names = [
-        name
-        for call in function.calls
-        for value in (*call.args, *(each for _, each in call.keywords))
-        for name in (value.text, *value.names)
-    ]
+    names = [name for call in function.calls for value in call.given for name in (value.text, *value.names)]
     names += [call.ref for call in function.calls]
     return any(project.canonical(name).startswith(ref) for name in names if short in name)
 

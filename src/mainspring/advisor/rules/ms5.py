@@ -355,7 +355,7 @@ def _model_of(project: Project, function: Function, call: Call) -> str:
             owner = project.canonical(".".join(parts[: parts.index(stop, 1)]))
             if project.class_of(owner) is not None:
                 return owner
-    names = [name for value in (*call.args, *(value for _, value in call.keywords)) for name in (value.text, *value.names)]
+    names = [name for value in call.given for name in (value.text, *value.names)]
     for each in function.calls:
         if each.statement == call.statement and each.ref.rpartition(".")[2] in ("select", "query"):
             names = [name for value in each.args for name in (value.text, *value.names)] + names

@@ -85,7 +85,6 @@ _RECURS = frozenset(
         "seconds", "minutes", "hours", "days", "weeks", "hour", "minute", "second", "day", "day_of_week", "month", "cron", "interval",
     }
 )  # fmt: skip
-_FLASK_TASK = frozenset({"task"})
 _UWSGI = frozenset(
     {
         "timer",
