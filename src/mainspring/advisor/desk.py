@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from mainspring.advisor.disk import Disk
 from mainspring.advisor.finding import Finding, Role
 from mainspring.advisor.read.facts import FileFacts
-from mainspring.advisor.reading import Outcome, bytes_of, read_file, read_one
+from mainspring.advisor.reading import Outcome, bytes_of, may_call, read_file, read_one
 from mainspring.advisor.report import Unscanned
 from mainspring.advisor.settings import Settings
 from mainspring.advisor.shelf import Shelf
@@ -69,6 +69,7 @@ class Desk:
         self._by_module = {each.module: each for each in files}
         self.shelf = Shelf(self._facts)
         self._words: tuple[bytes, ...] = ()
+        self._silent: dict[str, Outcome] = {}  # by their modules: files that held no word the first time
         self._missing: set[str] = set()
         self._found: dict[str, tuple[str, ...]] = {}
         self._project: Project | None = None
@@ -81,7 +82,11 @@ class Desk:
         return [self._read(each, is_second=is_second) for each in files]
 
     def _read(self, each: Found, *, is_second: bool) -> Told:
-        outcome = self._outcome(each, is_second=is_second)
+        outcome = self._silent.get(each.module) if is_second else None
+        if outcome is None or outcome.hashes is None or may_call(outcome.hashes, self._words):
+            outcome = self._outcome(each, is_second=is_second)
+        if outcome.hashes is not None:
+            self._silent[each.module] = outcome
         facts = outcome.facts
         if facts is not None:
             self.shelf.hold(facts)
@@ -97,6 +102,7 @@ class Desk:
     def leave(self) -> None:
         """Forget all facts: what a project remembers goes in circles, and the garbage collector would walk through every one."""
         self.shelf.clear()
+        self._silent.clear()
 
     # What rules ask for
 

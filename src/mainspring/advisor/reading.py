@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from mainspring.advisor.cache import digest_of
 from mainspring.advisor.read.facts import FileFacts
-from mainspring.advisor.read.words import words_of
+from mainspring.advisor.read.words import names_of, words_of
 
 LARGEST_PARSED = 2 * 2**20  # bytes: a syntax tree takes some hundred times as much, and nobody writes such files by hand
 LARGEST_READ = 64 * 2**20  # bytes of a file that is at least searched for words
@@ -30,6 +30,7 @@ class Outcome:
     wrappers: tuple[str, ...] = ()
     problem: str = ""
     problem_line: int = 0
+    hashes: array[int] | None = None  # of the names of a file that holds no word, for the question whether it calls a wrapper
 
 
 def read_one(
@@ -43,9 +44,10 @@ def read_one(
     from mainspring.advisor.read.reader import read_source
 
     digest = digest_of(data)
-    held = words_of(data) if is_judged and not is_second else ()
-    if not (is_whole or held or (not is_second and _is_hidden(data)) or calls_any(data, words)):
-        return Outcome(digest)
+    names = names_of(data) if (is_judged and not is_second) or (words and not is_whole) else frozenset()
+    held = words_of(data, names) if is_judged and not is_second else ()
+    if not (is_whole or held or (not is_second and _is_hidden(data)) or calls_any(data, names, words)):
+        return Outcome(digest, hashes=array("q", map(hash, names)) if is_judged else None)
     if len(data) > LARGEST_PARSED:
         return Outcome(digest, problem=f"{len(data)} bytes are too many to be parsed; at most {LARGEST_PARSED} are")
     try:
@@ -91,18 +93,25 @@ def _is_hidden(data: bytes) -> bool:
     return b"coding" in head and not any(known in head.lower() for known in (b"utf-8", b"utf8", b"latin", b"ascii", b"8859", b"125"))
 
 
-def calls_any(data: bytes, words: Sequence[bytes]) -> bool:
-    """Tell whether a file may call one of the functions that `word_of` gave words of."""
+def may_call(hashes: array[int], words: Sequence[bytes]) -> bool:
+    """Tell whether a file, of whose names these are the hashes, may call one of the functions that `word_of` gave words of."""
+    return not _hashes_of(words).isdisjoint(hashes)
+
+
+@lru_cache(maxsize=8)
+def _hashes_of(words: Sequence[bytes]) -> frozenset[int]:
+    return frozenset(map(hash, _by_name(words)))
+
+
+def calls_any(data: bytes, names: frozenset[bytes], words: Sequence[bytes]) -> bool:
+    """Tell whether a file, whose names are these, may call one of the functions that `word_of` gave words of."""
     if not words:
         return False
     called = _by_name(words)
     return any(
         any(each in data for where in called[name] for each in where) and (name + b"(" in data or b"@" in data)
-        for name in called.keys() & set(_NAME.findall(data))
+        for name in called.keys() & names
     )
-
-
-_NAME = re.compile(rb"[A-Za-z_][A-Za-z_0-9]*")
 
 
 @lru_cache(maxsize=64)

@@ -5,8 +5,9 @@ A file without any of them cannot have a finding; functions that a finding's tar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 
 MS0 = (b"mainspring:",)
 MS1 = (
@@ -46,22 +47,34 @@ def holds_word(text: str) -> bool:
 
 def words_in(text: str) -> Sequence[str]:
     """Return the words that a text holds."""
-    return [word for stem, words in _STEMS if stem in text for word in words if word in text]
+    data = text.encode()
+    return words_of(data, names_of(data))
 
 
-def words_of(data: bytes) -> Sequence[str]:
-    """Return the words that the content of a file holds."""
-    return [word.decode() for stem, words in _STEMS_OF_BYTES if stem in data for word in words if word in data]
+def words_of(data: bytes, names: frozenset[bytes]) -> Sequence[str]:
+    """Return the words that the content of a file holds, whose names are these."""
+    return [word.decode() for word in dict.fromkeys(chain.from_iterable(_hinting(names))) if word in data]
 
 
-def _by_stem() -> Mapping[bytes, Sequence[bytes]]:
-    """Return the words by what several have in common: where that is missing, so are they all, and most files hold next to none."""
-    stems = (b"hread", b"task", b"ched", b"rocess", b"ackground", b"call_", b"repeat_", b"spawn", b"locked", b"LOCKED", b"import ", b"imer")
-    found: dict[bytes, list[bytes]] = {}
-    for word in PREFILTER:
-        found.setdefault(next((stem for stem in stems if stem in word), word), []).append(word)
-    return found
+def names_of(data: bytes) -> frozenset[bytes]:
+    """Return everything in the content of a file that could be a name, also in its comments and texts."""
+    return frozenset(data.translate(_APART).split())
 
 
-_STEMS_OF_BYTES = tuple(_by_stem().items())
-_STEMS = tuple((stem.decode(), [word.decode() for word in words]) for stem, words in _STEMS_OF_BYTES)
+_APART = bytes(code if (chr(code).isalnum() and code < 128) or code == ord("_") else ord(" ") for code in range(256))
+_CORES = tuple((word.translate(_APART).split()[-1], word) for word in PREFILTER)  # what of a word lies in a name: "Thread" of "Thread("
+_HINTS: dict[bytes, Sequence[bytes]] = {}  # the words of names: files of one project have most of these in common
+_MOST_HINTS = 100_000
+
+
+def _hinting(names: frozenset[bytes]) -> Iterable[Sequence[bytes]]:
+    """Return the words that may be there by each of the names that could be a part of some."""
+    if unknown := names.difference(_HINTS):
+        if len(_HINTS) > _MOST_HINTS:
+            _HINTS.clear()
+            unknown = names
+        text = b"\n".join(unknown)
+        cores = [(core, word) for core, word in _CORES if core in text]
+        for name in unknown:
+            _HINTS[name] = tuple([word for core, word in cores if core in name])
+    return filter(None, map(_HINTS.get, names))
