@@ -28,9 +28,13 @@ _OWNERS = frozenset((Role.CLI, Role.WORKER))
 
 
 class _Index:
-    """What one file says of functions: registered as handlers or at startup, by canonical name; streamed, by name in the file."""
+    """What one file says of functions: registered as handlers or at startup, by canonical name; streamed, by name in the file.
 
-    def __init__(self) -> None:
+    Of the functions that may say something, only those are read that speak of the one in question.
+    """
+
+    def __init__(self, left: Sequence[Function]) -> None:
+        self.left = left  # functions that nobody has read for this
         self.registered: dict[str, Role] = {}
         self.streamed: set[str] = set()
 
@@ -275,16 +279,16 @@ class Places:
         """A websocket coroutine, or a generator that some response streams."""
         if any(param.type and "WebSocket" in param.type.rpartition(".")[2] for param in function.params):
             return True
-        return function.name in self._index(file).streamed and function.is_generator
+        return function.name in self._index(file, function.name).streamed and function.is_generator
 
     def _registered(self, file: FileFacts, function: Function) -> Role | None:
         """A route, a lifespan or a signal that names the function or its class, in this file or in another that mentions it."""
         code = self._code
         name = f"{file.module}.{function.name}"
-        own = self._index(file).registered.get(name)
+        own = self._index(file, name).registered.get(name)
         wanted = code.owner(file, function) or name
         if own is None and wanted != name:
-            own = self._index(file).registered.get(wanted)
+            own = self._index(file, wanted).registered.get(wanted)
         short = wanted.rpartition(".")[2]
         if own is not None or "<" in wanted:
             return own
@@ -292,27 +296,35 @@ class Places:
         for module in modules if len(modules) <= _MANY_FILES else ():
             other = code.file(module)
             if other is not None and other is not file:
-                role = self._index(other).registered.get(wanted)
+                role = self._index(other, wanted).registered.get(wanted)
                 if role is not None:
                     return role
         return None
 
-    def _index(self, file: FileFacts) -> _Index:
-        """What a file registers and streams, found once."""
+    def _index(self, file: FileFacts, name: str) -> _Index:
+        """What a file registers and streams, complete as far as it concerns a function or class."""
         known = self._indexes.get(file.module)
         if known is None:
-            known = self._indexes[file.module] = _Index()
-            for function in file.speaking(_registering(file)):
-                for call in function.calls:
-                    for name, role in (*self._named_by(call), *self._made_for(file, function, call)):
-                        known.registered.setdefault(self._code.canonical(name.removesuffix(".as_view").removesuffix("()")), role)
-                    if call.ref.rpartition(".")[2] in roles.STREAMS:
-                        known.streamed.update(self._streamed_by(file, function, call))
-                for assign in function.assigns:
-                    if assign.attribute in roles.LIFESPANS:
-                        for name in assign.value.names:
-                            known.registered.setdefault(self._code.canonical(name), Role.STARTUP)
+            known = self._indexes[file.module] = _Index(file.holding(_registering(file)))
+        if known.left:
+            last = name.rpartition(".")[2]
+            speaking = known.left if "<" in name else [each for each in file.holding_name(last) if each in known.left]
+            if speaking:
+                known.left = [each for each in known.left if each not in speaking]
+            for function in [inner for each in speaking for inner in (each, *each.inner)]:
+                self._add(file, function, known)
         return known
+
+    def _add(self, file: FileFacts, function: Function, index: _Index) -> None:
+        for call in function.calls:
+            for name, role in (*self._named_by(call), *self._made_for(file, function, call)):
+                index.registered.setdefault(self._code.canonical(name.removesuffix(".as_view").removesuffix("()")), role)
+            if call.ref.rpartition(".")[2] in roles.STREAMS:
+                index.streamed.update(self._streamed_by(file, function, call))
+        for assign in function.assigns:
+            if assign.attribute in roles.LIFESPANS:
+                for name in assign.value.names:
+                    index.registered.setdefault(self._code.canonical(name), Role.STARTUP)
 
     def _streamed_by(self, file: FileFacts, function: Function, call: Call) -> Iterator[str]:
         """Names of this file's functions whose values a response streams."""

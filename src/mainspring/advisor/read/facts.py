@@ -401,11 +401,19 @@ class FileFacts:
         """
         known = self._spoken.get(words)
         if known is None:
-            found = self._holding(words)
+            found = self.holding(words)
             known = self._spoken[words] = (*found, *(inner for each in found for inner in each.inner))
         return known
 
-    def _holding(self, words: tuple[str, ...]) -> Sequence[Function]:
+    def holding_name(self, name: str) -> Sequence[Function]:
+        """Return the outermost functions that speak of a name, whatever the file calls it, without reading them."""
+        known = self._spoken.get(name)
+        if known is None:
+            known = self._spoken[name] = self.holding(tuple(self._called((name,))))
+        return known
+
+    def holding(self, words: tuple[str, ...]) -> Sequence[Function]:
+        """Return the outermost functions whose text holds one of these words, and the file's own level, without reading them."""
         if self.source is None:
             return self.outermost
         return [*(each for each in self.outermost if not each.line), *self._around(self.source.lines_with(words))]

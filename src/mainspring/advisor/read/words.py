@@ -12,7 +12,7 @@ from itertools import chain
 MS0 = (b"mainspring:",)
 MS1 = (
     b"create_task", b"ensure_future", b"TaskGroup", b"task_group", b"open_nursery", b"run_coroutine_threadsafe", b"to_thread",
-    b"Thread(", b"Timer(", b"threading", b"_thread", b"Process(", b"multiprocess", b"xecutor", b".submit(", b"apply_async",
+    b"Thread", b"thread(", b"Timer(", b"Process(", b"multiprocess", b"PoolExecutor", b"xecutor(", b"xecutor.", b".submit(", b"apply_async",
     b"BackgroundTask", b"background=", b"add_task", b"_task(", b"Popen", b"create_subprocess", b"os.fork", b"os.spawn", b"nohup",
     b"shell=True", b"gevent", b"eventlet", b"on_commit", b"call_later", b"call_at", b"call_soon", b"spawn(",
     b"_background", b"background_call", b"and_forget", b"sync_to_async", b"spawn_callback",
@@ -24,11 +24,26 @@ MS2 = (
     b"process.plugins", b"loopingcall", b"aioclock", b"ischedule", b"crython", b"simple_scheduler",
     b"ext.tasks", b"setitimer", b"SIGALRM", b"RepeatedTimer", b"sleep(", b".wait(",
 )  # fmt: skip
+PAUSES = frozenset({b"sleep(", b".wait("})
+"""Words that say nothing where nothing else does and no loop could be endless."""
+_LOOPS = frozenset({b"while", b"cycle", b"count", b"iter"})
 MS3 = (
     b"blpop", b"brpop", b"xreadgroup", b"skip_locked", b"SKIP LOCKED", b"skip locked", b"LISTEN ", b"start_consuming", b"add_done_callback",
 )  # fmt: skip
-MS4 = (b"mainspring", b"enqueue", b"task_definition", b"celery", b"dramatiq", b"import rq", b"from rq", b"huey", b"taskiq", b"arq")
-MS5 = (b"mainspring", b"celery", b"crontab")
+MS4 = (
+    b"mainspring",
+    b"enqueue",
+    b"task_definition",
+    b"celery",
+    b"dramatiq",
+    b"import rq",
+    b"from rq",
+    b"huey",
+    b"taskiq",
+    b"import arq",
+    b"from arq",
+)
+MS5 = (b"mainspring", b"celery", b"crontab(")
 MS6 = (b"mainspring",)
 ROUTES = (b"urlpatterns", b"add_url_rule", b"add_api_route", b"add_route(", b"Route(", b"router.add_")
 """Who registers handlers elsewhere: nothing is found there, but what is found in these functions weighs by it."""
@@ -53,7 +68,8 @@ def words_in(text: str) -> Sequence[str]:
 
 def words_of(data: bytes, names: frozenset[bytes]) -> Sequence[str]:
     """Return the words that the content of a file holds, whose names are these."""
-    return [word.decode() for word in dict.fromkeys(chain.from_iterable(_hinting(names))) if word in data]
+    held = [word for word in dict.fromkeys(chain.from_iterable(_hinting(names))) if word in data]
+    return () if PAUSES.issuperset(held) and names.isdisjoint(_LOOPS) else [word.decode() for word in held]
 
 
 def names_of(data: bytes) -> frozenset[bytes]:
