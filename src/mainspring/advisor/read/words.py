@@ -68,7 +68,7 @@ def words_in(text: str) -> Sequence[str]:
 
 def words_of(data: bytes, names: frozenset[bytes]) -> Sequence[str]:
     """Return the words that the content of a file holds, whose names are these."""
-    held = [word for word in dict.fromkeys(chain.from_iterable(_hinting(names))) if word in data]
+    held = [word for word in dict.fromkeys(chain.from_iterable(_hinting(names))) if word in _NAMES or word in data]
     return () if PAUSES.issuperset(held) and names.isdisjoint(_LOOPS) else [word.decode() for word in held]
 
 
@@ -79,6 +79,7 @@ def names_of(data: bytes) -> frozenset[bytes]:
 
 _APART = bytes(code if (chr(code).isalnum() and code < 128) or code == ord("_") else ord(" ") for code in range(256))
 _CORES = tuple((word.translate(_APART).split()[-1], word) for word in PREFILTER)  # what of a word lies in a name: "Thread" of "Thread("
+_NAMES = frozenset(word for core, word in _CORES if core == word)  # whoever holds the hint holds the word
 _HINTS: dict[bytes, Sequence[bytes]] = {}  # the words of names: files of one project have most of these in common
 _MOST_HINTS = 100_000
 
