@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 
 from mainspring.advisor.advise.answers import NO, NOTHING, YES, Answers, Length, Question, length_of
+from mainspring.advisor.advise.clauses import clauses, leanings
 from mainspring.advisor.advise.cues.lexicon import Cue, Lexicon, Special, compiled
 
 LANGUAGES = ("en", "de", "pl")
@@ -66,6 +67,8 @@ def describe(text: str, language: str | None = None) -> Description:
         heard.append(Heard(words, Question.MULTI_STEP, YES, is_said=any(cue.weight >= ENOUGH for cue, _ in marked)))
     specials, heard = _sorted_out(specials, heard)
     answers, conflicts = _settled(heard)
+    for each in leanings(clauses(plain, lexicon.language), answers):
+        answers = answers.given(each.question, each.value, each.words, is_said=False)
     if length is not None:
         answers = replace(answers, seconds=length[0])
     return Description(plain, lexicon.language, answers, tuple(specials), tuple(conflicts))

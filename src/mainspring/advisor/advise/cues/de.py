@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mainspring.advisor.advise.answers import NO, YES, Length, Question
+from mainspring.advisor.advise.cues.clock import GERMAN
 from mainspring.advisor.advise.cues.lexicon import Lexicon, Special, implied, marks, said
 
 _USER, _RECURRING, _SURVIVE = (Question.USER_TRIGGERED, YES), (Question.RECURRING, YES), (Question.SURVIVE, YES)
@@ -46,22 +47,7 @@ CUES = (
     said(r"\bsolange\b[^.;]{0,20}\b(?:browser|client|\w*nutzer\w*|tab|seite|er|sie)\b[^.;]{0,12}\b(?:verbunden|offen|online)\b", _STREAM, takes=True),
     said(r"\bbeim (?:tippen|eingeben|schreiben)\b|\bwährend (?:der eingabe|des tippens)\b", _INSTANT, _STREAM, _USER),
     said(r"\bbevor (?:die|der|das) (?:seite|antwort)\b|\bwährend (?:der|einer) anfrage\b|\b(?:benutzer|kunde|client|aufrufer) wartet\b(?! nicht)", _STREAM),
-    said(rf"\b(?:jede[nrsm]?|alle|je|pro)\s(?:\d+\s)?{_N}?\s?(?:{_UNIT}|nacht|morgen|abend|{_DAY}|werktag|quartal|jahr)\b", _RECURRING),
-    said(rf"\b(?:stündlich\w*|täglich\w*|nächtlich\w*|wöchentlich\w*|monatlich\w*|vierteljährlich\w*|jährlich\w*|regelmäßig\w*|periodisch\w*|turnusmäßig\w*|zeitgesteuert\w*|geplante[rn]? (?:lauf|job)|{_DAY}s|"
-         rf"nachts|werktags|cron\w*|einmal (?:am|pro|in der|im) \w+|am (?:monatsersten|monatsende|wochenende|quartalsende|ersten|letzten)|jeweils am|zum (?:monats|quartals|jahres)\w+)\b",
-         _RECURRING),
-    said(r"\b(?:am (?:quartals|jahres|wochen)ende|in den (?:frühen|nacht)\w* ?\w*|turnusgemäß|von zeit zu zeit|immer (?:montags|dienstags|mittwochs|donnerstags|freitags|samstags|sonntags)|halbjährlich|halbstündlich|viertelstündlich|zum monatswechsel)\b",
-         _RECURRING),
-    said(r"\b(?:vor|nach) (?:\w*(?:öffnung|schluss|beginn|feierabend))\b|\bheute geburtstag\b|\b(?:um|gegen) mitternacht\b|\bzum ersten (?:des|januar|februar|märz|april|mai|juni|juli|august|september|oktober|november|dezember)\b|\bam (?:ersten|letzten|\d+\.) (?:jedes|des|januar)|"
-         r"\bim (?:minuten|stunden|tages|wochen|monats)takt\b|\bin der nacht\b|\bmorgens\b|\babends\b|\bmittags\b|\bvon selbst\b|\bmehrmals (?:am tag|täglich|pro \w+)\b|\b(?:zwei|drei|vier)mal (?:am tag|täglich|pro \w+|in der woche)\b", _RECURRING),
-    implied(r"\bseit (?:\d+|mehr als \w+|einer?|einem|zwei|drei|zehn) (?:tag|woche|monat|jahr)\w*\b|\b(?:spiegel[nt]|abgleichen|aktuell halten|auf dem (?:neuesten )?stand)\b", _RECURRING),
-    implied(r"\b(?:älter als|veraltet\w*|abgelaufen\w*|verwaist\w*|ungenutzt\w*|nicht mehr benutzt\w*|seit (?:einer|einem|\w+) (?:woche|monat|jahr|tag\w*|wochen|monaten)[^.;]{0,20}(?:niemand|nicht))", _RECURRING),
-    implied(r"\balte[nrs]?\b[^.;,]{0,30}\b(?:löschen|wegräumen|entfernen|entsorgen|ausmisten|archivieren|aufräumen|wegwerfen)\b", _RECURRING),
-    said(r"\b(?:\d+|zwei|drei|vier|fünf|sechs)[- ]?mal (?:am|pro|je|in der|im|die)\b|\bjahreswechsel\b", _RECURRING),
-    implied(r"\b(?:seit|auf die|die)\b[^.;]{0,30}\b(?:keiner|niemand)\b", _RECURRING),
-    said(r"\balle \d+ ?h\b", _RECURRING),
-    said(r"\bum \d{1,2}(?::\d\d)? uhr\b|\bum mitternacht\b", _RECURRING, (Question.SCHEDULE, YES)),
-    implied(r"\b(?:aufräum\w*|wartungs\w*|bereinig\w*)\b", (Question.HOUSEKEEPING, YES)),
+    *GERMAN,
     said(rf"\b{_PERSON}\b[^.;,]{{0,40}}\b(?:klick\w*|drück\w*|anforder\w*|abschick\w*|startet|auslöst|hochlädt|auswählt|schließt|wünscht|verlangt)\b", _USER),
     said(r"\b(?:auf den knopf|auf knopfdruck|klick\w*|auf (?:anforderung|wunsch|verlangen)|vom (?:administrator|benutzer|kunden|nutzer) \w+|hochgeladene[nrsm]?|hochladen)\b", _USER),
     said(r"\bohne,? dass (?:der|die|ein) \w+ warte\w*|\bnicht (?:warten|blockier\w*)\b", _USER),

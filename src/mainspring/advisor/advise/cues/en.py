@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mainspring.advisor.advise.answers import NO, YES, Length, Question
+from mainspring.advisor.advise.cues.clock import ENGLISH
 from mainspring.advisor.advise.cues.lexicon import Lexicon, Special, implied, marks, said
 
 _USER, _RECURRING, _SURVIVE = (Question.USER_TRIGGERED, YES), (Question.RECURRING, YES), (Question.SURVIVE, YES)
@@ -65,7 +66,6 @@ CUES = (
     said(r"\b(?:look|check|poll|scan|search)\w*\b[^.;]{0,15}\b(?:for|at)\b[^.;]{0,15}\b(?:rows|records|entries)\b[^.;]{0,60}\b(?:enters?|entered|adds?|added|writes?|written|puts?|creates?|created|inserts?|inserted)\b",
          _USER, special=Special.POLLS_USER_WORK, takes=True),
     said(r"\bwhen (?:it is|it's|they are|this is|that is) (?:ready|done|finished|complete)|\bas soon as (?:it is|they are) (?:ready|done)", _POLLED, takes=True),
-    said(r"\bonce in a while\b", _RECURRING, takes=True),
     # Bound to a request or a stream.
     said(r"\b(?:relay|forward|pass|push|pipe|proxy)\w*\b[^.;]{0,40}\b(?:this (?:one )?|the same |its own )(?:websocket|connection|visitor|client|socket|request|user)\b|\bto the (?:websocket|socket|connection) of (?:this|one|the)\b", _STREAM, takes=True),
     said(r"\b(?:as long as|while|until)\b[^.;]{0,15}\b(?:it|he|she|they|browser|client|user|tab|visitor|viewer|page) (?:is|are|stays?|remains?) (?:connected|online|open|subscribed|on the page)\b",
@@ -81,31 +81,7 @@ CUES = (
     # How it begins.
     said(r"\b(?:once|twice|(?:two|three|five|ten|several|many|\d+) times) (?:a|per|every) second\b|\bevery (?:second|other second|[1-5] ?s(?:ec(?:ond)?s?)?|(?:two|three|five|few|couple of) seconds)\b|\bmany times (?:a|per) second\b",
          _FOREVER, _NOT_USER, takes=True),
-    said(rf"\b(?:every|each|per)\s+{_N}?\s?{_PERIOD}\b|\bevery (?:now and then|so often)\b|\b(?:\d+|two|three|four|five|six) ?(?:x|times) (?:a|an|per) (?:day|hour|week|month)\b",
-         _RECURRING),
-    said(r"\b(?:hourly|daily|nightly|weekly|fortnightly|monthly|quarterly|yearly|annual(?:ly)?|periodic(?:al(?:ly)?)?|regular(?:ly)?|recurring|"
-         r"cron(?:jobs?| jobs?|tab)?|scheduled (?:job|task|run|import|sync)|on a schedule|at (?:regular|fixed) intervals)\b", _RECURRING),
-    said(r"\b(?:once|twice|three times|several times|four times) (?:an?|per|every) (?:second|minute|hour|day|night|week|month|quarter|year)\b", _RECURRING),
-    said(rf"\b(?:on )?(?:the (?:\d+(?:st|nd|rd|th)|first|last)(?: day)? of (?:the|each|every) \w+|{_DAY} (?:nights?|mornings?|evenings?|at)|weekdays|weekends|off-?hours|over ?night|"
-         r"at night)\b|\bon the (?:1st|2nd|3rd|\d+th)\b|\bat the (?:end|start|beginning) of (?:each|every|the) (?:day|week|month|quarter|year)\b", _RECURRING),
-    said(rf"\bin the small hours\b|\b{_DAY[:-2]}s\b|\b(?:when|whenever|as) (?:a|the) new (?:day|week|month|quarter|year) (?:begins|starts)|\b(?:half|bi|semi)-?(?:hourly|weekly|monthly|yearly|annual\w*)\b|"
-         r"\beach quarter of an hour\b|\bevery (?:season|release cycle|sprint|payday|term|semester)\b|\bbefore the \w+ (?:meeting|standup) each\b|\b(?:in|during) the (?:night|evening|morning)s?\b|"
-         r"\b(?:on|over) (?:the )?weekends?\b|\bend of (?:day|month|quarter|year)\b|\b(?:month|quarter|year)[- ]?end\b|\bfrom time to time\b|\bonce in a (?:day|week|month)\b|\bper (?:day|hour|week|month)\b", _RECURRING),
-    implied(r"\b(?:drop|delete|remove|discard|purge|prune|expire|throw away|archive|clear|close|deactivate|forget|evict|wipe)\w*\b[^.;]{0,40}\b(?:old|older|stale|expired|unused|inactive|orphan\w*|outdated|"
-            r"abandoned|nobody|no one|untouched|not been \w+|unpaid|unverified|leftover|dangling)\b", _RECURRING),
-    said(r"\b(?:first|last|second|third|\d+(?:st|nd|rd|th)) (?:working |business |week)?day of (?:the|each|every) \w+|\bon the \d+(?:st|nd|rd|th)\b|\bat (?:dawn|dusk|sunrise|sunset|lunch ?time|night)\b|\beach (?:evening|morning|night|noon)\b|\b(?:twice|three times|several times) (?:daily|weekly|monthly)\b", _RECURRING),
-    said(r"\b(?:on|with|from) the first of (?:january|february|march|april|may|june|july|august|september|october|november|december|the|each|every|next)\b|\bat regular times\b|\bat \d{1,2}(?:,? \d{1,2})+,? and \d{1,2}\b|\bat \d{1,2} ?(?:am|pm|utc)\b|\bat \d{1,2}:\d\d\b|"
-         r"\bbefore (?:(?:the )?(?:markets?|office|shop|store|exchange|business|trading|working day|doors?)) opens?\b|\bbefore (?:opening|business) hours\b|\b(?:at|after) (?:the )?close of (?:each day|business|trading)\b|\bonce per \w+\b|\b(?:round|around) (?:midnight|noon)\b|\bovernight\b|"
-         r"\bnight(?:ly)?-?time\b|\byesterday(?:'s)?\b|\btoday is their birthday\b|\bwhose birthday\b", _RECURRING),
-    implied(r"\bolder than\b|\b(?:for|since) (?:longer|more) than (?:\d+|a|an|one|two|three) (?:hours?|days?|weeks?|months?|years?)\b|\b(?:without|with no) (?:an? |any )?\w+ (?:for|in|since) (?:\d+|a|an|one|two|three|ten) (?:days?|weeks?|months?|years?)\b|"
-            r"\b(?:go|goes|disappear|vanish|expire|die) (?:away )?(?:by itself|by themselves|automatically|on (?:its|their) own)\b|\bgets? out of (?:sync|date)\b|\bkeep\w*\b[^.;]{0,40}\b(?:up to date|in sync|fresh|from getting stale)\b|\b(?:mirror|replicate|sweep|reconcile|re-?sync)\w*\b|"
-            r"\b(?:status|health) (?:checks?|report)\b|\bdigest\b|\bbackups?\b", _RECURRING),
-    said(r"\bat (?:noon|midnight|\d{1,2}(?::\d\d)?\s?(?:am|pm|o'clock)\b|\d{1,2}:\d\d\b)", _RECURRING, (Question.SCHEDULE, YES)),
-    implied(r"\b(?:throw|throws|thrown) (?:out|away)\b|\bpast (?:its|their) (?:expiry|date|lifetime|due date)\b|\boverdue\b|\bsundays?:", _RECURRING),
-    said(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day \d{1,2}(?::\d\d)?\b|\bevery \d+ ?h\b", _RECURRING),
-    implied(r"\b(?:which|that) (?:nobody|no one|none)\b[^.;]{0,30}\bfor\b|\bwithout (?:a )?reply\b", _RECURRING),
-    said(r"\bhouse-?keeping\b|\bmaintenance (?:job|task|work)\b", (Question.HOUSEKEEPING, YES)),
-    implied(r"\b(?:purge|prune|expire|(?<!the )(?<!our )(?<!an )archive(?! of)|clean[- ]?up|vacuum)\b", (Question.HOUSEKEEPING, YES)),
+    *ENGLISH,
     said(rf"\b{_PERSON}\b(?: \w+){{0,2}} (?:clicks?|press(?:es)?|hits?|asks?|requests?|submits?|starts?|triggers?|presses|chooses?|selects?|uploads?|closes?|types?|wants?)\b",
          _USER),
     said(r"\b(?:clicks?|press(?:es|ed)|the button|on demand|ad[- ]hoc|user[- ](?:triggered|initiated|requested)|(?:users?|customers?)(?:'s?|s') request|"

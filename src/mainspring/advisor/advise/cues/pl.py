@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mainspring.advisor.advise.answers import NO, YES, Length, Question
+from mainspring.advisor.advise.cues.clock import POLISH
 from mainspring.advisor.advise.cues.lexicon import Lexicon, Special, implied, marks, said
 
 _USER, _RECURRING, _SURVIVE = (Question.USER_TRIGGERED, YES), (Question.RECURRING, YES), (Question.SURVIVE, YES)
@@ -41,21 +42,7 @@ CUES = (
     said(r"\b(?:podczas|przy|w trakcie) (?:pisani\w+|wpisywani\w+)\b", _INSTANT, _STREAM, _USER),
     said(r"\b(?:dopóki|póki|tak długo jak)\b[^.;]{0,30}\b(?:połączenie|strumień)\b[^.;]{0,15}\b(?:trwa|jest otwarte|otwarte)|\bsse\b", _STREAM, takes=True),
     said(r"\bprzed (?:wyświetleniem|odpowiedzią|wysłaniem odpowiedzi)\b|\bw trakcie żądania\b|\b(?:klient|użytkownik) czeka\b", _STREAM),
-    said(rf"\b(?:co|każd\w+)\s(?:\d+\s)?{_N}?\s?(?:{_UNIT}|noc\w*|rano|ran\w+|wiecz\w+|{_DAY}|kwartał\w*|rok\w*)\b", _RECURRING),
-    said(rf"\b(?:codzien\w+|conoc\w+|cogodzin\w+|cotygodni\w+|comiesi\w+|corocz\w+|okresow\w+|regularn\w+|cykliczn\w+|cron\w*|raz (?:dziennie|w \w+|na \w+|w miesiącu|w tygodniu)|dwa razy dziennie|"
-         rf"pierwszego dnia|ostatniego dnia|w każd\w+|zaplanowan\w+|na koniec (?:dnia|miesiąca|kwartału|roku)|w weekend\w*|nocą)\b|\bw {_DAY}\b", _RECURRING),
-    said(r"\bprzed (?:otwarciem|rozpoczęciem|początkiem)\b|\bpo (?:zamknięciu|zakończeniu) (?:dnia|sesji|giełdy)\b|\bdziś (?:urodziny|imieniny)\b|\b(?:nocą|nocami|rano|rankiem|wieczorem|wieczorami|w nocy|o świcie)\b|\bsame? znika\w*\b|\bkilka razy (?:dziennie|w \w+)\b|\b(?:cztery|trzy) razy dziennie\b|\b"
-         r"pierwszego (?:stycznia|lutego|marca|każdego)\b|\bco (?:kwartał|rok|sezon|semestr)\b", _RECURRING),
-    implied(r"\bbez (?:odpowiedzi|zmian|ruchu) od\b|\bod (?:\d+|jednego|dwóch|trzech|ponad \w+|tygodnia|miesiąca|roku) ?(?:dni|tygodni|miesięcy|lat)?\b|\b(?:odśwież\w+|utrzymywa\w+ aktualn\w+)\b", _RECURRING),
-    implied(r"\b(?:star\w+|przestarzał\w+|wygasł\w+|nieużywan\w+|nieruszan\w+|osieroc\w+|starsz\w+ niż)\b", _RECURRING),
-    said(r"\b(?:pierwsz|drugi|trzeci|czwart|piąt|szóst|dziesiąt|piętnast|dwudziest|ostatni)\w* dni\w* (?:miesiąca|każdego|roku|kwartału|tygodnia)\b", _RECURRING),
-    implied(r"\b(?:przeterminowan|wygasając|zaległ)\w+\b", _RECURRING),
-    said(r"\bco \d+ ?h\b|\bkwartaln\w+\b|\btygodniow\w+\b|\bmiesięczn\w+\b", _RECURRING),
-    implied(r"\bnikt nie\b[^.;]{0,30}\bod\b|\bbez odpowiedzi\b", _RECURRING),
-    said(r"\b(?:dwa|trzy|cztery|pięć|sześć|\d+) razy (?:na|w|dziennie)\b", _RECURRING),
-    said(r"\bw nocy\b|\bnocn\w+\b|\bod czasu do czasu\b|\bco (?:pół godziny|kwadrans)\b|\bz początkiem (?:miesiąca|roku)\b", _RECURRING),
-    said(r"\bo (?:godzinie )?\d{1,2}(?::\d\d)?\b|\bo północy\b|\bw południe\b", _RECURRING, (Question.SCHEDULE, YES)),
-    implied(r"\b(?:czyści\w*|sprząta\w*|porządk\w+|konserwacj\w+)\b", (Question.HOUSEKEEPING, YES)),
+    *POLISH,
     said(rf"\b{_PERSON}\b[^.;,]{{0,30}}\b(?:klikni\w*|naciśni\w*|poprosi\w*|prosi|żąda|zażąda|uruchomi\w*|uruchamia\w*|wybierz\w*|prześle|wyśle|zamyka|zamknie)\b", _USER),
     said(r"\b(?:po kliknięciu|kliknię\w+|przycisk\w*|na żądanie|na życzenie|przesłan\w+|wgran\w+|po przesłaniu|po wgraniu)\b", _USER),
     said(r"\bbez (?:blokowania|czekania)\b|\bnie (?:czeka\w*|blok\w*)\b", _USER),

@@ -1,0 +1,131 @@
+"""Takes a description apart: clauses, and what each of them is by its form. Read where no cue says how the work begins, or what it is.
+
+A cue knows words; a form knows who acts. "A tenant leaves the platform and wants all of its data" has no word of any lexicon, and yet tells
+of somebody else who acts: an event. What is left of a description when nothing happens in it, no time is named and no thing goes on, is an
+act that its caller does at once. All of this is weaker than any cue, and is said to be assumed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mainspring.advisor.advise.answers import NO, YES, Answers, Length, Question
+from mainspring.advisor.advise.cues.forms import FORMS, Forms
+from mainspring.advisor.advise.cues.lexicon import compiled
+from mainspring.advisor.advise.decide import by_clock
+
+_STOPS = re.compile(r"\s*([.;:!?()\"„”“»«,→]|\s[–—-]\s|\s->\s)\s*")
+_FEWEST = 2  # words from which a form can be read: one alone is a name
+_LISTED = 4  # things that stand behind a title are its steps; fewer may be its parts
+_HEAVY = (Question.SURVIVE, Question.RETRIED, Question.POLLED, Question.NETWORK, Question.MULTI_STEP, Question.STREAM)
+
+
+class Part(StrEnum):
+    """What a clause is for."""
+
+    OCCASION = "occasion"  # under another clause: somebody or something else acts, or has acted
+    DEED = "deed"  # a clause of its own in which somebody else acts
+    BEARER = "bearer"  # a thing of ours that goes on by itself
+    TITLE = "title"  # what stands before a colon
+    ACT = "act"  # what is to be done, and anything else
+
+
+_EVENTS = (Part.OCCASION, Part.DEED)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A clause, and what it is by its form. ``undoes``: it takes back what other clauses have done."""
+
+    words: str
+    part: Part
+    undoes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Leaning:
+    """What the form of a text speaks for: an answer, and the words whose form it is."""
+
+    question: Question
+    value: bool | Length
+    words: str
+
+
+def clauses(text: str, language: str) -> tuple[Clause, ...]:
+    """Return the clauses of a text in their order."""
+    forms = FORMS[language]
+    return tuple(
+        Clause(words, part, part is Part.ACT and compiled(forms.undo).search(words) is not None)
+        for words, stop in _split(text, forms)
+        for part in [_part(words, stop, forms)]
+    )
+
+
+def leanings(parts: Sequence[Clause], answers: Answers) -> tuple[Leaning, ...]:
+    """Return what the forms say of questions that are open; what a cue has answered stays as it is."""
+    if sum(len(each.words.split()) for each in parts) < _FEWEST:
+        return ()
+    found = [*_steps(parts, answers), *_beginning(parts, answers)]
+    return tuple(found or _plain(parts, answers))
+
+
+def _steps(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
+    """Acts of ours with a deed of others between them, a title with the list of what belongs to it, an act that takes back others."""
+    if answers[Question.MULTI_STEP] is not None or by_clock(answers) is YES or answers[Question.DURATION] is Length.FOREVER:
+        return
+    kinds = [each.part for each in parts]
+    is_titled = Part.TITLE in kinds
+    listed = parts[kinds.index(Part.TITLE) + 1 :] if is_titled else parts
+    deeds = [place for place, each in enumerate(listed) if each.part is Part.DEED and (place > 0 or is_titled)]
+    told = len(listed) > 2 and any(each.part is Part.ACT for each in listed)
+    undone = [place for place, each in enumerate(parts) if each.undoes and place > 1 and parts[place - 1].part is Part.OCCASION]
+    if (deeds and told) or (is_titled and len(listed) >= _LISTED) or undone:
+        yield Leaning(Question.MULTI_STEP, YES, ", ".join(each.words for each in listed))
+
+
+def _beginning(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
+    """Whoever acts in a clause asks for the work; a thing that goes on is asked for by nobody."""
+    is_told = answers[Question.USER_TRIGGERED] is not None or by_clock(answers) is YES
+    if is_told or answers[Question.STREAM] is YES or answers[Question.DURATION] is Length.FOREVER:
+        return
+    if bearer := next((each for each in parts if each.part is Part.BEARER), None):
+        yield Leaning(Question.DURATION, Length.FOREVER, bearer.words)
+        yield Leaning(Question.USER_TRIGGERED, NO, bearer.words)
+    elif event := next((each for each in parts if each.part in _EVENTS), None):
+        yield Leaning(Question.USER_TRIGGERED, YES, event.words)
+
+
+def _plain(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
+    """An act of which nothing is known that would make more of it than a call."""
+    begins = answers[Question.USER_TRIGGERED] is not None or by_clock(answers) is YES
+    if not begins and answers[Question.DURATION] is None and not any(answers[each] is YES for each in _HEAVY):
+        yield Leaning(Question.DURATION, Length.INSTANT, parts[0].words)
+        yield Leaning(Question.NETWORK, NO, parts[0].words)
+
+
+def _split(text: str, forms: Forms) -> Iterator[tuple[str, str]]:
+    """Yield the words of each clause and the stop behind them."""
+    pieces = [*_STOPS.split(text), ""]
+    joins = compiled(rf"\s+(?:(?:{forms.joins})\s+)+")
+    for piece, stop in zip(pieces[::2], pieces[1::2], strict=True):
+        for words in joins.split(compiled(rf"^(?:(?:{forms.joins})\s+)+").sub("", piece)):
+            if words.strip():
+                yield words.strip(), stop
+
+
+def _part(words: str, stop: str, forms: Forms) -> Part:
+    def has(*patterns: str) -> bool:
+        return any(compiled(each).search(words) for each in patterns)
+
+    if stop == ":":
+        return Part.TITLE
+    if has(forms.nobody):
+        return Part.ACT
+    if has(*forms.bearer) or (has(forms.lasting) and has(forms.source)):
+        return Part.BEARER
+    if has(forms.door, *forms.occasion):
+        return Part.OCCASION
+    return Part.DEED if has(*forms.deed) or any(re.search(each, words) for each in forms.cased) else Part.ACT

@@ -1,0 +1,138 @@
+"""What the form of a sentence tells where its words are unknown: who acts in a clause, and whether it names an act or a thing that goes on.
+
+People tell what happens with a finite verb and a subject of its own ("a tenant leaves", "die Mieterin kündigt", "najemca odchodzi"), and what is
+to be done with an infinitive, an order or a noun. These patterns know endings and function words; nouns are named only where an ending is
+shared by people and machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """Patterns of one language, each tried on one clause. Case matters in ``cased`` alone, where a deed is known by its capital noun.
+
+    ``occasion``: a clause under another one, or a participle, in which somebody else acts; ``deed``: a main clause in which they do.
+    ``door``: where people ask. ``nobody``: a clause about what nobody does, which is no event. ``undo``: an act that takes back others.
+    ``bearer``: a thing of ours that goes on by itself. ``lasting`` and ``source``: an act that never ends together with what it is done to.
+    ``joins``: words that begin a new clause, besides punctuation.
+    """
+
+    joins: str
+    occasion: tuple[str, ...]
+    deed: tuple[str, ...]
+    cased: tuple[str, ...]
+    door: str
+    nobody: str
+    undo: str
+    bearer: tuple[str, ...]
+    lasting: str
+    source: str
+
+
+_EN_THING = (  # end as people do
+    r"(?:order|number|letter|newsletter|paper|folder|header|footer|filter|cluster|register|computer|container|server|worker|listener|consumer|subscriber|reader|scanner|printer|router|broker|"
+    r"sensor|monitor|processor|timer|parameter|buffer|pointer|counter|trailer|poster|banner|reminder|error|mirror|vector|color|offer|never|ever|over|under|after|other|another|either|whether|"
+    r"rather|together|later|earlier|older|newer|larger|smaller|bigger|longer|lower|upper|higher|faster|transfer|render|enter|remember|consider|deliver|recover|trigger|answer|ledger|voucher|"
+    r"ticker|tracker|browser|helper|loader|crawler|importer|exporter|collector|connector|controller|scheduler|runner|watcher|forwarder|poller|adapter|layer|power|weather|water|quarter|"
+    r"semester|\w+ember|october|minor|major|prior|floor|door|factor|list|wishlist|checklist|playlist|exist|persist|assist|fee|employee record|three|see|free|tree|degree|meter|character|user agent|"
+    r"her|per|their|for|or|nor|payment provider|provider)s?\b"
+)
+_EN_PERSON = (
+    rf"(?!{_EN_THING})(?:\w{{2,}}(?:ers?|ors?|ists?|ees?|wom[ae]n|ians?)|(?:sales|office|fire|chair|middle|trades)?m[ae]n|users?|admins?|nurses?|clerks?|guests?|chefs?|cooks?|parents?|students?|pupils?|"
+    r"clients?|patients?|tenants?|merchants?|accountants?|assistants?|agents?|residents?|recipients?|applicants?|participants?|boss|chair|people|somebody|someone|anybody|anyone|staff|hr|support|"
+    r"relatives?|colleagues?|crew|team|farmers?|pilots?|judges?|heirs?|hosts?|fans?|kids?|child|children|friends?|artists?|architects?|analysts?|she|he|they)"
+)
+_EN_LET = r"(?:(?:an?|the|each|every|one|some|any|our|their|his|her|another|as an?)\s)"
+_ENGLISH = Forms(
+    joins=r"and|but|so|then|because|while|which|that|who",
+    occasion=(
+        r"^(?:whenever|when|once|as soon as|each time|every time|any time|if|after|upon)\s(?!possible|needed|necessary|in doubt|a (?:day|week|month|year)|per)\w",
+        rf"^(?:that|which|who|whom)\s(?:(?:was|were|has|have|had|has been|have been|had been)\s)?(?:{_EN_LET}?{_EN_PERSON}\s)?\w+(?:ed|en|wn|nt|ought|put|in|made|said)\b",
+        rf"\b\w+(?:ed|en|wn|nt|id|ade|ought|put|sen)\s(?:\w+\s)?by\s(?:an?|the|our|their|his|her|one|{_EN_PERSON})\b",
+        r"\b(?:handed|sent|turned|phoned|called|dropped|typed|keyed) (?:in|off)\b|\bincoming (?!messages|events|packets|mails?|traffic|data)\w+|\s->\s|\bas an? [\w ]{2,30}\bi (?:want|would|need|can|wish)\b|\bi (?:want|would like|need) to (?:press|click|be able)",
+        r"\b(?:on|for|after|with|at|of) (?:each|every|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|season|shift|morning|evening|\w+day)s?\b|few\b|other\b|\d)\w+",
+        r"\b(?:gives?|hands?|sends?|shows?|offers?) (?:the|an?|our) \w+ (?:a|an|the|all)\b.*\bwhen\b",
+    ),
+    deed=(
+        rf"^(?:hey |please |currently |so |say )*{_EN_LET}?(?:\w+\s)?{_EN_PERSON}\s(?:(?:just|\w+ly|can|may|might|could)\s)?(?:\w{{2,}}s|\w+ed|have|had|put|want|need|upload|ask|send|press|click|hit|pick|drag|fill|enter|drop|go|get|make)\b",
+    ),
+    cased=(),
+    door=r"\b(?:buttons?|on demand|on request|upon request|webhooks?|dialog|wizard|checkout|form submit\w*|menu entry|self-?service|202|post /\w+)",
+    undo=r"\b(?:give|put|take|roll|go|pay|turn|hand)\w* (?:\w+ ){0,3}back\b|\b(?:undo|revert|restore|refund|release|cancel|reverse|unwind|compensat\w+|clean up|tear down)\b",
+    nobody=r"\b(?:nobody|no one|none|never|no longer|not any ?more)\b",
+    bearer=(
+        r"^(?:(?:an?|the|our|one|some|we need|we want|i need)\s)*(?:[\w-]+\s){0,3}(?:\w*bots?|daemon|bridge|gateway|listener|subscriber|consumer|watcher|relay|forwarder|tailer|ingester|ingestor|connector|proxy|poller|sidecar|hub|multiplexer|heartbeat)\b(?!\s(?:app|page|report|is down))",
+        r"\b(?:something|a thing|a process|a service|a program|an agent|a component|process|service|program)\s(?:that|which|to)\s(?:sits?|listens?|keeps?|holds?|reads?|watches|always|follows?|receives?|speaks?|accepts?|runs?)\b",
+        r"\b(?:whenever|while|as long as) the (?!user|customer|client|browser|tab|page|visitor|caller|request|connection|response)\w+ (?:is|are|stays?|runs?)\b",
+    ),
+    lasting=r"\b(?:sit|sits|listen|listens|consum\w+|ingest\w*|tail|tails|hold|keep|stay|watch|watches|follow|follows|subscrib\w+|relay\w*|bridg\w+|collect\w*|receiv\w+|read|reads|accept\w*|captur\w+|record|records|monitor\w*|observ\w+|pump\w*|buffer\w*|pip(?:e|es|ing)|speak\w*|terminat\w+|decod\w+)\b",
+    source=r"\b(?:brokers?|topics?|kafka|mqtt|nats|rabbitmq|amqp|pulsar|kinesis|zeromq|websockets?|sockets?|feeds?|ports?|sensors?|receivers?|telemetry|bus|streams?|channels?|ticks?|quotes|signals?|readings|packets|frames|datagrams|multicast|udp|tcp|gps|plc|opc|change ?log|binlog|events|readouts?|connection|subscription|session)\b",
+)
+
+_DE_BEARER = r"(?:(?:\w+-|chat|telegram|slack|discord|matrix)?bot|\w*(?:dienst|brücke|leser|empfänger|lauscher|horcher|gateway|dämon|daemon|weiterleiter|server|wächter|sammler|prozess|programm|abonnent|konsument|verteiler|hub|relais))"
+_DE_MODAL = r"(?:muss|müssen|soll|sollen|sollte|sollten|darf|dürfen|kann|können|wird|werden|ist|sind|mit|nicht|seit|fast|erst|jetzt|selbst|statt|samt|laut|dort|oft|bereit|direkt|sofort|mindest|höchst|meist|per|und|oder|bis|für|an|aus|von|vom|zu|zur|zum|im|in|am|auf|je|als|bei)"
+_GERMAN = Forms(
+    joins=r"und|aber|denn|dann|weil|während|sodass|damit",
+    occasion=(
+        r"^(?:wenn|sobald|falls|nachdem|sofern|sowie|immer wenn|jedes mal|sowie)\s(?!möglich|nötig|etwas schief)\w",
+        r"^(?:bei|beim|nach|auf|mit)\s(?:(?:jede[mrn]?|eine[mr]?|der|dem|den|neue[mnr])\s)*(?!bedarf|nacht|stunden?|tagen?|monaten?|wochen?|minuten?|sekunden|laden|geschäfts|schicht|dem broker|fehler|absturz|neustart|ausfall|börsen)\w+",
+        r"^(?:der|die|das|den|dem|denen|welche[nrsm]?|was|wer)\s.*\b(?:\w+t|\w+te|\w+ten|hat|haben|ist|sind|wurde|wurden|worden)$",
+        r"\b(?:vo[mn]|durch)\s(?:(?:der|dem|den|einer|einem|unserer|unserem|ihrem)\s)?\w+\s(?:\w+\s)?(?:\w*ge\w+(?:t|en)|be\w+t|ver\w+t|er\w+t)\w{0,2}\b",
+        r"\b(?:auf (?:anfrage|wunsch|zuruf|bitte|verlangen|antrag|anforderung)|als [\w ]{3,30} (?:möchte|will|kann) (?:ich|man))\b",
+        r"\b(?:abgegeben|eingereicht|hochgeladen|eingegangen|eingesandt|eingesendet|zugesandt|ausgewählt|ausgesucht|angefordert|unterschrieben|unterzeichnet|bestellt|beantragt|gemeldet)(?:e[nrsm]?)?\b",
+        r"\b(?:jede[nrsm]?|für jede[nrs]?)\s(?:(?:neue|bezahlte|eingehende|fertige|einzelne)[nrs]?\s)?(?!\w*(?:sekunde|minute|stunde|tag|nacht|woche|monat|quartal|jahr|morgen|abend|mittag|schicht|werktag|montag|halbe|stufe|schritt|volle|zweite|letzte|erste|änderung|nachricht|ereignis|position|messwert))\w{3,}",
+    ),
+    deed=(),
+    cased=(
+        rf"^(?:(?:[Dd]er|[Dd]ie|[Dd]as|[Ee]ine?|[Uu]nsere?|[Jj]ede[rs]?|[Dd]eren|[Ii]hre?)\s)?(?:[a-zäöü]+e[nrs]?\s)?(?!(?:{_DE_BEARER.title()}|\w+(?:dienst|server|brücke|prozess))\b)[A-ZÄÖÜ][\w-]+\s(?!{_DE_MODAL}\b)(?:[a-zäöüß]{{2,}}(?:t|ßt)\b(?!$)|[a-zäöüß]{{2,}}en\s(?:ein\w*|die|das|den|der|ihre?\w*|seine?\w*|sich|uns|etwas)\b)",
+    ),
+    door=r"\b(?:\w*knopf|\w*button|schaltfläche|webhooks?|formular abschicken|dialog|menüpunkt|jemand|klick\w*|post /\w+)\b",
+    undo=r"\bzurück\w*|\b(?:\w*stornieren|rückgängig|freigeben|aufheben|abbauen|wieder \w+)\b",
+    nobody=r"\b(?:niemand|keiner|nie|nicht mehr)\b",
+    bearer=(
+        rf"^(?:(?:ein|eine|einen|unser|unsere|der|die|das|wir brauchen)\s)*(?:[\w-]+\s){{0,2}}{_DE_BEARER}\b",
+        r"\b(?:etwas|irgendwas|irgendetwas|ein ding)\b",
+        r"\b(?:solange|während) (?:das|der|die) (?!browser|tab|client|nutzer|benutzer|kund|seite|besucher|verbindung|anfrage|sach)\w+ (?:\w+ )?(?:ist|sind|läuft|laufen|offen|bleibt)\b",
+    ),
+    lasting=r"\b(?:\w*konsum\w+|mitlesen|\w*lausch\w+|\w*hör(?:en|t)|horch\w+|empfang\w*|empfäng\w*|entgegennehm\w+|aufnehmen|aufzeichnen|einsammeln|sammel[nt]|verfolg\w+|halten|hält|beobacht\w+|überwach\w+|abonnier\w+|ableg\w+|wegschreiben|puffern|durchleiten|lesen|liest|sitzt|hängt)\b",
+    source=r"\w*(?:kafka|mqtt|nats|rabbitmq|amqp|broker|topic|warteschlange|kanal|socket|schnittstelle rs|port\b|sensor|ereignis|nachricht|telemetrie|datenstrom|strom\b|feed|kurse\b|ticks?\b|messwert|signal|leitung|verbindung|paket|telegramm|meldung|empfänger|funk|gps|sps\b|udp|tcp)\w*",
+)
+
+_PL_PERSON = (
+    r"(?!(?:czytnik|silnik|odbiornik|przekaźnik|licznik|wynik|plik|serwer|router|kontener|numer|papier|termin|broker|serwis|koszyk|kod|adres|rejestr|raport|transport|import|eksport|nadajnik|dziennik|wskaźnik|słownik|grafik|"
+    r"cennik|zbiornik|praca|tablica|różnica|ulica|granica|kolejka|faktura|umowa|wysyłka|paczka|karta|baza|etykieta)\w*\b)"
+    r"(?:\w{2,}(?:ca|cy|nik|niczka|nicy|ciel|cielka|ciele|arz|arka|arze|ista|istka|iści|erka|orka|or|er|ant|antka|anci|ent|entka|enci|ścian|anin|anka|owiec)|ktoś|kto|rodzice|uczeń|uczniowie|gość|goście|księgow[aey]|lekarz|lekarka|szef|szefowa|prezes|firma|urząd|"
+    r"ludzie|klienci|pani|pan|student|studenci|dział \w+|zespół|rada|sąd|szkoła|sklep|szpital|bank|pacjent|admin|opiekun|dyżurny|chory|zarząd|kadry)"
+)
+_POLISH = Forms(
+    joins=r"i|oraz|a|ale|bo|żeby|aby|po czym",
+    occasion=(
+        r"^(?:jeśli|jeżeli|gdy|kiedy|jak|skoro|gdy tylko|jak tylko|kiedy tylko|za każdym razem|ilekroć)\s\w",
+        r"^(?:po|przy|na)\s(?:każd\w+\s)?\w+(?:niu|ciu)\b",
+        r"^(?:któr\w+|kto|co|jaki\w*)\s.*\b\w+(?:ł|ła|ło|li|ły|uje|ują|aje|ają|sza|sze|dza|ca|ci|osi|ywa|iera)\b",
+        r"\b\w+(?:an|en|on|yt|ęt|it|ut)(?:y|a|e|ą|ej|ego|ych|ym|ymi|emu)\s(?:\w+\s)?przez\s",
+        r"\b(?:oddan|nadesłan|przysłan|przesłan|wgran|zgłoszon|złożon|wrzucon|zamówion|podpisan|wybran|wskazan|zlecon|zatwierdzon|dostarczon|opłacon)\w{1,3}\b",
+        r"\b(?:jako \w+ (?:chcę|chciał\w+|mogę)|na (?:\w+ )?(?:prośbę|wniosek|życzenie|żądanie))\b|\bkażd(?:e|y|a|ą|ego|ej) (?:now|opłacon|gotow|przychodząc)\w+ (?!rok|dzień|miesiąc|tydzień|zdarze|wiadomo)\w+",
+    ),
+    deed=(
+        rf"^(?:\w+(?<![ćc])\s)?{_PL_PERSON}\s(?:\w+\s)?(?!(?:dla|przez|przed|jego|temu|mogą|musi|muszą|ma|mają)\b)\w{{3,}}(?:a|e|i|y|ą|ł|ła|ło|li|ły)\b",
+    ),
+    cased=(),
+    door=r"\b(?:przycisk\w*|guzik\w*|webhook\w*|kreator\w*|okienk\w+|klikn\w+|klika\w*|post /\w+)\b",
+    undo=r"\b(?:odda|zwróc|wróc|cofn|wycof|anulow|odwoł|zwolni|przywróc|odkręc|posprząta)\w*",
+    nobody=r"\b(?:nikt|nigdy|już nie)\b",
+    bearer=(
+        r"^(?:(?:nasz|nasza|jeden|jakiś)\s)?(?:\w+\s)?(?:\w*bot|most|mostek|bramka|czytnik|odbiornik|demon|serwer|usługa|proces|nasłuch|słuchacz|subskrybent|konsument|agent|pośrednik|przekaźnik)\b",
+        r"\bcoś\b",
+        r"\b(?:dopóki|póki) (?!przeglądark|klient|użytkowni|kart|stron|gość)\w+ (?:jest|są|działa|stoi|żyje)\w*",
+    ),
+    lasting=r"\b(?:konsum|odbier|zbier|nasłuch|śledz|podtrzym|utrzym|obserw|słuch|czyta|odczytyw|przyjm|przechwyt|subskryb|monitor|rejestrowa|zapisuj|pilnowa|siedzi)\w*",
+    source=r"\b(?:kaf[kc]|mqtt|nats|rabbitmq|amqp|broker|temat|kolejk|kanał|gniazd|socket|websocket|port|czujnik|sensor|zdarze|wiadomo|komunikat|telemetri|strumie|notowa|kurs|sygnał|pomiar|połączen|pakiet|ramk|magistral|odbiornik|gps|udp|tcp)\w*",
+)  # fmt: skip
+
+FORMS: Mapping[str, Forms] = MappingProxyType({"en": _ENGLISH, "de": _GERMAN, "pl": _POLISH})
