@@ -17,7 +17,7 @@ from mainspring.advisor.advise.cues.forms import FORMS, Forms
 from mainspring.advisor.advise.cues.lexicon import compiled
 from mainspring.advisor.advise.decide import by_clock
 
-_STOPS = re.compile(r"\s*([.;:!?()\"„”“»«,→]|\s[–—-]\s|\s->\s)\s*")
+_STOPS = re.compile(r"\s*([;!?()\"„”“»«→]|[.,:](?=\s|$)|\s[–—-]\s|\s->\s)\s*")  # none between digits, nor in names of files
 _FEWEST = 2  # words from which a form can be read: one alone is a name
 _LISTED = 4  # things that stand behind a title are its steps; fewer may be its parts
 _HEAVY = (Question.SURVIVE, Question.RETRIED, Question.POLLED, Question.NETWORK, Question.MULTI_STEP, Question.STREAM)
@@ -80,9 +80,9 @@ def _steps(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
     is_titled = Part.TITLE in kinds
     listed = parts[kinds.index(Part.TITLE) + 1 :] if is_titled else parts
     deeds = [place for place, each in enumerate(listed) if each.part is Part.DEED and (place > 0 or is_titled)]
-    told = len(listed) > 2 and any(each.part is Part.ACT for each in listed)
+    is_between = deeds and len(listed) > 2 and any(each.part is Part.ACT for each in listed[deeds[0] + 1 :])
     undone = [place for place, each in enumerate(parts) if each.undoes and place > 1 and parts[place - 1].part is Part.OCCASION]
-    if (deeds and told) or (is_titled and len(listed) >= _LISTED) or undone:
+    if is_between or (is_titled and len(listed) >= _LISTED) or undone:
         yield Leaning(Question.MULTI_STEP, YES, ", ".join(each.words for each in listed))
 
 
@@ -109,7 +109,7 @@ def _plain(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
 def _split(text: str, forms: Forms) -> Iterator[tuple[str, str]]:
     """Yield the words of each clause and the stop behind them."""
     pieces = [*_STOPS.split(text), ""]
-    joins = compiled(rf"\s+(?:(?:{forms.joins})\s+)+")
+    joins = compiled(rf"\s+(?:(?:{forms.joins})\s+)+|\s+(?=(?:{forms.under})\s)")
     for piece, stop in zip(pieces[::2], pieces[1::2], strict=True):
         for words in joins.split(compiled(rf"^(?:(?:{forms.joins})\s+)+").sub("", piece)):
             if words.strip():

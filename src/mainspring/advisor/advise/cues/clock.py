@@ -71,12 +71,12 @@ _DE_TIME = (
 _DE_MONTH = r"(?:januar|februar|märz|april|mai|juni|juli|august|september|oktober|november|dezember)"
 GERMAN = (
     *_times(
-        rf"(?:jede[nrsm]?|alle|je|pro)\s(?:\d+\.?\s)?(?:{_DE_NUMBER}\s)?(?:(?:zweite|dritte|letzte|erste|neue|volle|einzelne)[nrsm]?\s)?{_DE_TIME}\b|alle \d+ ?(?:h|min|s)\b",
+        rf"(?:jede[nrsm]?|alle)\s(?:\d+\.?\s)?(?:{_DE_NUMBER}\s)?(?:(?:zweite|dritte|letzte|erste|neue|volle|einzelne)[nrsm]?\s)?{_DE_TIME}\b|alle \d+ ?(?:h|min|s)\b|(?:je|pro) (?:\w*(?:stunde|tag|nacht|woche|monat|quartal|jahr|schicht))\b",
         rf"\w*(?:stündlich|täglich|nächtlich|wöchentlich|monatlich|jährlich|minütlich)\w*|(?:tage|wochen|monats|quartals|jahres|stunden|minuten|schicht)weise\b|regelmäßig\w*|periodisch\w*|turnus\w*|zeitgesteuert\w*|geplante[rn]? (?:lauf|job)|zyklisch\w*|cron\w*",
         rf"{_DE_DAY}(?:nacht|morgen|abend|mittag|vormittag|nachmittag)?s\b|(?:nachts|werktags|wochentags|morgens|abends|mittags|vormittags|nachmittags)\b|{_DE_DAY}s?(?:früh|nacht|morgen|abend)\b|\bnacht?lauf\b",
         rf"(?:ein|zwei|drei|vier|fünf|sechs|mehr|\d+)[- ]?mals? (?:am|pro|je|im|in der|die|jeden?|{_DE_TIME})\b|(?:ein|zwei|drei|vier|mehr)mals? \w*lich\b",
         r"(?:zum|zu|am|vor|nach|bei|mit|ab|zu jedem|gegen) (?:\w+ )?\w*(?:tages|wochen|monats|quartals|jahres|schicht|saison|semester|geschäfts|betriebs|laden|börsen|arbeits|dienst)(?:ende|beginn|anfang|schluss|wechsel|start|öffnung)\b|\b(?:jahres|monats|quartals|wochen)wechsel\b|am wochenende\b|\w*feierabend\b",
-        rf"am (?:\w*ersten|\w*letzten|\d+\.)(?: (?:{_DE_MONTH}|jedes|jeden|des|eines|{_DE_TIME})\b|[.!]?$)|zum (?:ersten|letzten|\d+\.)(?: |$)|(?:immer|jeweils|stets) (?:am|um|zum|zur|im|vor|nach|{_DE_DAY}s)\b",
+        rf"am (?:\w+ersten|\w+letzten)\b|am (?:ersten|letzten|\d+\.)(?: (?:{_DE_MONTH}|jedes|jeden|des|eines|{_DE_TIME})\b|[.!]?$)|zum (?:ersten|letzten|\d+\.)(?: |$)|(?:immer|jeweils|stets) (?:am|um|zum|zur|im|vor|nach|{_DE_DAY}s)\b",
         r"in der nacht\b|in den (?:frühen|nacht)\w*|von zeit zu zeit\b|im (?:minuten|stunden|tages|wochen|monats)takt\b|von selbst\b|heute geburtstag\b|vor (?:\w*öffnung)\b|ab und zu\b|gelegentlich\b",
     ),
     *_hours(rf"(?:um|gegen|ab|vor|bis) (?:\d{{1,2}}(?::\d\d)? uhr|\d{{1,2}}:\d\d|mitternacht)\b|\d{{1,2}}(?::\d\d)? uhr\b"),
@@ -100,11 +100,11 @@ _PL_MONTH = r"(?:stycz|lut|mar[zc]|kwie|maj|czerw|lip|sierp|wrześ|paździer|lis
 POLISH = (
     *_times(
         rf"(?:co|każd\w+)\s(?:(?:drug|trzeci|now|pełn|robocz|ostatn|pierwsz)\w+\s|{_PL_NUMBER}\s)*{_PL_TIME}\b|co \d+ ?(?:h|min|s)\b|(?:w|o|na koniec|pod koniec|na początku?) każd\w+ (?:\w+ )?{_PL_TIME}\b",
-        r"(?:codzie|conoc|cogodzi|cominut|cotygod|comiesi|cokwarta|coroc)\w+|(?:tygodni|miesięcz|kwartal|rocz|nocn|dobow|godzin)(?:ow|n)?[yaąeio]\w{0,3}\b(?! (?:temu|po|przed))|okresow\w+|regularn\w+|cykliczn\w+|cron\w*|zaplanowan\w+",
+        r"(?:codzie|conoc|cogodzi|cominut|cotygod|comiesi|cokwarta|coroc)\w+|(?:tygodniow|miesięczn|kwartaln|roczn|nocn|dobow|godzinow)\w+(?! (?:temu|po|przed))|okresow\w+|regularn\w+|cykliczn\w+|cron\w*|zaplanowan\w+",
         rf"(?:raz|razy) (?:dziennie|na \w+|w \w+|do roku)\b|kilka razy (?:dziennie|w \w+)\b|{_PL_NUMBER} razy (?:na|w|dziennie)\b",
         rf"(?:w|we) {_PL_DAY}\b|(?:nocą|nocami|rano|rankiem|wieczorem|wieczorami|w nocy|o świcie|nad ranem|w weekend\w*|w południe|o północy|po południu|codziennie)\b",
         rf"(?:na|pod|po|z|przed|od) (?:koniec|końcu|końcem|zakończeni\w+|zamknięci\w+|początk\w+|rozpoczęci\w+|otwarci\w+) (?:\w+ )?(?:dnia|dob\w|tygodnia|miesiąca|kwartału|roku|zmiany|sesji|giełdy|sezonu|semestru)\b|na początku?\b[^.;,]{{0,10}}\b(?:dnia|miesiąca|roku|tygodnia)|przed otwarciem\b",
-        rf"(?:{_PL_NTH}|\d+\.) (?:dni\w* )?(?:miesiąca|każdego|roku|kwartału|tygodnia|{_PL_MONTH})\b|(?:{_PL_NTH}|\d+\.) dni\w+\b|zawsze (?:w|we|o|\d+\.|na|pod)\s?|dziś (?:urodziny|imieniny)\b|same? znika\w*|od czasu do czasu\b",
+        rf"(?:{_PL_NTH}|\d+\.) (?:dni\w* )?(?:miesiąca|każdego|roku|kwartału|tygodnia|{_PL_MONTH})\b|(?:{_PL_NTH}|\d+\.) dni\w+\b|zawsze (?:w|we|o|na|pod) |zawsze \d+\.|dziś (?:urodziny|imieniny)\b|same? znika\w*|od czasu do czasu\b",
     ),
     *_hours(r"o (?:godzinie |godz\. ?)?\d{1,2}(?::\d\d)?\b(?! (?:minut|godzin|dni|proc))|(?:do|od|przed|po|około) (?:godziny )?\d{1,2}:\d\d\b"),
     *_stale(

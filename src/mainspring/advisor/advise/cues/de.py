@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mainspring.advisor.advise.answers import NO, YES, Length, Question
 from mainspring.advisor.advise.cues.clock import GERMAN
-from mainspring.advisor.advise.cues.lexicon import Lexicon, Special, implied, marks, said
+from mainspring.advisor.advise.cues.lexicon import MANY, Lexicon, Special, implied, marks, said
 
 _USER, _RECURRING, _SURVIVE = (Question.USER_TRIGGERED, YES), (Question.RECURRING, YES), (Question.SURVIVE, YES)
 _RETRIED, _POLLED, _NETWORK, _STEPS = (Question.RETRIED, YES), (Question.POLLED, YES), (Question.NETWORK, YES), (Question.MULTI_STEP, YES)
@@ -43,9 +43,9 @@ CUES = (
     said(rf"\b(?:nach|in) {_N} {_UNIT}\b", _USER, special=Special.DELAYED, takes=True),
     said(r"\b(?:solange|während|bis)\b[^.;]{0,30}\b(?:verbindung|stream)\b[^.;]{0,15}\b(?:offen|besteht|endet|schließt)|\bsse\b", _STREAM, takes=True),
     said(r"\b(?:diese[nrm]?|genau den|verbundene[nrm]?)\b[^.;]{0,15}\b(?:browser|client|verbindung|tab|socket)\b", _STREAM, takes=True),
-    said(r"\ban (?:den|die|das|einen?) wartende\w* \w+|\bstück für stück\b", _STREAM, takes=True),
+    said(r"\ban (?:den|die|das|einen?) wartende\w* \w+|\bstück für stück\b|\btokens?\b[^.;]{0,40}\b(?:browser|tab|fenster|besucher\w*|websocket|socket|wartend\w+|gefragt)\b", _STREAM, takes=True),
     said(r"\bsolange\b[^.;]{0,20}\b(?:browser|client|\w*nutzer\w*|tab|seite|er|sie)\b[^.;]{0,12}\b(?:verbunden|offen|online)\b", _STREAM, takes=True),
-    said(r"\bbeim (?:tippen|eingeben|schreiben)\b|\bwährend (?:der eingabe|des tippens)\b", _INSTANT, _STREAM, _USER),
+    said(r"\bbeim (?:tippen|eingeben|schreiben)\b|\bwährend (?:der eingabe|des tippens)\b|\b(?:während|wenn|sobald|solange) [^.;,]{2,50}\b(?:ein)?(?:tippt|gibt|tippen)\b", _INSTANT, _STREAM, _USER),
     said(r"\bbevor (?:die|der|das) (?:seite|antwort)\b|\bwährend (?:der|einer) anfrage\b|\b(?:benutzer|kunde|client|aufrufer) wartet\b(?! nicht)", _STREAM),
     *GERMAN,
     said(rf"\b{_PERSON}\b[^.;,]{{0,40}}\b(?:klick\w*|drück\w*|anforder\w*|abschick\w*|startet|auslöst|hochlädt|auswählt|schließt|wünscht|verlangt)\b", _USER),
@@ -57,7 +57,7 @@ CUES = (
     said(r"\bvon hand\b|\bmanuell\b|\b(?:ausgelöst|angestoßen|angefordert|gestartet|eingegeben|beauftragt) (?:von|vom|durch)\b", _USER),
     implied(r"\b(?:will|möchte|wollen|möchten)\b|\b(?:wenn|sobald|falls)\s+(?!möglich\b|nötig\b|etwas\b|nicht\b|was\b)\w+", _USER),
     implied(r"\b(?:hochlädt|einreicht|abschickt|anfordert|auslöst|anstößt|bestellt|beantragt|freigibt|einträgt|bucht|abruft|anlegt|ändert|löscht)\b|\bbeim \w+en\b|\bstößt\b[^.;]{0,60}\ban\b|\b(?:vom|von der) \w+ an (?:den|die|das)\b", _USER),
-    implied(r"\b(?:der|die|das|den)\b[^.;,]{2,40}\b\w+(?:t|en) hat\b|\bhat\b[^.;,]{2,40}\b(?:ge\w+|ver\w+|be\w+|\w+ge\w+)t?\b|^(?:ein\w* |der |die |das )?\w+ (?:kündigt|meldet|spricht|ändert|zahlt|kauft|verkauft|verlässt|sagt|gibt|stellt|lädt|schickt|will)\b|\bfür (?:einen?|den|die) neue\w* \w+|"
+    implied(r"\bhat\b[^.;,]{2,40}\b(?:ge\w+|ver\w+|be\w+|\w+ge\w+)t?\b|^(?:ein\w* |der |die |das )?\w+ (?:kündigt|meldet|spricht|ändert|zahlt|kauft|verkauft|verlässt|sagt|gibt|stellt|lädt|schickt|will)\b|\bfür (?:einen?|den|die) neue\w* \w+|"
             r"\bim backoffice\b", _USER),
     implied(r",[^.;,]{0,25}\bwir\b|\bnachdem\b|\bbei (?:jede[mr]|eine[mr]|neue[mnr])\b", _USER),
     implied(r"\bfordert\b[^.;,]{0,40}\ban\b|\bbeantragt\b|\breicht\b[^.;,]{0,40}\bein\b|\blädt\b[^.;,]{0,40}\bhoch\b|\blöst\b[^.;,]{0,40}\baus\b|\b(?:klickt|bestellt|meldet|verlangt|veröffentlicht|bucht|startet)\b|\bauf (?:antrag|bitte|zuruf)\b", _USER),
@@ -68,14 +68,14 @@ CUES = (
          _FOREVER, _NOT_USER),
     said(r"\bbis\b[^.;]{0,30}\b(?:ausgeschaltet|abgeschaltet|beendet|gestoppt)\b|\b(?:prozess|dienst|programm|leser|empfänger) (?:hängt|sitzt|läuft|lauscht|hört|steht)\b|\b(?:mail|tcp|dns|sip)-?server,? der\b|\bnimmt\b[^.;]{0,40}\b(?:an|entgegen)$|\b(?:tunnel|leitung|verbindung)\b[^.;]{0,25}"
          r"\b(?:am leben|aufrecht|offen|halten)\b|\balle (?:eingehenden|neuen) (?:nachrichten|ereignisse|mails)\b|\bcan-?bus\b|\bmitschreib\w*\b|\bschreibt mit\b", _FOREVER, _NOT_USER),
-    said(r"\babonnier\w*\b|\b\w*-?bot\b(?: (?:für|im|in))?|\b(?:wieder|neu) (?:zu )?verbind\w*\b|\bsolange\b[^.;]{0,25}\b(?:läuft|an ist|eingeschaltet)\b|\b\w*(?:strom|ticker|kurse?) (?:mit)?(?:lesen|schreiben|verfolgen)\b|\bmitlesen\b", _FOREVER, _NOT_USER),
+    said(r"\b\w*konsumier\w*\b[^.;]{0,40}\b(?:kafka|topic|broker|warteschlange|rabbitmq|ereignisse|nachrichten)\b|\b(?:kafka|topic|broker|warteschlange|rabbitmq)\w*\b[^.;]{0,30}\bkonsumier\w*|\babonnier\w*\b|\b(?:\w+-|chat|telegram|slack)?bot\b(?: (?:für|im|in))?|\b(?:wieder|neu) (?:zu )?verbind\w*\b|\bsolange\b[^.;]{0,25}\b(?:läuft|an ist|eingeschaltet)\b|\b\w*(?:strom|ticker|kurse?) (?:mit)?(?:lesen|schreiben|verfolgen)\b|\bmitlesen\b", _FOREVER, _NOT_USER),
     said(r"\b(?:lausch\w*|mithör\w*|horch\w*)\b|\b(?:verbindung|sitzung|leitung|\w*socket\S*)\b[^.;]{0,30}\b(?:offen|halten|hält|aufrecht\w*)\b|\b(?:nachrichten|ereignisse)\b[^.;]{0,20}\b(?:kafka|rabbitmq|nats|mqtt)\b|"
          r"\b(?:telegram|discord|slack|chat)-?bot\b|\b(?:verzeichnis|ordner|postfach)\b[^.;]{0,20}\b(?:überwach\w*|beobacht\w*)", _FOREVER, _NOT_USER),
     said(r"\b(?:oft nicht|unzuverlässig|erneut (?:versuch\w*|probier\w*)|wiederhol\w*|nochmal|noch einmal|unzuverlässig\w*|manchmal (?:nicht|weg|gestört)|bei fehlern?|nicht erreichbar|fällt (?:manchmal|öfter) aus)\b", _RETRIED),
     said(r"\b(?:fortschritt\w*|download-?link)\b|\b(?:status|stand)\b[^.;]{0,20}\b(?:sehen|anzeigen|zeigen)\b", _POLLED),
     marks(r"\b(?:dann|danach|anschließend|daraufhin|zum schluss|schließlich|zuletzt)\b", 1),
     marks(r"\berst\b|\bzuerst\b", 1),
-    marks(r"\b(?:saga|mehrstufig\w*|rückgängig|zurück(?:rollen|genommen|nehmen)|kompensier\w*|schritt für schritt|jeder schritt|stornieren,? was|pipeline|workflow|ablauf mit)\b", 2),
+    marks(r"\b(?:saga|mehrstufig\w*|rückgängig|zurück(?:rollen|genommen|nehmen)|kompensier\w*|schritt für schritt|jede[rs]? (?:schritt|stufe|phase|etappe)|stornieren,? was|pipeline|workflow|ablauf mit)\b", 2),
     marks(r":[^.;:]+,[^.;:,]+,", 1),
     marks(r"\b(?:mehrere\w*|zwei|drei|vier|fünf|einigen?)\b(?: \w+){0,3} (?:schritte?n?|stufen|phasen|etappen)\b", 2),
     marks(r":[^.;:]+(?:,[^.;:,]+){3,}|\((?:\w+ )?(?:tage|wochen|monate)\)|\bwarte(?:n|t)?\b[^.;,]{0,6}\bbis\b|\bauf [^.;,]{3,30} warte(?:n|t)?\b", 1),
@@ -88,7 +88,7 @@ CUES = (
     marks(r"\b(?:scheitert|schlägt|misslingt|geht)\b[^.;]{0,40}(?:,| muss| dann)|\b(?:nächste|vorige|vorherige)\w* (?:schritt|stufe)|\bder reihe nach\b", 1),
     said(r"\b(?:in|innerhalb) (?:der|derselben|einer) (?:selben )?transaktion\b", _INSTANT, _LOCAL, _STREAM),
     said(r"\b(?:wenige|einige|paar|in|wenigen) (?:millisekunden|ms)\b|\bsofort fertig\b", _INSTANT),
-    implied(r"\b(?:im (?:arbeits)?speicher|(?:dieses|des eigenen|eigenen) prozesses|im eigenen prozess|in jedem prozess|prozesslokal\w*)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
+    implied(r"\b(?:im (?:arbeits)?speicher|(?:dieses|des eigenen|eigenen) prozesses|im eigenen prozess|in jedem prozess|prozesslokal\w*|diese[sm] (?:workers?|prozess\w*|knotens?|pods?)|nur (?:im )?(?:arbeits)?speicher)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
     implied(r"\b(?:(?:zähler|metrik|messgröße)\w*\b[^.;]{0,25}\b(?:erhöh\w*|hochzähl\w*|setz\w*)|(?:anmelde|eingabe)?formular\w* prüfen|cookie|\w*summe|formatier\w*)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
     implied(r"\b(?:rendern|anzeigen|ausgeben|darstellen|zusammenführen)[.!]?$|\b\w+ zeichen\b|\bin diesem (?:prozess|worker)\b|\b\w*menü\b", _INSTANT, _LOCAL),
     implied(r"\b(?:säubern|aufteilen|aufschlagen|abrunden|aufrunden|kürzen|trennen|setzen|vergleichen|mitloggen|zusammensetzen)[.!]?$|^mitloggen\b|\bwie lange die (?:anfrage|abfrage)\b", _INSTANT, _LOCAL),
@@ -103,6 +103,7 @@ CUES = (
             r"mandant\w*|migration\w*|bild\w*|foto\w*|tausend\w*|sprachmodell\w*|abgleich\w*|übersetz\w*|auslesen|indexier\w*|berechnung\w*|komprimier\w*|kodier\w*|transkri\w*|generier\w*|erzeug\w*|wandeln)\b", _LONG),
     implied(r"\b\w*(?:mail\w*|sms|webhook\w*|api|schnittstelle\w*|zahlung\w*|abbuch\w*|belast\w*|benachrichtig\w*|slack|partner\w*|lieferant\w*|abruf\w*|llm|openai|herunterlad\w*|synchron\w*|übermittel\w*|erinner\w*|"
             r"crm|erp|git\w*|datev|bank|dienstleister\w*|fremdsystem\w*|extern\w*|\w* systemen?|auskunft\w*|drucker\w*|dhl|post|amt|behörde\w*|börse\w*|eltern|verständig\w*|telefon\w*)\b", _NETWORK, _RETRIED),
+    implied(MANY, _LONG),
 )  # fmt: skip
 
 LEXICON = Lexicon(

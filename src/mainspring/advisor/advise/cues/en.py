@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mainspring.advisor.advise.answers import NO, YES, Length, Question
 from mainspring.advisor.advise.cues.clock import ENGLISH
-from mainspring.advisor.advise.cues.lexicon import Lexicon, Special, implied, marks, said
+from mainspring.advisor.advise.cues.lexicon import MANY, Lexicon, Special, implied, marks, said
 
 _USER, _RECURRING, _SURVIVE = (Question.USER_TRIGGERED, YES), (Question.RECURRING, YES), (Question.SURVIVE, YES)
 _RETRIED, _POLLED, _NETWORK, _STEPS = (Question.RETRIED, YES), (Question.POLLED, YES), (Question.NETWORK, YES), (Question.MULTI_STEP, YES)
@@ -53,12 +53,13 @@ CUES = (
     said(r"\b(?:(?:my|our|your|their) own|a custom|custom|home-?made|hand-?written)\b.{0,12}\b(?:queue|scheduler|job runner|task runner|worker pool|lock)|"
          r"\bqueue table\b|\bworker loop\b|\bleader election\b|\bdistributed lock\b|\badvisory lock\b|\bstatus (?:=|is)? ?'?pending'?",
          special=Special.OWN_INFRASTRUCTURE, takes=True),
-    said(r"\b(?:spawn|start|use|launch|run)\w*\b.{0,12}\b(?:threads?|create_task|threadpool|executor|a process|subprocess)\b|\bfire[- ]and[- ]forget\b",
+    said(r"\b(?:spawn|start|use|launch|run)\w*\b.{0,12}\b(?:threads?|threading\b\S*|create_task|threadpool|executor|a process|subprocess)\b|\bfire[- ]and[- ]forget\b",
          _USER, special=Special.OWN_INFRASTRUCTURE, takes=True),
     said(rf"(?<!older than )(?<!for )(?<!up to )(?<!once )(?<!twice )(?<!times )(?<!every )(?<!each )(?<!per )\b{_N}\s{_UNIT}\s(?:before|prior to|ahead of|after|past|following)\b(?: the| an?| their| his| her)?(?: last)? \w+",
          _USER, special=Special.DELAYED, takes=True),
     said(rf"(?:\bnot\b|n't\b|\bun\w+)[^.;]{{0,40}}\bwithin {_N} (?:minutes?|hours?|days?|weeks?)\b", _USER, special=Special.DELAYED, takes=True),
     said(rf"\bif [^.;,]{{0,50}} (?:after|within|for) {_N} {_UNIT}\b", _USER, special=Special.DELAYED, takes=True),
+    said(rf"\b\d+ ?(?:h|hrs?|mins?|m|d) (?:before|after|prior to|past)\b|\b{_N} {_UNIT}, then\b", _USER, special=Special.DELAYED, takes=True),
     said(rf"\b(?:after|in) {_N} (?:minutes?|hours?|days?|weeks?)\b(?! of)", _USER, special=Special.DELAYED, takes=True),
     said(r"\b(?:check|look|scan|poll|read|quer)\w*\b.{0,40}\b\w*(?:requests?|jobs?|tasks?|exports?|uploads?|orders?|queue)\b[^.;]{0,12}\btable\b[^.;]{0,25}\b(?:new|pending|open|fresh|"
          r"waiting|any)\b", _USER, special=Special.POLLS_USER_WORK, takes=True),
@@ -71,7 +72,7 @@ CUES = (
     said(r"\b(?:as long as|while|until)\b[^.;]{0,15}\b(?:it|he|she|they|browser|client|user|tab|visitor|viewer|page) (?:is|are|stays?|remains?) (?:connected|online|open|subscribed|on the page)\b",
          _STREAM, takes=True),
     said(r"\b(?:while|as|when) (?:\w+ ){0,4}(?:typing|types?)\b", _INSTANT, _STREAM, _USER),
-    said(r"\bto (?:the|a|its|each) waiting \w+|\btoken by token\b|\bchunk by chunk\b", _STREAM, takes=True),
+    said(r"\bto (?:the|a|its|each) waiting \w+|\btoken by token\b|\bchunk by chunk\b|\b(?:tokens?|chunks|deltas)\b[^.;]{0,40}\b(?:browser|tab|visitor|viewer|websocket|socket|caller|reader|window|waiting|asked)\b", _STREAM, takes=True),
     said(r"\b(?:server-?sent events?|sse)\b|\b(?:while|as long as|until)\b[^.;]{0,25}\b(?:connection|stream|socket)\b[^.;]{0,10}\b(?:is open|lasts|stays open|closes|ends)",
          _STREAM, takes=True),
     said(r"\bstream(?:s|ed|ing)?\b[^.;]{0,30}\bto (?:the|a|its) (?:browser|client|caller|user)\b", _STREAM, takes=True),
@@ -156,7 +157,7 @@ CUES = (
     implied(r"(?<![\d.,])\d{1,2} (?:entries|items|rows|elements|records)\b", _INSTANT, _LOCAL),
     said(r"\b(?:two|three|four|a few|some) (?:numbers|strings|dictionar(?:y|ies)|dicts|lists|dates|values|fields|flags)\b|\bin a (?:module|global|local) variable\b|\bhistogram\b|\bcsrf\b", _INSTANT, _LOCAL),
     said(r"\b(?:few|some|a couple of|in|within) (?:a )?(?:milliseconds?|ms)\b|\bsub-?second\b|\binstant(?:ly|aneous)?\b", _INSTANT),
-    implied(r"\b(?:in-?(?:memory|process)|in memory|in (?:each|every|its own|this) (?:\w+ )?process|its own memory|of this process|this process's|each process on its own|per process)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
+    implied(r"\b(?:in-?(?:memory|process)|in memory|in (?:each|every|its own|this) (?:\w+ )?process|its own memory|of this process|this (?:process|worker|pod|instance|node)'s|each process on its own|per process|(?:just|only|purely) memory|(?:memory|ram) only)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
     implied(r"\b(?:(?:emit|incr|inc|record|count|bump|update)\w*\b[^.;]{0,25}\b(?:counters?|metrics?|gauges?|connections)|memory gauge|log (?:the|a) (?:request|line|duration)|"
             r"(?:set|send|add)s? an? (?:\w+ )?(?:cookie|header)|validate\w* (?:the|a) (?:form|jwt|token|input)|jwt|format\w* (?:the|a) (?:date|number|name)|hash\w* the|"
             r"compute\w* the (?:total|sum)|it is cached|lru)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
@@ -172,6 +173,7 @@ CUES = (
             r"charg(?:e|es|ing)|crm|erp|cms|twilio|sendgrid|mailchimp|salesforce|hubspot|google|s3|ftp|sftp|ldap|openai|llms?|gpt|model|whisper|geocod\w+|identity provider|third[- ]party|"
             r"external|partner\w*|download\w*|upload\w*|fetch\w*|sync\w*|call (?:the|an?|our)|deliver\w*|elasticsearch|remind\w*|warehouse|link preview|fedex|dhl|ups|zapier|segment|docusign|github|gitlab|jira|deepl|telephony|phone|text (?:the|a)|ping \w+|registry|authorit(?:y|ies)|carrier|provider|insurer|bureau|outside|remote|other (?:system|side|company|service)s?|jenkins|steam|printer|router|device|sso|psp|bucket|bank|youtube|mail(?:s|ed)?|push message|embedding|"
             r"gpt|toxicity|inference|analytics|tracking event|forward(?:s|ed)? to)\b", _NETWORK, _RETRIED),
+    implied(MANY, _LONG),
 )  # fmt: skip
 
 LEXICON = Lexicon(

@@ -19,10 +19,11 @@ class Forms:
     ``occasion``: a clause under another one, or a participle, in which somebody else acts; ``deed``: a main clause in which they do.
     ``door``: where people ask. ``nobody``: a clause about what nobody does, which is no event. ``undo``: an act that takes back others.
     ``bearer``: a thing of ours that goes on by itself. ``lasting`` and ``source``: an act that never ends together with what it is done to.
-    ``joins``: words that begin a new clause, besides punctuation.
+    ``joins``: words between clauses, besides punctuation; ``under``: those that belong to the clause that they begin.
     """
 
     joins: str
+    under: str
     occasion: tuple[str, ...]
     deed: tuple[str, ...]
     cased: tuple[str, ...]
@@ -49,17 +50,19 @@ _EN_PERSON = (
 )
 _EN_LET = r"(?:(?:an?|the|each|every|one|some|any|our|their|his|her|another|as an?)\s)"
 _ENGLISH = Forms(
-    joins=r"and|but|so|then|because|while|which|that|who",
+    joins=r"and|but|so|then|because",
+    under=r"which|that|who|whom|while|when|whenever|once|if|as soon as",
     occasion=(
         r"^(?:whenever|when|once|as soon as|each time|every time|any time|if|after|upon)\s(?!possible|needed|necessary|in doubt|a (?:day|week|month|year)|per)\w",
         rf"^(?:that|which|who|whom)\s(?:(?:was|were|has|have|had|has been|have been|had been)\s)?(?:{_EN_LET}?{_EN_PERSON}\s)?\w+(?:ed|en|wn|nt|ought|put|in|made|said)\b",
         rf"\b\w+(?:ed|en|wn|nt|id|ade|ought|put|sen)\s(?:\w+\s)?by\s(?:an?|the|our|their|his|her|one|{_EN_PERSON})\b",
         r"\b(?:handed|sent|turned|phoned|called|dropped|typed|keyed) (?:in|off)\b|\bincoming (?!messages|events|packets|mails?|traffic|data)\w+|\s->\s|\bas an? [\w ]{2,30}\bi (?:want|would|need|can|wish)\b|\bi (?:want|would like|need) to (?:press|click|be able)",
         r"\b(?:on|for|after|with|at|of) (?:each|every|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|season|shift|morning|evening|\w+day)s?\b|few\b|other\b|\d)\w+",
+        rf"\b{_EN_PERSON} (?:wants?|needs?|expects?|would like|asks?|requests?)\b",
         r"\b(?:gives?|hands?|sends?|shows?|offers?) (?:the|an?|our) \w+ (?:a|an|the|all)\b.*\bwhen\b",
     ),
     deed=(
-        rf"^(?:hey |please |currently |so |say )*{_EN_LET}?(?:\w+\s)?{_EN_PERSON}\s(?:(?:just|\w+ly|can|may|might|could)\s)?(?:\w{{2,}}s|\w+ed|have|had|put|want|need|upload|ask|send|press|click|hit|pick|drag|fill|enter|drop|go|get|make)\b",
+        rf"^(?:hey |please |currently |so |say )*{_EN_LET}?(?:\w+\s)?{_EN_PERSON}\s(?:(?:just|\w+ly|can|may|might|could)\s)?(?!wants|needs|sees|gets|waits|expects|likes)(?:\w{{2,}}s|\w+ed|have|had|put|upload|ask|send|press|click|hit|pick|drag|fill|enter|drop|go|get|make)\b",
     ),
     cased=(),
     door=r"\b(?:buttons?|on demand|on request|upon request|webhooks?|dialog|wizard|checkout|form submit\w*|menu entry|self-?service|202|post /\w+)",
@@ -77,7 +80,8 @@ _ENGLISH = Forms(
 _DE_BEARER = r"(?:(?:\w+-|chat|telegram|slack|discord|matrix)?bot|\w*(?:dienst|brücke|leser|empfänger|lauscher|horcher|gateway|dämon|daemon|weiterleiter|server|wächter|sammler|prozess|programm|abonnent|konsument|verteiler|hub|relais))"
 _DE_MODAL = r"(?:muss|müssen|soll|sollen|sollte|sollten|darf|dürfen|kann|können|wird|werden|ist|sind|mit|nicht|seit|fast|erst|jetzt|selbst|statt|samt|laut|dort|oft|bereit|direkt|sofort|mindest|höchst|meist|per|und|oder|bis|für|an|aus|von|vom|zu|zur|zum|im|in|am|auf|je|als|bei)"
 _GERMAN = Forms(
-    joins=r"und|aber|denn|dann|weil|während|sodass|damit",
+    joins=r"und|aber|denn|dann",
+    under=r"weil|während|sodass|damit|wenn|sobald|falls|nachdem",
     occasion=(
         r"^(?:wenn|sobald|falls|nachdem|sofern|sowie|immer wenn|jedes mal|sowie)\s(?!möglich|nötig|etwas schief)\w",
         r"^(?:bei|beim|nach|auf|mit)\s(?:(?:jede[mrn]?|eine[mr]?|der|dem|den|neue[mnr])\s)*(?!bedarf|nacht|stunden?|tagen?|monaten?|wochen?|minuten?|sekunden|laden|geschäfts|schicht|dem broker|fehler|absturz|neustart|ausfall|börsen)\w+",
@@ -89,7 +93,7 @@ _GERMAN = Forms(
     ),
     deed=(),
     cased=(
-        rf"^(?:(?:[Dd]er|[Dd]ie|[Dd]as|[Ee]ine?|[Uu]nsere?|[Jj]ede[rs]?|[Dd]eren|[Ii]hre?)\s)?(?:[a-zäöü]+e[nrs]?\s)?(?!(?:{_DE_BEARER.title()}|\w+(?:dienst|server|brücke|prozess))\b)[A-ZÄÖÜ][\w-]+\s(?!{_DE_MODAL}\b)(?:[a-zäöüß]{{2,}}(?:t|ßt)\b(?!$)|[a-zäöüß]{{2,}}en\s(?:ein\w*|die|das|den|der|ihre?\w*|seine?\w*|sich|uns|etwas)\b)",
+        rf"^(?:(?:[Dd]er|[Dd]ie|[Dd]as|[Ee]ine?|[Uu]nsere?|[Jj]ede[rs]?|[Dd]eren|[Ii]hre?)\s)?(?:[a-zäöü]+e[nrs]?\s)?(?!(?:{_DE_BEARER.title()}|\w+(?:dienst|server|brücke|prozess))\b)(?!KI\b|LLM\b|Modell|System|Software|Backend|Cronjob|Worker|API\b)[A-ZÄÖÜ][\w-]+\s(?!{_DE_MODAL}\b)(?:[a-zäöüß]{{2,}}(?:t|ßt)\b(?!$)|[a-zäöüß]{{2,}}en\s(?:ein\w*|die|das|den|der|ihre?\w*|seine?\w*|sich|uns|etwas)\b)",
     ),
     door=r"\b(?:\w*knopf|\w*button|schaltfläche|webhooks?|formular abschicken|dialog|menüpunkt|jemand|klick\w*|post /\w+)\b",
     undo=r"\bzurück\w*|\b(?:\w*stornieren|rückgängig|freigeben|aufheben|abbauen|wieder \w+)\b",
@@ -104,13 +108,14 @@ _GERMAN = Forms(
 )
 
 _PL_PERSON = (
-    r"(?!(?:czytnik|silnik|odbiornik|przekaźnik|licznik|wynik|plik|serwer|router|kontener|numer|papier|termin|broker|serwis|koszyk|kod|adres|rejestr|raport|transport|import|eksport|nadajnik|dziennik|wskaźnik|słownik|grafik|"
+    r"(?!(?:drukarka|przeglądarka|wyszukiwarka|ładowarka|czytnik|silnik|odbiornik|przekaźnik|licznik|wynik|plik|serwer|router|kontener|numer|papier|termin|broker|serwis|koszyk|kod|adres|rejestr|raport|transport|import|eksport|nadajnik|dziennik|wskaźnik|słownik|grafik|"
     r"cennik|zbiornik|praca|tablica|różnica|ulica|granica|kolejka|faktura|umowa|wysyłka|paczka|karta|baza|etykieta)\w*\b)"
     r"(?:\w{2,}(?:ca|cy|nik|niczka|nicy|ciel|cielka|ciele|arz|arka|arze|ista|istka|iści|erka|orka|or|er|ant|antka|anci|ent|entka|enci|ścian|anin|anka|owiec)|ktoś|kto|rodzice|uczeń|uczniowie|gość|goście|księgow[aey]|lekarz|lekarka|szef|szefowa|prezes|firma|urząd|"
     r"ludzie|klienci|pani|pan|student|studenci|dział \w+|zespół|rada|sąd|szkoła|sklep|szpital|bank|pacjent|admin|opiekun|dyżurny|chory|zarząd|kadry)"
 )
 _POLISH = Forms(
-    joins=r"i|oraz|a|ale|bo|żeby|aby|po czym",
+    joins=r"i|oraz|a|ale|bo|po czym",
+    under=r"żeby|aby|gdy|kiedy|jeśli|jeżeli|jak|gdy tylko|któr\w+",
     occasion=(
         r"^(?:jeśli|jeżeli|gdy|kiedy|jak|skoro|gdy tylko|jak tylko|kiedy tylko|za każdym razem|ilekroć)\s\w",
         r"^(?:po|przy|na)\s(?:każd\w+\s)?\w+(?:niu|ciu)\b",

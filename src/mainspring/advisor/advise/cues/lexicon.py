@@ -76,6 +76,10 @@ def _unmarked(found: re.Match[str]) -> str:
     return letter if letter not in _PLAIN else f"(?:{'|'.join([letter, *_PLAIN[letter].split()])})"
 
 
+# Thousands of anything take their time; years and codes of answers are no such number.
+MANY = r"(?<![\d.,:#])(?:[1-9]\d{0,2}(?:[.,  ]000)+|[1-9]\d{0,2}[.,]\d{3}|(?!19\d\d\b|20\d\d\b)[1-9]\d{3,})\b(?! ?(?:ms|px|bytes?|%))"
+
+
 def said(pattern: str, *answers: tuple[Question, bool | Length], takes: bool = False, special: Special | None = None) -> Cue:
     """Return a cue whose words answer by themselves."""
     return Cue(pattern, answers, special, takes=takes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mainspring.advisor.advise.answers import NO, YES, Length, Question
 from mainspring.advisor.advise.cues.clock import POLISH
-from mainspring.advisor.advise.cues.lexicon import Lexicon, Special, implied, marks, said
+from mainspring.advisor.advise.cues.lexicon import MANY, Lexicon, Special, implied, marks, said
 
 _USER, _RECURRING, _SURVIVE = (Question.USER_TRIGGERED, YES), (Question.RECURRING, YES), (Question.SURVIVE, YES)
 _RETRIED, _POLLED, _NETWORK, _STEPS = (Question.RETRIED, YES), (Question.POLLED, YES), (Question.NETWORK, YES), (Question.MULTI_STEP, YES)
@@ -36,10 +36,10 @@ CUES = (
     said(rf"\b{_N}\s{_UNIT} (?:przed|po)\b \w+", _USER, special=Special.DELAYED, takes=True),
     said(rf"\b(?:po|za) {_N} (?:minut\w*|godzin\w*|dni\w*|tygodni\w*)\b", _USER, special=Special.DELAYED, takes=True),
     said(rf"\bnie\b[^.;]{{0,40}}\bw ciągu {_N} (?:minut\w*|godzin\w*|dni\w*|tygodni\w*)\b", _USER, special=Special.DELAYED, takes=True),
-    said(r"\bdo czekając\w+ \w+|\bkawałek po kawałku\b", _STREAM, takes=True),
+    said(r"\bdo czekając\w+ \w+|\bkawałek po kawałku\b|\btoken(?:y|ów|ami)\b[^.;]{0,40}\b(?:przeglądar\w+|kart\w+|okn\w+|gości\w+|czekając\w+|websocket\w*|zapyta\w+)\b", _STREAM, takes=True),
     said(r"\b(?:dopóki|póki|tak długo jak)\b[^.;]{0,20}\b(?:przeglądarka|klient|użytkownik|karta|strona)\b[^.;]{0,12}\b(?:połączon\w+|otwart\w+|online)\b", _STREAM, takes=True),
     said(r"\b(?:tej|tego|tym)\b[^.;]{0,20}\b(?:kart\w+|przeglądar\w+|połączeni\w+)\b", _STREAM, takes=True),
-    said(r"\b(?:podczas|przy|w trakcie) (?:pisani\w+|wpisywani\w+)\b", _INSTANT, _STREAM, _USER),
+    said(r"\b(?:podczas|przy|w trakcie) (?:pisani\w+|wpisywani\w+)\b|\b(?:gdy|kiedy|jak|podczas gdy) [^.;,]{0,40}\b(?:wpisuje|pisze|wpisują|wstukuje)\b", _INSTANT, _STREAM, _USER),
     said(r"\b(?:dopóki|póki|tak długo jak)\b[^.;]{0,30}\b(?:połączenie|strumień)\b[^.;]{0,15}\b(?:trwa|jest otwarte|otwarte)|\bsse\b", _STREAM, takes=True),
     said(r"\bprzed (?:wyświetleniem|odpowiedzią|wysłaniem odpowiedzi)\b|\bw trakcie żądania\b|\b(?:klient|użytkownik) czeka\b", _STREAM),
     *POLISH,
@@ -77,7 +77,7 @@ CUES = (
     marks(r"\bjeśli [^.;,]{2,40} (?:się nie uda|nie powiedzie|zawiedzie)|\b(?:następny|poprzedni)\w* (?:krok|etap)|\bpo kolei\b", 1),
     said(r"\bw tej samej transakcji\b", _INSTANT, _LOCAL, _STREAM),
     said(r"\b(?:kilka|parę|w|w kilka) (?:milisekund\w*|ms)\b|\bw ułamku sekundy\b", _INSTANT),
-    implied(r"\b(?:w pamięci|we własnym procesie|w każdym procesie|tego procesu|własn\w+ procesu)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
+    implied(r"\b(?:w pamięci|we własnym procesie|w każdym procesie|tego (?:procesu|workera|węzła)|własn\w+ procesu|tylko pamięć)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
     implied(r"\b(?:licznik\w*|metryk\w*|formularz\w* logowania|ciasteczko|sum[ęa] koszyka|sformatow\w*)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
     implied(r"^(?:wyrenderować|narysować|pokazać|zamienić|złożyć)\b|\b\w+ znaków\b|\bw tym procesie\b|\bmenu nawigacji\b", _INSTANT, _LOCAL),
     implied(r"^(?:oczyścić|rozdzielić|wylosować|doliczyć|odjąć|uciąć|skleić|zamaskować|zapisać w logu|obciąć)\b|\bile trwał\w+ (?:żądanie|zapytanie)\b", _INSTANT, _LOCAL),
@@ -91,6 +91,7 @@ CUES = (
     implied(r"\b(?:eksport\w*|import\w*|xlsx|csv|pdf|raport\w*|wideo|film\w*|miniatur\w*|przekonwertow\w*|konwersj\w+|ocr|kopi\w+ zapasow\w+|archiw\w+|faktur\w+|zestawieni\w+|rozliczeni\w+|generow\w+|wygenerow\w+|"
             r"najemc\w+|migracj\w+|zdję\w+|obraz\w+|tysiąc\w*|model\w* język\w+|tłumacz\w+|indeks\w+|oblicz\w+|skompres\w*|kompresj\w*|kodowa\w*|transkry\w*|generowa\w*|uzgodnien\w+)\b", _LONG),
     implied(r"\b(?:e?-?mail\w*|sms\w*|api|webhook\w*|płatnoś\w+|obciąż\w+|powiad\w+|partner\w*|dostawc\w+|pobiera\w+|slack\w*|llm|openai|przypom\w+|synchroniz\w+|wysł\w+|wysył\w+|crm|erp|git\w*|bank\w*|zewnętrzn\w+|\w+ systemach|drukar\w+|biur\w+ informacji|kurier\w*|urząd\w*|urzęd\w*|telefon\w*)\b", _NETWORK, _RETRIED),
+    implied(MANY, _LONG),
 )  # fmt: skip
 
 LEXICON = Lexicon(
