@@ -18,6 +18,7 @@ from mainspring.advisor.advise.cues.lexicon import compiled
 from mainspring.advisor.advise.decide import by_clock
 
 _STOPS = re.compile(r"\s*([;!?()\"„”“»«→]|[.,:](?=\s|$)|\s[–—-]\s|\s->\s)\s*")  # none between digits, nor in names of files
+_ENDS = frozenset(".!?")
 _FEWEST = 2  # words from which a form can be read: one alone is a name
 _LISTED = 4  # things that stand behind a title are its steps; fewer may be its parts
 _HEAVY = (Question.SURVIVE, Question.RETRIED, Question.POLLED, Question.NETWORK, Question.MULTI_STEP, Question.STREAM)
@@ -38,10 +39,11 @@ _EVENTS = (Part.OCCASION, Part.DEED)
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A clause, and what it is by its form. ``undoes``: it takes back what other clauses have done."""
+    """A clause, and what it is by its form. ``sentence`` is the number of its sentence; ``undoes``: it takes back what others have done."""
 
     words: str
     part: Part
+    sentence: int = 0
     undoes: bool = False
 
 
@@ -56,12 +58,12 @@ class Leaning:
 
 def clauses(text: str, language: str) -> tuple[Clause, ...]:
     """Return the clauses of a text in their order."""
-    forms = FORMS[language]
-    return tuple(
-        Clause(words, part, part is Part.ACT and compiled(forms.undo).search(words) is not None)
-        for words, stop in _split(text, forms)
-        for part in [_part(words, stop, forms)]
-    )
+    forms, found, sentence = FORMS[language], list[Clause](), 0
+    for words, stop in _split(text, forms):
+        part = _part(words, stop, forms)
+        found.append(Clause(words, part, sentence, part is Part.ACT and compiled(forms.undo).search(words) is not None))
+        sentence += stop in _ENDS
+    return tuple(found)
 
 
 def leanings(parts: Sequence[Clause], answers: Answers) -> tuple[Leaning, ...]:
@@ -79,11 +81,16 @@ def _steps(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
     kinds = [each.part for each in parts]
     is_titled = Part.TITLE in kinds
     listed = parts[kinds.index(Part.TITLE) + 1 :] if is_titled else parts
-    deeds = [place for place, each in enumerate(listed) if each.part is Part.DEED and (place > 0 or is_titled)]
-    is_between = deeds and len(listed) > 2 and any(each.part is Part.ACT for each in listed[deeds[0] + 1 :])
     undone = [place for place, each in enumerate(parts) if each.undoes and place > 1 and parts[place - 1].part is Part.OCCASION]
-    if is_between or (is_titled and len(listed) >= _LISTED) or undone:
+    if any(_is_between(listed, place, is_titled=is_titled) for place in range(len(listed))) or (is_titled and len(listed) >= _LISTED) or undone:
         yield Leaning(Question.MULTI_STEP, YES, ", ".join(each.words for each in listed))
+
+
+def _is_between(parts: Sequence[Clause], place: int, *, is_titled: bool) -> bool:
+    """Whether somebody else acts there after what we have done, or what a title speaks of, and before what we do then."""
+    here = parts[place]
+    around = [each.part is Part.ACT and each.sentence == here.sentence for each in parts]
+    return here.part is Part.DEED and (is_titled or any(around[:place])) and any(around[place + 1 :]) and len(parts) > _FEWEST
 
 
 def _beginning(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
@@ -107,13 +114,17 @@ def _plain(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
 
 
 def _split(text: str, forms: Forms) -> Iterator[tuple[str, str]]:
-    """Yield the words of each clause and the stop behind them."""
+    """Yield the words of each clause and the stop behind them. A clause has at least one word besides the one that begins it."""
     pieces = [*_STOPS.split(text), ""]
-    joins = compiled(rf"\s+(?:(?:{forms.joins})\s+)+|\s+(?=(?:{forms.under})\s)")
+    first, joins = compiled(rf"^(?:(?:{forms.joins})\s+)+"), compiled(rf"\s+(?:(?:{forms.joins})\s+)+|\s+(?=(?:{forms.under})\s)")
+    alone = compiled(forms.under)
     for piece, stop in zip(pieces[::2], pieces[1::2], strict=True):
-        for words in joins.split(compiled(rf"^(?:(?:{forms.joins})\s+)+").sub("", piece)):
-            if words.strip():
-                yield words.strip(), stop
+        begun = ""
+        for words in joins.split(first.sub("", piece)):
+            whole = f"{begun} {words}".strip()
+            begun = whole if alone.fullmatch(whole) else ""
+            if whole and not begun:
+                yield whole, stop
 
 
 def _part(words: str, stop: str, forms: Forms) -> Part:
@@ -121,7 +132,7 @@ def _part(words: str, stop: str, forms: Forms) -> Part:
         return any(compiled(each).search(words) for each in patterns)
 
     if stop == ":":
-        return Part.TITLE
+        return Part.BEARER if has(*forms.bearer) else Part.TITLE
     if has(forms.nobody):
         return Part.ACT
     if has(*forms.bearer) or (has(forms.lasting) and has(forms.source)):

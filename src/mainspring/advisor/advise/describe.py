@@ -82,7 +82,7 @@ def lexicon_of(language: str) -> Lexicon:
 
 def guess_language(text: str) -> str:
     """Return the language whose common words and letters the text has most of; English where none stands out."""
-    words = re.findall(r"[^\W\d_]+", text.lower())
+    words = re.findall(r"(?<![\d.])(?<!\d )[^\W\d_]+", text.lower())  # "5 am" is no German
 
     def score(language: str) -> float:
         common = lexicon_of(language).common

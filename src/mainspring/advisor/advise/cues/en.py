@@ -63,6 +63,10 @@ CUES = (
     said(rf"\b(?:after|in) {_N} (?:minutes?|hours?|days?|weeks?)\b(?! of)", _USER, special=Special.DELAYED, takes=True),
     said(r"\b(?:check|look|scan|poll|read|quer)\w*\b.{0,40}\b\w*(?:requests?|jobs?|tasks?|exports?|uploads?|orders?|queue)\b[^.;]{0,12}\btable\b[^.;]{0,25}\b(?:new|pending|open|fresh|"
          r"waiting|any)\b", _USER, special=Special.POLLS_USER_WORK, takes=True),
+    said(rf"\b(?:look|check|poll|scan|search|see|peek|quer)\w*\b[^.;]{{0,60}}\b(?:tables?|rows|records|outbox|queue)\b[^.;]{{0,40}}\b(?:new|pending|open|waiting|unprocessed|{_PERSON}|colleagues?|staff|clerks?|(?:which|that) the \w+)\b", _USER,
+         special=Special.POLLS_USER_WORK, takes=True),
+    said(r"\b(?:is|are|being) (?:often |sometimes |regularly )?(?:down|offline|unavailable|asleep)\b[^.;,]{0,30}", (Question.RETRIED, YES), takes=True),
+    implied(r"\b(?:if|whether) (?:the|an?|this|its?|their) (?:\w+ )?(?:jwt|token|session|cookie|link|code|coupon|voucher|password|name|number|address)\b[^.,;]{0,20}\b(?:valid|expired|known|correct|well-formed|allowed|empty|set)\b", _INSTANT, _LOCAL),
     said(r"\b(?:look|check|poll|scan|see)\w*\b[^.;]{0,10}\b(?:if|whether|for)\b[^.;]{0,50}\b(?:table|outbox)\b[^.;]{0,40}\b(?:written|put|left|added|inserted|stored|queued)\b", _USER, special=Special.POLLS_USER_WORK, takes=True),
     said(r"\b(?:look|check|poll|scan|search)\w*\b[^.;]{0,15}\b(?:for|at)\b[^.;]{0,15}\b(?:rows|records|entries)\b[^.;]{0,60}\b(?:enters?|entered|adds?|added|writes?|written|puts?|creates?|created|inserts?|inserted)\b",
          _USER, special=Special.POLLS_USER_WORK, takes=True),
@@ -157,7 +161,7 @@ CUES = (
     implied(r"(?<![\d.,])\d{1,2} (?:entries|items|rows|elements|records)\b", _INSTANT, _LOCAL),
     said(r"\b(?:two|three|four|a few|some) (?:numbers|strings|dictionar(?:y|ies)|dicts|lists|dates|values|fields|flags)\b|\bin a (?:module|global|local) variable\b|\bhistogram\b|\bcsrf\b", _INSTANT, _LOCAL),
     said(r"\b(?:few|some|a couple of|in|within) (?:a )?(?:milliseconds?|ms)\b|\bsub-?second\b|\binstant(?:ly|aneous)?\b", _INSTANT),
-    implied(r"\b(?:in-?(?:memory|process)|in memory|in (?:each|every|its own|this) (?:\w+ )?process|its own memory|of this process|this (?:process|worker|pod|instance|node)'s|each process on its own|per process|(?:just|only|purely) memory|(?:memory|ram) only)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
+    implied(r"\b(?:in-?(?:memory|process)|in memory|in (?:each|every|its own|this) (?:\w+ )?process|its own memory|of this process|this (?:process|worker|pod|instance|node)'s|each process on its own|per (?:process|worker)|(?:just|only|purely) memory|(?:memory|ram) only)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
     implied(r"\b(?:(?:emit|incr|inc|record|count|bump|update)\w*\b[^.;]{0,25}\b(?:counters?|metrics?|gauges?|connections)|memory gauge|log (?:the|a) (?:request|line|duration)|"
             r"(?:set|send|add)s? an? (?:\w+ )?(?:cookie|header)|validate\w* (?:the|a) (?:form|jwt|token|input)|jwt|format\w* (?:the|a) (?:date|number|name)|hash\w* the|"
             r"compute\w* the (?:total|sum)|it is cached|lru)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),

@@ -58,6 +58,7 @@ _ENGLISH = Forms(
         rf"\b\w+(?:ed|en|wn|nt|id|ade|ought|put|sen)\s(?:\w+\s)?by\s(?:an?|the|our|their|his|her|one|{_EN_PERSON})\b",
         r"\b(?:handed|sent|turned|phoned|called|dropped|typed|keyed) (?:in|off)\b|\bincoming (?!messages|events|packets|mails?|traffic|data)\w+|\s->\s|\bas an? [\w ]{2,30}\bi (?:want|would|need|can|wish)\b|\bi (?:want|would like|need) to (?:press|click|be able)",
         r"\b(?:on|for|after|with|at|of) (?:each|every|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|season|shift|morning|evening|\w+day)s?\b|few\b|other\b|\d)\w+",
+        r"^(?:every|each|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|season|shift|morning|evening|\w+day|other|few|step|stage|request|response|call|row|page|line|time)s?\b|\d)\w+",
         rf"\b{_EN_PERSON} (?:wants?|needs?|expects?|would like|asks?|requests?)\b",
         r"\b(?:gives?|hands?|sends?|shows?|offers?) (?:the|an?|our) \w+ (?:a|an|the|all)\b.*\bwhen\b",
     ),
@@ -69,27 +70,28 @@ _ENGLISH = Forms(
     undo=r"\b(?:give|put|take|roll|go|pay|turn|hand)\w* (?:\w+ ){0,3}back\b|\b(?:undo|revert|restore|refund|release|cancel|reverse|unwind|compensat\w+|clean up|tear down)\b",
     nobody=r"\b(?:nobody|no one|none|never|no longer|not any ?more)\b",
     bearer=(
-        r"^(?:(?:an?|the|our|one|some|we need|we want|i need)\s)*(?:[\w-]+\s){0,3}(?:\w*bots?|daemon|bridge|gateway|listener|subscriber|consumer|watcher|relay|forwarder|tailer|ingester|ingestor|connector|proxy|poller|sidecar|hub|multiplexer|heartbeat)\b(?!\s(?:app|page|report|is down))",
+        r"^(?:(?:an?|the|our|one|some|we need|we want|i need)\s)*(?:[\w-]+\s){0,3}(?:\w*bots?|daemon|bridge|gateway|sink|(?:websocket|mqtt|tcp|udp|grpc|amqp|irc|smtp|snmp|sse) (?:client|receiver|reader|process)|fan-out process|listener|subscriber|consumer|watcher|relay|forwarder|tailer|ingester|ingestor|connector|proxy|poller|sidecar|\w+ process$|hub|multiplexer|heartbeat)\b(?!\s(?:app|page|report|is down))",
         r"\b(?:something|a thing|a process|a service|a program|an agent|a component|process|service|program)\s(?:that|which|to)\s(?:sits?|listens?|keeps?|holds?|reads?|watches|always|follows?|receives?|speaks?|accepts?|runs?)\b",
         r"\b(?:whenever|while|as long as) the (?!user|customer|client|browser|tab|page|visitor|caller|request|connection|response)\w+ (?:is|are|stays?|runs?)\b",
     ),
     lasting=r"\b(?:sit|sits|listen|listens|consum\w+|ingest\w*|tail|tails|hold|keep|stay|watch|watches|follow|follows|subscrib\w+|relay\w*|bridg\w+|collect\w*|receiv\w+|read|reads|accept\w*|captur\w+|record|records|monitor\w*|observ\w+|pump\w*|buffer\w*|pip(?:e|es|ing)|speak\w*|terminat\w+|decod\w+)\b",
-    source=r"\b(?:brokers?|topics?|kafka|mqtt|nats|rabbitmq|amqp|pulsar|kinesis|zeromq|websockets?|sockets?|feeds?|ports?|sensors?|receivers?|telemetry|bus|streams?|channels?|ticks?|quotes|signals?|readings|packets|frames|datagrams|multicast|udp|tcp|gps|plc|opc|change ?log|binlog|events|readouts?|connection|subscription|session)\b",
+    source=r"\b(?:brokers?|topics?|kafka|mqtt|nats|rabbitmq|amqp|pulsar|kinesis|zeromq|websockets?|sockets?|feeds?|ports?|sensors?|receivers?|telemetry|bus|streams?|channels?|ticks?|quotes|signals?|readings|packets|frames|datagrams|multicast|udp|tcp|gps|plc|opc|change ?log|binlog|events|(?:access |error |audit )?logs?|readouts?|connection|subscription|session)\b",
 )
 
-_DE_BEARER = r"(?:(?:\w+-|chat|telegram|slack|discord|matrix)?bot|\w*(?:dienst|brücke|leser|empfänger|lauscher|horcher|gateway|dämon|daemon|weiterleiter|server|wächter|sammler|prozess|programm|abonnent|konsument|verteiler|hub|relais))"
+_DE_BEARER = r"(?:(?:\w+-|chat|telegram|slack|discord|matrix)?bot|\w*(?:dienst|brücke|leser|empfänger|lauscher|horcher|gateway|dämon|daemon|weiterleiter|server|wächter|sammler|prozess|programm|abonnent|konsument|senke|verteiler|hub|relais))"
 _DE_MODAL = r"(?:muss|müssen|soll|sollen|sollte|sollten|darf|dürfen|kann|können|wird|werden|ist|sind|mit|nicht|seit|fast|erst|jetzt|selbst|statt|samt|laut|dort|oft|bereit|direkt|sofort|mindest|höchst|meist|per|und|oder|bis|für|an|aus|von|vom|zu|zur|zum|im|in|am|auf|je|als|bei)"
 _GERMAN = Forms(
     joins=r"und|aber|denn|dann",
     under=r"weil|während|sodass|damit|wenn|sobald|falls|nachdem",
     occasion=(
         r"^(?:wenn|sobald|falls|nachdem|sofern|sowie|immer wenn|jedes mal|sowie)\s(?!möglich|nötig|etwas schief)\w",
+        r"^(?:ist|sind|hat|haben|klappt|kommt|geht|fällt|scheitert|schlägt|wird|bleibt|meldet|lehnt|fehlt|reagiert|antwortet)\s.*\b(?:nicht|kein\w*|fehl|schief|ab|aus|niemand)\b|^(?:scheitert|misslingt|platzt|fehlt)\s",
         r"^(?:bei|beim|nach|auf|mit)\s(?:(?:jede[mrn]?|eine[mr]?|der|dem|den|neue[mnr])\s)*(?!bedarf|nacht|stunden?|tagen?|monaten?|wochen?|minuten?|sekunden|laden|geschäfts|schicht|dem broker|fehler|absturz|neustart|ausfall|börsen)\w+",
         r"^(?:der|die|das|den|dem|denen|welche[nrsm]?|was|wer)\s.*\b(?:\w+t|\w+te|\w+ten|hat|haben|ist|sind|wurde|wurden|worden)$",
         r"\b(?:vo[mn]|durch)\s(?:(?:der|dem|den|einer|einem|unserer|unserem|ihrem)\s)?\w+\s(?:\w+\s)?(?:\w*ge\w+(?:t|en)|be\w+t|ver\w+t|er\w+t)\w{0,2}\b",
         r"\b(?:auf (?:anfrage|wunsch|zuruf|bitte|verlangen|antrag|anforderung)|als [\w ]{3,30} (?:möchte|will|kann) (?:ich|man))\b",
         r"\b(?:abgegeben|eingereicht|hochgeladen|eingegangen|eingesandt|eingesendet|zugesandt|ausgewählt|ausgesucht|angefordert|unterschrieben|unterzeichnet|bestellt|beantragt|gemeldet)(?:e[nrsm]?)?\b",
-        r"\b(?:jede[nrsm]?|für jede[nrs]?)\s(?:(?:neue|bezahlte|eingehende|fertige|einzelne)[nrs]?\s)?(?!\w*(?:sekunde|minute|stunde|tag|nacht|woche|monat|quartal|jahr|morgen|abend|mittag|schicht|werktag|montag|halbe|stufe|schritt|volle|zweite|letzte|erste|änderung|nachricht|ereignis|position|messwert))\w{3,}",
+        r"\b(?:jede[nrsm]?|für jede[nrs]?)\s(?:(?:neue|bezahlte|eingehende|fertige|einzelne)[nrs]?\s)?(?!\w*(?:sekunde|minute|stunde|tag|nacht|woche|monat|quartal|jahr|morgen|abend|mittag|schicht|werktag|montag|halbe|stufe|schritt|volle|zweite|letzte|erste|antwort|anfrage|request|response|seite\b|zeile|aufruf|änderung|nachricht|ereignis|position|messwert))\w{3,}",
     ),
     deed=(),
     cased=(
@@ -100,7 +102,7 @@ _GERMAN = Forms(
     nobody=r"\b(?:niemand|keiner|nie|nicht mehr)\b",
     bearer=(
         rf"^(?:(?:ein|eine|einen|unser|unsere|der|die|das|wir brauchen)\s)*(?:[\w-]+\s){{0,2}}{_DE_BEARER}\b",
-        r"\b(?:etwas|irgendwas|irgendetwas|ein ding)\b",
+        r"\b(?:etwas|irgendwas|irgendetwas|ein ding)\b|^(?:websocket|mqtt|tcp|udp|grpc|amqp|irc|smtp|snmp)-?(?:client|empfänger|senke|leser)\b|\bmitführen\b",
         r"\b(?:solange|während) (?:das|der|die) (?!browser|tab|client|nutzer|benutzer|kund|seite|besucher|verbindung|anfrage|sach)\w+ (?:\w+ )?(?:ist|sind|läuft|laufen|offen|bleibt)\b",
     ),
     lasting=r"\b(?:\w*konsum\w+|mitlesen|\w*lausch\w+|\w*hör(?:en|t)|horch\w+|empfang\w*|empfäng\w*|entgegennehm\w+|aufnehmen|aufzeichnen|einsammeln|sammel[nt]|verfolg\w+|halten|hält|beobacht\w+|überwach\w+|abonnier\w+|ableg\w+|wegschreiben|puffern|durchleiten|lesen|liest|sitzt|hängt)\b",
@@ -122,22 +124,22 @@ _POLISH = Forms(
         r"^(?:któr\w+|kto|co|jaki\w*)\s.*\b\w+(?:ł|ła|ło|li|ły|uje|ują|aje|ają|sza|sze|dza|ca|ci|osi|ywa|iera)\b",
         r"\b\w+(?:an|en|on|yt|ęt|it|ut)(?:y|a|e|ą|ej|ego|ych|ym|ymi|emu)\s(?:\w+\s)?przez\s",
         r"\b(?:oddan|nadesłan|przysłan|przesłan|wgran|zgłoszon|złożon|wrzucon|zamówion|podpisan|wybran|wskazan|zlecon|zatwierdzon|dostarczon|opłacon)\w{1,3}\b",
-        r"\b(?:jako \w+ (?:chcę|chciał\w+|mogę)|na (?:\w+ )?(?:prośbę|wniosek|życzenie|żądanie))\b|\bkażd(?:e|y|a|ą|ego|ej) (?:now|opłacon|gotow|przychodząc)\w+ (?!rok|dzień|miesiąc|tydzień|zdarze|wiadomo)\w+",
+        r"\b(?:jako \w+ (?:chcę|chciał\w+|mogę)|na (?:\w+ )?(?:prośbę|wniosek|życzenie|żądanie))\b|\bkażd(?:e|y|a|ą|ego|ej) (?:now|opłacon|gotow|przychodząc)\w+ (?!rok|dzień|miesiąc|tydzień|zdarze|wiadomo)\w+|^każd(?:y|a|e) (?!rok|dzień|miesiąc|tydzień|noc|godzin|zdarze|wiadomo|odpowied|żądani|krok|etap|zmian)\w+",
     ),
     deed=(
-        rf"^(?:\w+(?<![ćc])\s)?{_PL_PERSON}\s(?:\w+\s)?(?!(?:dla|przez|przed|jego|temu|mogą|musi|muszą|ma|mają)\b)\w{{3,}}(?:a|e|i|y|ą|ł|ła|ło|li|ły)\b",
+        rf"^(?:\w+(?<![ćc])\s)?{_PL_PERSON}\s(?:\w+\s)?(?!{_PL_PERSON}\b)(?!(?:dla|przez|przed|jego|temu|mogą|musi|muszą|ma|mają)\b)\w{{3,}}(?:a|e|i|y|ą|ł|ła|ło|li|ły)\b",
     ),
     cased=(),
     door=r"\b(?:przycisk\w*|guzik\w*|webhook\w*|kreator\w*|okienk\w+|klikn\w+|klika\w*|post /\w+)\b",
     undo=r"\b(?:odda|zwróc|wróc|cofn|wycof|anulow|odwoł|zwolni|przywróc|odkręc|posprząta)\w*",
     nobody=r"\b(?:nikt|nigdy|już nie)\b",
     bearer=(
-        r"^(?:(?:nasz|nasza|jeden|jakiś)\s)?(?:\w+\s)?(?:\w*bot|most|mostek|bramka|czytnik|odbiornik|demon|serwer|usługa|proces|nasłuch|słuchacz|subskrybent|konsument|agent|pośrednik|przekaźnik)\b",
+        r"^(?:(?:nasz|nasza|jeden|jakiś)\s)?(?:\w+\s)?(?:\w*bot|most|mostek|bramka|czytnik|odbiornik|demon|serwer|usługa|proces|nasłuch|słuchacz|subskrybent|konsument|agent|pośrednik|przekaźnik|(?:klient|odbiorca) (?:websocket|mqtt|tcp|udp|smtp|snmp|amqp))\b|\bkrok w krok\b",
         r"\bcoś\b",
         r"\b(?:dopóki|póki) (?!przeglądark|klient|użytkowni|kart|stron|gość)\w+ (?:jest|są|działa|stoi|żyje)\w*",
     ),
     lasting=r"\b(?:konsum|odbier|zbier|nasłuch|śledz|podtrzym|utrzym|obserw|słuch|czyta|odczytyw|przyjm|przechwyt|subskryb|monitor|rejestrowa|zapisuj|pilnowa|siedzi)\w*",
-    source=r"\b(?:kaf[kc]|mqtt|nats|rabbitmq|amqp|broker|temat|kolejk|kanał|gniazd|socket|websocket|port|czujnik|sensor|zdarze|wiadomo|komunikat|telemetri|strumie|notowa|kurs|sygnał|pomiar|połączen|pakiet|ramk|magistral|odbiornik|gps|udp|tcp)\w*",
+    source=r"\b(?:kaf[kc]|mqtt|nats|rabbitmq|amqp|broker|temat|kolejk|kanał|gniazd|socket|websocket|port|czujnik|sensor|zdarze|wiadomo|komunikat|telemetri|strumie|notowa|kurs|sygnał|pomiar|log(?:i|ów|u)?\b|połączen|pakiet|ramk|magistral|odbiornik|gps|udp|tcp)\w*",
 )  # fmt: skip
 
 FORMS: Mapping[str, Forms] = MappingProxyType({"en": _ENGLISH, "de": _GERMAN, "pl": _POLISH})

@@ -85,9 +85,9 @@ def said(pattern: str, *answers: tuple[Question, bool | Length], takes: bool = F
     return Cue(pattern, answers, special, takes=takes)
 
 
-def implied(pattern: str, *answers: tuple[Question, bool | Length]) -> Cue:
+def implied(pattern: str, *answers: tuple[Question, bool | Length], takes: bool = False) -> Cue:
     """Return a cue whose words name work that usually is so."""
-    return Cue(pattern, answers, is_said=False)
+    return Cue(pattern, answers, is_said=False, takes=takes)
 
 
 def marks(pattern: str, weight: int) -> Cue:
