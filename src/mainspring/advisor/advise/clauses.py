@@ -39,12 +39,15 @@ _EVENTS = (Part.OCCASION, Part.DEED)
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A clause, and what it is by its form. ``sentence`` is the number of its sentence; ``undoes``: it takes back what others have done."""
+    """A clause, and what it is by its form. ``sentence`` is the number of its sentence; ``undoes``: it takes back what others have done; ``is_small``: it names
+    an operation that takes no time.
+    """
 
     words: str
     part: Part
     sentence: int = 0
     undoes: bool = False
+    is_small: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +64,21 @@ def clauses(text: str, language: str) -> tuple[Clause, ...]:
     forms, found, sentence = FORMS[language], list[Clause](), 0
     for words, stop in _split(text, forms):
         part = _part(words, stop, forms)
-        found.append(Clause(words, part, sentence, part is Part.ACT and compiled(forms.undo).search(words) is not None))
+        undoes, is_small = (part is Part.ACT and compiled(each).search(words) is not None for each in (forms.undo, forms.small))
+        found.append(Clause(words, part, sentence, undoes, is_small))
         sentence += stop in _ENDS
     return tuple(found)
 
 
-def leanings(parts: Sequence[Clause], answers: Answers) -> tuple[Leaning, ...]:
-    """Return what the forms say of questions that are open; what a cue has answered stays as it is."""
+def leanings(parts: Sequence[Clause], answers: Answers, *, has_shape: bool = False) -> tuple[Leaning, ...]:
+    """Return what the forms say of questions that are open; what a cue has answered stays as it is.
+
+    ``has_shape``: the text has a shape that has advice of its own, as a delay; then nothing is taken for a mere call.
+    """
     if sum(len(each.words.split()) for each in parts) < _FEWEST:
         return ()
     found = [*_steps(parts, answers), *_beginning(parts, answers)]
-    return tuple(found or _plain(parts, answers))
+    return tuple(found) if has_shape else (*found, *_at_once(parts, answers, found))
 
 
 def _steps(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
@@ -105,12 +112,19 @@ def _beginning(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
         yield Leaning(Question.USER_TRIGGERED, YES, event.words)
 
 
-def _plain(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
-    """An act of which nothing is known that would make more of it than a call."""
-    begins = answers[Question.USER_TRIGGERED] is not None or by_clock(answers) is YES
-    if not begins and answers[Question.DURATION] is None and not any(answers[each] is YES for each in _HEAVY):
-        yield Leaning(Question.DURATION, Length.INSTANT, parts[0].words)
-        yield Leaning(Question.NETWORK, NO, parts[0].words)
+def _at_once(parts: Sequence[Clause], answers: Answers, found: Sequence[Leaning]) -> Iterator[Leaning]:
+    """An act of which nothing is known that would make more of it than a call: small by its word, or nobody asks for it and no clock does."""
+    if answers[Question.DURATION] is not None or any(answers[each] is YES for each in _HEAVY) or by_clock(answers) is YES:
+        return
+    told = {each.question for each in found}
+    begins = answers[Question.USER_TRIGGERED] is not None or bool(told)
+    if told & {Question.MULTI_STEP, Question.DURATION}:
+        return
+    acts = [each for each in parts if each.part is Part.ACT]
+    if not begins or (acts and all(each.is_small for each in acts)):
+        words = ", ".join(each.words for each in acts or parts)
+        yield Leaning(Question.DURATION, Length.INSTANT, words)
+        yield Leaning(Question.NETWORK, NO, words)
 
 
 def _split(text: str, forms: Forms) -> Iterator[tuple[str, str]]:

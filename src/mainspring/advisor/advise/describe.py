@@ -67,8 +67,10 @@ def describe(text: str, language: str | None = None) -> Description:
         heard.append(Heard(words, Question.MULTI_STEP, YES, is_said=any(cue.weight >= ENOUGH for cue, _ in marked)))
     specials, heard = _sorted_out(specials, heard)
     answers, conflicts = _settled(heard)
-    for each in leanings(clauses(plain, lexicon.language), answers):
-        answers = answers.given(each.question, each.value, each.words, is_said=False)
+    disputed = {question for question, _ in conflicts}
+    for each in leanings(clauses(plain, lexicon.language), answers, has_shape=bool(specials)):
+        if each.question not in disputed:
+            answers = answers.given(each.question, each.value, each.words, is_said=False)
     if length is not None:
         answers = replace(answers, seconds=length[0])
     return Description(plain, lexicon.language, answers, tuple(specials), tuple(conflicts))

@@ -95,18 +95,11 @@ CUES = (
          _USER),
     said(r"\bwithout (?:making|letting|keeping|blocking) (?:the |a )?(?:user|client|caller|customer|request)|\b(?:response|request|ui|user|page) should not (?:block|wait)|"
          r"\bnot block\b|\bshould not wait\b", _USER),
-    implied(rf"\b(?:when|whenever|as soon as|if|once|after|upon)\s+(?:(?:an?|the|some|any|each|one|our|their|its|another|somebody|someone)\b|{_PERSON}\b|"
-            r"sign-?up|registration|checkout|upload(?:ing|s)?|login|edit(?:s|ing)?|saving|creat\w+|publish\w+|payment|deploy\w*|closing|order\w*)", _USER),
     implied(r"\b(?:webhooks?|(?:bounce|payment|order) event|sign-?up|signs up|registration|checkout|password reset|verification code|reset (?:mail|email)|"
             r"welcome (?:mail|email)|the user\b|a user\b|a customer\b|admin(?:istrator)?\b|request(?:ed)?\b|in the background|background (?:job|task)|asynchronous(?:ly)?|async)\b", _USER),
     said(r"\bby hand\b|\bmanually\b|\b(?:triggered|initiated|asked for|pasted|entered|chosen|requested) by\b|\b\w+ (?:pasted|entered|typed|dropped) (?:in|into|on)\b", _USER),
-    implied(r"\b(?:when|while|on|after) (?:creating|saving|editing|deleting|adding|importing|uploading|ordering|placing|signing|closing|opening|joining|leaving)\b", _USER),
-    implied(r"\b(?:wants?|would like|drops? (?:an?|the|their))\b|\b(?:when|whenever|as soon as|once)\s+(?!an? (?:day|week|month|hour|night|year)\b|per\b|every\b|needed\b|possible\b|in\b)\w+|\bif \w+ (?:changes|edits|cancels|confirms|orders|asks)\b|\s->\s", _USER),
-    implied(r"\b(?:has|have) (?:\w+ed|put|sent|written|made|left|begun|gone|bought|sold|paid)\b|\bthat (?:the|an?|one) \w+ (?:\w+ed|puts? (?:in|up|down)|sent|made|wrote)\b|^(?:an? |the |one |each )?\w+(?: \w+)? (?:cancels|records|reports|changes|"
-            r"changed|leaves|joins|buys|sells|pays|moves|ends|finishes|signs|confirms|enters)\b|\bafter (?:saving|editing|creating|buying)\b|\bfor (?:the|a|one|each) new \w+|\bfrom (?:the|our) (?:back ?office|admin)\b", _USER),
     implied(r",\s(?:and |then |so )?(?:we|our \w+|the (?:system|backend|server))\b|\b(?:on|for|after|with|at) (?:each|every|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|morning|evening|\w+day)s?\b|few\b|other\b|\d)\w+",
             _USER),
-    implied(r"\b(?:an?|the|each|one|some) \w+ (?:hands? in|submits|requests|orders|applies for|publishes|posts|books|files|uploads|asks for|reports|registers|signs up|checks out)\b|\bon (?:his|her|their|its) request\b", _USER),
     # How long it goes on.
     said(r"\b(?:for ?ever|permanent(?:ly)?|24/7|all the time|never (?:ends|stops)|continuous(?:ly)?|round the clock|around the clock|always (?:on|running|connected)|"
          r"as long as the (?:system|server|app|application|process|site|shop) (?:is up|runs|is open)|long-?lived|daemon|until (?:it is )?stopped|stays? connected|day and night|never goes away|non-?stop|"
@@ -138,36 +131,19 @@ CUES = (
     marks(r"\bwait (?:until|for|\w+ days|\w+ hours)\b|\bhold until\b", 1),
     marks(r"\b(?:next|previous|earlier|preceding|later) (?:stage|step|phase|one)s?\b|\bthe one before\b|\bin (?:that|this|the right) order\b|\bone after (?:the other|another)\b|\bstart from scratch\b|\bnothing may be done twice\b", 2),
     marks(r"\b(?:any|one|each|either) of (?:them|these|those) (?:can|may|might|could)? ?(?:fail|break)|\bif (?:the|a|one|any) [\w ]{2,25} (?:fails|breaks|goes wrong|cannot be \w+)[^.;]{0,10}(?:,| we| the| then)", 1),
-    marks(r"\b\w+ [^.;:,]{2,40}, \w+ [^.;:,]{2,40}(?:, | and )(?:\w+ )[^.;:,]{2,40}(?:,| and )", 1),
     marks(r"\b(?:when|if|should)\b [^.;,]{3,45}\b(?:does not|doesn't|do not|don't|is not|isn't|cannot|can't|fails?|withdraws?|refuses?|declines?|cancels?|rejects?|is refused|is rejected|times out|comes back)\b[^.;]{2,70}", 1),
-    marks(r"\b(?:interrupted|aborted|broken[- ]off|half[- ]done|partial(?:ly)? (?:done|finished)) \w+|\b(?:phase|stage|step|point|place)s? (?:they|it|we|he|she) (?:had )?(?:reached|stopped|left|got)\b|\bnever (?:only )?half\b|\beverything (?:has to|must|should) be (?:taken back|undone|reversed|rolled back|"
-          r"cancelled)\b|\btwo-?step\b|\bthree-?step\b|\bwhere it is stuck\b|\bgive the \w+ free\b|\bend to end\b|\border of (?:the )?steps\b", 2),
     marks(r"\b(?:takes?|wait(?:s|ing)?) (?:for )?(?:several |some |a few )?days\b|\bafter (?:two|three|four|a few|some|\d+) (?:days|weeks)\b", 1),
-    marks(r"\bwait (?:a|an|another|again|some|two|three) ?(?:day|hour|while|week|days|hours)?\b|\bin waves\b|\b(?:stage|phase|wave) by (?:stage|phase|wave)\b|\band so on\b|\bgo(?:es)? back (?:to|when|if)\b|\bone by one\b", 1),
-    marks(r"\b(?:reverse[sd]?|revert(?:s|ed)?|refund(?:s|ed)? the|take back|give back|release the (?:hold|reservation|stock)|unwind|put back)\b[^.;]{0,50}\b(?:when|if|refused|fails?|later|again|rejected)\b|\bmust not be (?:repeated|done (?:twice|again))|\bnot (?:be )?"
-          r"repeat(?:ed)? (?:finished|done|what|steps)|\b(?:missing|remaining|outstanding|unfinished) (?:parts|steps|ones|pieces)\b|\bcheckpoint\w*\b|\bwhere it (?:left off|stopped|was)\b|\btwo-?phase\b|\bin several (?:steps|stages|phases)\b", 2),
     marks(r":[^.;:]+(?:,[^.;:,]+){3,}|\((?:\w+ )?(?:days|weeks|months)\)|\bwait\w* (?:till|for)\b", 1),
-    marks(r"\b(?:something|anything|one|any step)\b (?:goes wrong|breaks|fails)\b|\bin reverse\b|\b(?:clean|tear) (?:everything|all of it|it all) (?:up|down)\b", 1),
-    marks(r"\bno (?:step|stage) twice\b|\brestartable\b|\bfrom the failed (?:step|stage|one)\b|\bor release (?:again|it|them)\b|\bdo not \w+ again\b", 1),
     marks(r"\b(?:several|multiple|two|three|four|five|many)\b(?: [\w-]+){0,3} (?:steps|stages|phases)\b", 2),
-    marks(r"\bdays!", 1),
-    marks(r"(?::|\bsteps\b)[^.;:]+,[^.;:,]+,", 1),
     # What sort of work it is.
     said(r"\b(?:in|within) the same (?:database )?transaction\b", _INSTANT, _LOCAL, _STREAM),
-    implied(r"^(?:turn|render|draw|build|make) (?:an?|the|two) (?:\w+ )?(?:menu|navigation|datetime|timestamp|date|string|number|label|badge|icon|template|list|url|slug)\b|\b(?:\w+|\d+) characters\b|\bfriendly\b", _INSTANT, _LOCAL),
-    implied(r"^(?:saniti[sz]e|log|pick|split|strip|set|slugify|mask|truncate|concatenate|convert \w+ to)\b|\bhow long the (?:request|query|call) took\b", _INSTANT, _LOCAL),
-    implied(r"\b(?:valid|validity|well-formed|checksums?|price string|formatted|headers?|decimals?|approximate is fine)\b", _INSTANT, _LOCAL),
     said(r"\bauto-?(?:suggest|complet)\w*|\btype-?ahead\b", _INSTANT, _STREAM, _USER),
-    implied(r"(?<![\d.,])\d{1,2} (?:entries|items|rows|elements|records)\b", _INSTANT, _LOCAL),
     said(r"\b(?:two|three|four|a few|some) (?:numbers|strings|dictionar(?:y|ies)|dicts|lists|dates|values|fields|flags)\b|\bin a (?:module|global|local) variable\b|\bhistogram\b|\bcsrf\b", _INSTANT, _LOCAL),
     said(r"\b(?:few|some|a couple of|in|within) (?:a )?(?:milliseconds?|ms)\b|\bsub-?second\b|\binstant(?:ly|aneous)?\b", _INSTANT),
     implied(r"\b(?:in-?(?:memory|process)|in memory|in (?:each|every|its own|this) (?:\w+ )?process|its own memory|of this process|this (?:process|worker|pod|instance|node)'s|each process on its own|per (?:process|worker)|(?:just|only|purely) memory|(?:memory|ram) only)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
     implied(r"\b(?:(?:emit|incr|inc|record|count|bump|update)\w*\b[^.;]{0,25}\b(?:counters?|metrics?|gauges?|connections)|memory gauge|log (?:the|a) (?:request|line|duration)|"
             r"(?:set|send|add)s? an? (?:\w+ )?(?:cookie|header)|validate\w* (?:the|a) (?:form|jwt|token|input)|jwt|format\w* (?:the|a) (?:date|number|name)|hash\w* the|"
             r"compute\w* the (?:total|sum)|it is cached|lru)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
-    implied(r"^(?:please )?(?:check|validate|verify|validation|lookup|sorting|formatting|look up|return|trim|parse|format|normali[sz]e|escape|lower-?case|upper-?case|calculate|compute|add up|sort|filter|count|bump|increment|serialize|set|read|pick|choose|select|decide|record|measure|observe|cache|memoi[sz]e|throttle|add|prepend|join|split|reverse|copy|swap|clamp|map|hide|show|display|greet|negate|highlight|tell|fill|put|cast|decode|detect|guess|fill in|round|strip|render|redirect|"
-            r"respond|answer|compare|mask|append|toggle)\b|\b(?:middleware|bookkeeping|etag|in a dict(?:ionary)?|in a variable|for debugging|lookup table|put it into the (?:json|response|template)|for the template|query string|"
-            r"nobody cares (?:when|if))\b", _INSTANT, _LOCAL),
     implied(r"\b(?:tell|inform|alert|report (?:it |this )?to|push\w*|hand (?:it|them) over|transfer|submit)\b[^.;,]{0,40}\b(?:to |the |our |an? )\w+", _NETWORK, _RETRIED),
     implied(r"\b(?:exports?|xlsx|excel|csv|pdfs?|reports?|transcod\w+|transcri\w+|videos?|thumbnails?|resiz\w+|ocr|imports?|backfill\w*|re-?index\w*|search index|crawl\w*|scrap\w+|"
             r"train\w*|simulat\w+|zip\w*|unzip\w*|unpack\w*|archiv\w+|embeddings?|convert\w*|conversion|virus scan|snapshots?|bulk|merge|large files?|heavy|long[- ]running|"

@@ -17,7 +17,8 @@ class Forms:
     """Patterns of one language, each tried on one clause. Case matters in ``cased`` alone, where a deed is known by its capital noun.
 
     ``occasion``: a clause under another one, or a participle, in which somebody else acts; ``deed``: a main clause in which they do.
-    ``door``: where people ask. ``nobody``: a clause about what nobody does, which is no event. ``undo``: an act that takes back others.
+    ``door``: where people ask. ``nobody``: a clause about what nobody does, which is no event. ``undo``: an act that takes back others;
+    ``small``: one that is done in less than a second wherever nothing else is said of it.
     ``bearer``: a thing of ours that goes on by itself. ``lasting`` and ``source``: an act that never ends together with what it is done to.
     ``joins``: words between clauses, besides punctuation; ``under``: those that belong to the clause that they begin.
     """
@@ -30,6 +31,7 @@ class Forms:
     door: str
     nobody: str
     undo: str
+    small: str
     bearer: tuple[str, ...]
     lasting: str
     source: str
@@ -67,6 +69,8 @@ _ENGLISH = Forms(
     ),
     cased=(),
     door=r"\b(?:buttons?|on demand|on request|upon request|webhooks?|dialog|wizard|checkout|form submit\w*|menu entry|self-?service|202|post /\w+)",
+    small=r"^(?:please |just )?(?:sort|sum|add up|count|bump|incr\w*|pick|choose|decide|format|round|trim|strip|split|join|escape|parse|truncate|shorten|slugify|saniti[sz]e|normali[sz]e|lower-?case|upper-?case|mask|hide|show|display|"
+    r"highlight|toggle|log|measure|observe|compare|convert \w+ to|turn|look up|lookup|return|render|redirect|greet|calculate|compute|work out|validate|check|cache|memoi[sz]e|remember|set|append|prepend|append|fill in|guess|detect|respond)\b",
     undo=r"\b(?:give|put|take|roll|go|pay|turn|hand)\w* (?:\w+ ){0,3}back\b|\b(?:undo|revert|restore|refund|release|cancel|reverse|unwind|compensat\w+|clean up|tear down)\b",
     nobody=r"\b(?:nobody|no one|none|never|no longer|not any ?more)\b",
     bearer=(
@@ -98,6 +102,8 @@ _GERMAN = Forms(
         rf"^(?:(?:[Dd]er|[Dd]ie|[Dd]as|[Ee]ine?|[Uu]nsere?|[Jj]ede[rs]?|[Dd]eren|[Ii]hre?)\s)?(?:[a-zäöü]+e[nrs]?\s)?(?!(?:{_DE_BEARER.title()}|\w+(?:dienst|server|brücke|prozess))\b)(?!KI\b|LLM\b|Modell|System|Software|Backend|Cronjob|Worker|API\b)[A-ZÄÖÜ][\w-]+\s(?!{_DE_MODAL}\b)(?:[a-zäöüß]{{2,}}(?:t|ßt)\b(?!$)|[a-zäöüß]{{2,}}en\s(?:ein\w*|die|das|den|der|ihre?\w*|seine?\w*|sich|uns|etwas)\b)",
     ),
     door=r"\b(?:\w*knopf|\w*button|schaltfläche|webhooks?|formular abschicken|dialog|menüpunkt|jemand|klick\w*|post /\w+)\b",
+    small=r"\b\w*(?:sortieren|sortierung|zählen|addieren|summieren|runden|rechnen|kürzen|formatieren|formatierung|trennen|aufteilen|zusammenfügen|vergleichen|auswählen|aussuchen|anzeigen|einblenden|ausblenden|hervorheben|nachschlagen|ermitteln|bestimmen|"
+    r"prüfen|validieren|merken|setzen|ersetzen|säubern|maskieren|mitloggen|loggen|zurückgeben|umleiten|ausgeben|großschreiben|kleinschreiben|abschneiden)[.!]?$",
     undo=r"\bzurück\w*|\b(?:\w*stornieren|rückgängig|freigeben|aufheben|abbauen|wieder \w+)\b",
     nobody=r"\b(?:niemand|keiner|nie|nicht mehr)\b",
     bearer=(
@@ -131,6 +137,8 @@ _POLISH = Forms(
     ),
     cased=(),
     door=r"\b(?:przycisk\w*|guzik\w*|webhook\w*|kreator\w*|okienk\w+|klikn\w+|klika\w*|post /\w+)\b",
+    small=r"^(?:tylko )?(?:zsum|podsum|sum|policz|licz|zlicz|posort|sort|sformat|format|zaokrągl|skróc|przyci|uci|obci|rozdziel|sklei|złącz|porówn|wybra|wybier|wskaza|pokaz|wyświetl|ukry|podświetl|sprawdz|walid|zwróc|ustaw|zamien|oblicz|dolicz|odj|odwróc|zapamięta|"
+    r"zamask|oczyśc|wylosow|wyrender|narysow|znale[źz]|wyszuk|zapisa\w+ w log)\w*",
     undo=r"\b(?:odda|zwróc|wróc|cofn|wycof|anulow|odwoł|zwolni|przywróc|odkręc|posprząta)\w*",
     nobody=r"\b(?:nikt|nigdy|już nie)\b",
     bearer=(
