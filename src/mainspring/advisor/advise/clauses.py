@@ -145,12 +145,13 @@ def _part(words: str, stop: str, forms: Forms) -> Part:
     def has(*patterns: str) -> bool:
         return any(compiled(each).search(words) for each in patterns)
 
-    if stop == ":":
-        return Part.BEARER if has(*forms.bearer) else Part.TITLE
+    is_title = stop == ":"
     if has(forms.nobody):
-        return Part.ACT
-    if has(*forms.bearer) or (has(forms.lasting) and has(forms.source)):
+        return Part.TITLE if is_title else Part.ACT
+    if has(*forms.bearer) or not is_title and (has(forms.lasting) and has(forms.source)):
         return Part.BEARER
     if has(forms.door, *forms.occasion):
         return Part.OCCASION
-    return Part.DEED if has(*forms.deed) or any(re.search(each, words) for each in forms.cased) else Part.ACT
+    if has(*forms.deed) or any(re.search(each, words) for each in forms.cased):
+        return Part.DEED
+    return Part.TITLE if is_title else Part.ACT

@@ -24,6 +24,15 @@ _SPACE = re.compile(r"\s+")
 _NEAR = 48  # characters before a duration within which something must say that the work takes it
 
 
+# What words of a language are made of: headlines have no common words, and often no marks.
+_MARKS = {"de": "äöüß", "pl": "ąćęłńóśźż"}
+_TRAITS = {
+    "en": r"th|wh|ck|ght|ing$|tion|ed$|ly$|[^aeiouy]s$",
+    "de": r"sch|cht|ung|pf|tz|(?<=..)(?:en|ern|eln)$|ei|heit|lich",
+    "pl": r"cz|sz|rz|dz|szcz|(?:ego|emu|ych|ymi|nie|nia|ach|ami|aje|uje|owa|amy|emy|imy|ek|ka|ki|ow|ie|ej)$|j[aeu]$|^(?:w|z|o|i)$|yw|w[szc]",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """A cue that was found: the words, and what they say of a question."""
@@ -87,9 +96,10 @@ def guess_language(text: str) -> str:
     words = re.findall(r"(?<![\d.])(?<!\d )[^\W\d_]+", text.lower())  # "5 am" is no German
 
     def score(language: str) -> float:
-        common = lexicon_of(language).common
-        letters = {"de": "äöüß", "pl": "ąćęłńóśźż"}.get(language, "")
-        return sum(word in common for word in words) + 0.7 * sum(any(letter in word for letter in letters) for word in words)
+        common, marks, traits = lexicon_of(language).common, _MARKS.get(language, ""), compiled(_TRAITS[language])
+        return sum(
+            (word in common) + 0.7 * any(mark in word for mark in marks) + 0.35 * (traits.search(word) is not None) for word in words
+        )
 
     scores = {language: score(language) for language in LANGUAGES}
     best = [language for language in LANGUAGES if scores[language] == max(scores.values())]

@@ -60,7 +60,7 @@ ENGLISH = (
         r"(?:(?:which|that|who|whom) )?(?:nobody|no one|none)\b[^.;]{0,30}\b(?:for|since|any ?more|came|has|have|touched|opened|used|uses)\b|without (?:a )?reply\b|unclaimed\b|pil(?:e|es|ing) up\b",
     ),
     said(r"\bhouse-?keeping\b|\bmaintenance (?:job|task|work)\b", _HOUSEKEEPING),
-    implied(r"\b(?:purge|prune|expire|(?<!the )(?<!our )(?<!an )archive(?! of)|clean[- ]?up|vacuum)\b", _HOUSEKEEPING),
+    implied(r"\b(?:purge|prune|expire|(?:^|(?<=and )|(?<=to )|(?<=then ))archive(?! of)|clean[- ]?up|vacuum)\b", _HOUSEKEEPING),
 )  # fmt: skip
 
 _DE_NUMBER = r"(?:\d+|eine[rnms]?|ein|zwei|drei|vier|fünf|sechs|acht|zehn|zwölf|fünfzehn|zwanzig|dreißig|wenige[nr]?|paar|einige[nr]?|halbe[nr]?|mehrere[nr]?)"

@@ -95,8 +95,8 @@ CUES = (
          _USER),
     said(r"\bwithout (?:making|letting|keeping|blocking) (?:the |a )?(?:user|client|caller|customer|request)|\b(?:response|request|ui|user|page) should not (?:block|wait)|"
          r"\bnot block\b|\bshould not wait\b", _USER),
-    implied(r"\b(?:webhooks?|(?:bounce|payment|order) event|sign-?up|signs up|registration|checkout|password reset|verification code|reset (?:mail|email)|"
-            r"welcome (?:mail|email)|the user\b|a user\b|a customer\b|admin(?:istrator)?\b|request(?:ed)?\b|in the background|background (?:job|task)|asynchronous(?:ly)?|async)\b", _USER),
+    implied(r"\b(?:webhooks?|(?:bounce|payment|order) event|sign-?up|signs up|registration|verification code|reset (?:mail|email)|"
+            r"welcome (?:mail|email)|in the background|background (?:job|task)|asynchronous(?:ly)?|async)\b", _USER),
     said(r"\bby hand\b|\bmanually\b|\b(?:triggered|initiated|asked for|pasted|entered|chosen|requested) by\b|\b\w+ (?:pasted|entered|typed|dropped) (?:in|into|on)\b", _USER),
     implied(r",\s(?:and |then |so )?(?:we|our \w+|the (?:system|backend|server))\b|\b(?:on|for|after|with|at) (?:each|every|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|morning|evening|\w+day)s?\b|few\b|other\b|\d)\w+",
             _USER),
@@ -146,7 +146,7 @@ CUES = (
             r"compute\w* the (?:total|sum)|it is cached|lru)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
     implied(r"\b(?:tell|inform|alert|report (?:it |this )?to|push\w*|hand (?:it|them) over|transfer|submit)\b[^.;,]{0,40}\b(?:to |the |our |an? )\w+", _NETWORK, _RETRIED),
     implied(r"\b(?:exports?|xlsx|excel|csv|pdfs?|reports?|transcod\w+|transcri\w+|videos?|thumbnails?|resiz\w+|ocr|imports?|backfill\w*|re-?index\w*|search index|crawl\w*|scrap\w+|"
-            r"train\w*|simulat\w+|zip\w*|unzip\w*|unpack\w*|archiv\w+|embeddings?|convert\w*|conversion|virus scan|snapshots?|bulk|merge|large files?|heavy|long[- ]running|"
+            r"train\w*|simulat\w+|zip\w*|unzip\w*|unpack\w*|archiv\w+|embeddings?|virus scan|snapshots?|bulk|merge|large files?|heavy|long[- ]running|"
             r"regenerat\w+|generat\w+|rebuild\w*|migrat\w+|provision\w*|deployment|clone|gdpr|delete all|snapshot|index it|notebook|payroll|calculation|audio|exif|pictures?|images?|photos?|catalogue|docs|build|sitemap|translat\w+|anonymi[sz]\w+|mass|moderat\w+|extract\w+|classif\w+|"
             r"analy[sz]e|recalc\w*|score|scoring|speech to text|recomput\w+|render\w* (?:a|the) video|compress\w*|encod\w+|encrypt\w* (?:the|all)|deduplicat\w+|thousand\w*|million\w*|\d{3,} (?:students|users|rows|items|customers)|\d+k)\b", _LONG),
     implied(r"\b(?:e-?mails?|mails?|newsletters?|sms|slack|telegram|push notifications?|notify|notif(?:y|ies|ications?)|webhooks?|apis?|http|soap|rest|graphql|endpoints?|stripe|paypal|payments?|"

@@ -55,20 +55,22 @@ _ENGLISH = Forms(
     joins=r"and|but|so|then|because",
     under=r"which|that|who|whom|while|when|whenever|once|if|as soon as",
     occasion=(
-        r"^(?:whenever|when|once|as soon as|each time|every time|any time|if|after|upon)\s(?!possible|needed|necessary|in doubt|a (?:day|week|month|year)|per)\w",
+        r"^(?:whenever|when|once|as soon as|each time|every time|any time|if|after|upon)\s(?!it\b|this\b|that\b|possible|needed|necessary|in doubt|a (?:day|week|month|year)|per)\w",
         rf"^(?:that|which|who|whom)\s(?:(?:was|were|has|have|had|has been|have been|had been)\s)?(?:{_EN_LET}?{_EN_PERSON}\s)?\w+(?:ed|en|wn|nt|ought|put|in|made|said)\b",
         rf"\b\w+(?:ed|en|wn|nt|id|ade|ought|put|sen)\s(?:\w+\s)?by\s(?:an?|the|our|their|his|her|one|{_EN_PERSON})\b",
         r"\b(?:handed|sent|turned|phoned|called|dropped|typed|keyed) (?:in|off)\b|\bincoming (?!messages|events|packets|mails?|traffic|data)\w+|\s->\s|\bas an? [\w ]{2,30}\bi (?:want|would|need|can|wish)\b|\bi (?:want|would like|need) to (?:press|click|be able)",
+        r"\bfor (?:the|an?|our) new \w+",
         r"\b(?:on|for|after|with|at|of) (?:each|every|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|season|shift|morning|evening|\w+day)s?\b|few\b|other\b|\d)\w+",
         r"^(?:every|each|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|season|shift|morning|evening|\w+day|other|few|step|stage|request|response|call|row|page|line|time)s?\b|\d)\w+",
         rf"\b{_EN_PERSON} (?:wants?|needs?|expects?|would like|asks?|requests?)\b",
         r"\b(?:gives?|hands?|sends?|shows?|offers?) (?:the|an?|our) \w+ (?:a|an|the|all)\b.*\bwhen\b",
     ),
     deed=(
+        r"^(?:an?|the|one|each|some|our|their|his|her)\s(?!\w+ings?\b)(?:\w+\s){1,3}(?:has|have|had)\s(?:just |been )?\w+",
         rf"^(?:hey |please |currently |so |say )*{_EN_LET}?(?:\w+\s)?{_EN_PERSON}\s(?:(?:just|\w+ly|can|may|might|could)\s)?(?!wants|needs|sees|gets|waits|expects|likes)(?:\w{{2,}}s|\w+ed|have|had|put|upload|ask|send|press|click|hit|pick|drag|fill|enter|drop|go|get|make)\b",
     ),
     cased=(),
-    door=r"\b(?:buttons?|on demand|on request|upon request|webhooks?|dialog|wizard|checkout|form submit\w*|menu entry|self-?service|202|post /\w+)",
+    door=r"\b(?:buttons?|on (?:\w+(?:\'s)? )?demand|on request|upon request|webhooks?|dialog|wizard|form submit\w*|menu entry|self-?service|202|post /\w+)",
     small=r"^(?:please |just )?(?:sort|sum|add up|count|bump|incr\w*|pick|choose|decide|format|round|trim|strip|split|join|escape|parse|truncate|shorten|slugify|saniti[sz]e|normali[sz]e|lower-?case|upper-?case|mask|hide|show|display|"
     r"highlight|toggle|log|measure|observe|compare|convert \w+ to|turn|look up|lookup|return|render|redirect|greet|calculate|compute|work out|validate|check|cache|memoi[sz]e|remember|set|append|prepend|append|fill in|guess|detect|respond)\b",
     undo=r"\b(?:give|put|take|roll|go|pay|turn|hand)\w* (?:\w+ ){0,3}back\b|\b(?:undo|revert|restore|refund|release|cancel|reverse|unwind|compensat\w+|clean up|tear down)\b",
@@ -79,7 +81,7 @@ _ENGLISH = Forms(
         r"\b(?:whenever|while|as long as) the (?!user|customer|client|browser|tab|page|visitor|caller|request|connection|response)\w+ (?:is|are|stays?|runs?)\b",
     ),
     lasting=r"\b(?:sit|sits|listen|listens|consum\w+|ingest\w*|tail|tails|hold|keep|stay|watch|watches|follow|follows|subscrib\w+|relay\w*|bridg\w+|collect\w*|receiv\w+|read|reads|accept\w*|captur\w+|record|records|monitor\w*|observ\w+|pump\w*|buffer\w*|pip(?:e|es|ing)|speak\w*|terminat\w+|decod\w+)\b",
-    source=r"\b(?:brokers?|topics?|kafka|mqtt|nats|rabbitmq|amqp|pulsar|kinesis|zeromq|websockets?|sockets?|feeds?|ports?|sensors?|receivers?|telemetry|bus|streams?|channels?|ticks?|quotes|signals?|readings|packets|frames|datagrams|multicast|udp|tcp|gps|plc|opc|change ?log|binlog|events|(?:access |error |audit )?logs?|readouts?|connection|subscription|session)\b",
+    source=r"\b(?:brokers?|topics?|kafka|mqtt|nats|rabbitmq|amqp|pulsar|kinesis|zeromq|websockets?|sockets?|feeds?|ports?|sensors?|receivers?|telemetry|bus|streams?|channels?|ticks?|quotes|signals?|readings|packets|frames|datagrams|multicast|udp|tcp|gps|plc|opc|change ?log|binlog|events|(?:access |error |audit )?logs?|readouts?|connection|subscription)\b",
 )
 
 _DE_BEARER = r"(?:(?:\w+-|chat|telegram|slack|discord|matrix)?bot|\w*(?:dienst|brücke|leser|empfänger|lauscher|horcher|gateway|dämon|daemon|weiterleiter|server|wächter|sammler|prozess|programm|abonnent|konsument|senke|verteiler|hub|relais))"
@@ -92,7 +94,7 @@ _GERMAN = Forms(
         r"^(?:ist|sind|hat|haben|klappt|kommt|geht|fällt|scheitert|schlägt|wird|bleibt|meldet|lehnt|fehlt|reagiert|antwortet)\s.*\b(?:nicht|kein\w*|fehl|schief|ab|aus|niemand)\b|^(?:scheitert|misslingt|platzt|fehlt)\s",
         r"^(?:bei|beim|nach|auf|mit)\s(?:(?:jede[mrn]?|eine[mr]?|der|dem|den|neue[mnr])\s)*(?!bedarf|nacht|stunden?|tagen?|monaten?|wochen?|minuten?|sekunden|laden|geschäfts|schicht|dem broker|fehler|absturz|neustart|ausfall|börsen)\w+",
         r"^(?:der|die|das|den|dem|denen|welche[nrsm]?|was|wer)\s.*\b(?:\w+t|\w+te|\w+ten|hat|haben|ist|sind|wurde|wurden|worden)$",
-        r"\b(?:vo[mn]|durch)\s(?:(?:der|dem|den|einer|einem|unserer|unserem|ihrem)\s)?\w+\s(?:\w+\s)?(?:\w*ge\w+(?:t|en)|be\w+t|ver\w+t|er\w+t)\w{0,2}\b",
+        r"\b(?:vo[mn]|durch)\s(?:(?:der|dem|den|einer|einem|unserer|unserem|ihrem)\s)?\w+\s(?:\w+\s)?(?-i:\w*ge\w+(?:t|en)|be\w+t|ver\w+t|er\w+t)\w{0,2}\b|\bfür (?:einen?|den|die|das|jede[nrs]?) neue[nrs]? \w+",
         r"\b(?:auf (?:anfrage|wunsch|zuruf|bitte|verlangen|antrag|anforderung)|als [\w ]{3,30} (?:möchte|will|kann) (?:ich|man))\b",
         r"\b(?:abgegeben|eingereicht|hochgeladen|eingegangen|eingesandt|eingesendet|zugesandt|ausgewählt|ausgesucht|angefordert|unterschrieben|unterzeichnet|bestellt|beantragt|gemeldet)(?:e[nrsm]?)?\b",
         r"\b(?:jede[nrsm]?|für jede[nrs]?)\s(?:(?:neue|bezahlte|eingehende|fertige|einzelne)[nrs]?\s)?(?!\w*(?:sekunde|minute|stunde|tag|nacht|woche|monat|quartal|jahr|morgen|abend|mittag|schicht|werktag|montag|halbe|stufe|schritt|volle|zweite|letzte|erste|antwort|anfrage|request|response|seite\b|zeile|aufruf|änderung|nachricht|ereignis|position|messwert))\w{3,}",
@@ -118,7 +120,7 @@ _GERMAN = Forms(
 _PL_PERSON = (
     r"(?!(?:drukarka|przeglądarka|wyszukiwarka|ładowarka|czytnik|silnik|odbiornik|przekaźnik|licznik|wynik|plik|serwer|router|kontener|numer|papier|termin|broker|serwis|koszyk|kod|adres|rejestr|raport|transport|import|eksport|nadajnik|dziennik|wskaźnik|słownik|grafik|"
     r"cennik|zbiornik|praca|tablica|różnica|ulica|granica|kolejka|faktura|umowa|wysyłka|paczka|karta|baza|etykieta)\w*\b)"
-    r"(?:\w{2,}(?:ca|cy|nik|niczka|nicy|ciel|cielka|ciele|arz|arka|arze|ista|istka|iści|erka|orka|or|er|ant|antka|anci|ent|entka|enci|ścian|anin|anka|owiec)|ktoś|kto|rodzice|uczeń|uczniowie|gość|goście|księgow[aey]|lekarz|lekarka|szef|szefowa|prezes|firma|urząd|"
+    r"(?:\w{2,}(?:ca|cy|nik|niczka|nicy|ciel|cielka|ciele|arz|arka|arze|ista|istka|iści|erka|orka|or|er|ant|antka|anci|ent|entka|enci|ścian|anin|anka|owiec)|ktoś|kto|rodzice|uczeń|uczniowie|gość|goście|fotografka|księgow[aey]|lekarz|lekarka|szef|szefowa|prezes|firma|urząd|"
     r"ludzie|klienci|pani|pan|student|studenci|dział \w+|zespół|rada|sąd|szkoła|sklep|szpital|bank|pacjent|admin|opiekun|dyżurny|chory|zarząd|kadry)"
 )
 _POLISH = Forms(
@@ -128,6 +130,7 @@ _POLISH = Forms(
         r"^(?:jeśli|jeżeli|gdy|kiedy|jak|skoro|gdy tylko|jak tylko|kiedy tylko|za każdym razem|ilekroć)\s\w",
         r"^(?:po|przy|na)\s(?:każd\w+\s)?\w+(?:niu|ciu)\b",
         r"^(?:któr\w+|kto|co|jaki\w*)\s.*\b\w+(?:ł|ła|ło|li|ły|uje|ują|aje|ają|sza|sze|dza|ca|ci|osi|ywa|iera)\b",
+        r"\bdla now\w+ \w+",
         r"\b\w+(?:an|en|on|yt|ęt|it|ut)(?:y|a|e|ą|ej|ego|ych|ym|ymi|emu)\s(?:\w+\s)?przez\s",
         r"\b(?:oddan|nadesłan|przysłan|przesłan|wgran|zgłoszon|złożon|wrzucon|zamówion|podpisan|wybran|wskazan|zlecon|zatwierdzon|dostarczon|opłacon)\w{1,3}\b",
         r"\b(?:jako \w+ (?:chcę|chciał\w+|mogę)|na (?:\w+ )?(?:prośbę|wniosek|życzenie|żądanie))\b|\bkażd(?:e|y|a|ą|ego|ej) (?:now|opłacon|gotow|przychodząc)\w+ (?!rok|dzień|miesiąc|tydzień|zdarze|wiadomo)\w+|^każd(?:y|a|e) (?!rok|dzień|miesiąc|tydzień|noc|godzin|zdarze|wiadomo|odpowied|żądani|krok|etap|zmian)\w+",

@@ -36,7 +36,7 @@ CUES = (
     said(r"\b(?:zatwierdza|akceptuje|podpisuje|zgadza się)\b[^.;]{0,50}\b(?:następnie|potem|dopiero|na końcu|później)\b", _STEPS, _SURVIVE, special=Special.WAITS_FOR_PERSON),
     said(r"\bwłasn\w+\b.{0,12}\b(?:kolejk\w+|harmonogram\w*|scheduler\w*|blokad\w+)", special=Special.OWN_INFRASTRUCTURE, takes=True),
     said(r"\b(?:wątek|wątku|wątki|create_task)\b", _USER, special=Special.OWN_INFRASTRUCTURE, takes=True),
-    said(rf"\b{_N}\s{_UNIT} (?:przed|po)\b \w+", _USER, special=Special.DELAYED, takes=True),
+    said(rf"\b(?:{_N}\s)?{_UNIT} (?:przed|po)\b \w+", _USER, special=Special.DELAYED, takes=True),
     said(rf"\b(?:po|za) {_N} (?:minut\w*|godzin\w*|dni\w*|tygodni\w*)\b", _USER, special=Special.DELAYED, takes=True),
     said(rf"\bnie\b[^.;]{{0,40}}\bw ciągu {_N} (?:minut\w*|godzin\w*|dni\w*|tygodni\w*)\b", _USER, special=Special.DELAYED, takes=True),
     said(r"\bdo czekając\w+ \w+|\bkawałek po kawałku\b|\btoken(?:y|ów|ami)\b[^.;]{0,40}\b(?:przeglądar\w+|kart\w+|okn\w+|gości\w+|czekając\w+|websocket\w*|zapyta\w+)\b", _STREAM, takes=True),
@@ -49,7 +49,7 @@ CUES = (
     said(rf"\b{_PERSON}\b[^.;,]{{0,30}}\b(?:klikni\w*|naciśni\w*|poprosi\w*|prosi|żąda|zażąda|uruchomi\w*|uruchamia\w*|wybierz\w*|prześle|wyśle|zamyka|zamknie)\b", _USER),
     said(r"\b(?:po kliknięciu|kliknię\w+|przycisk\w*|na żądanie|na życzenie|przesłan\w+|wgran\w+|po przesłaniu|po wgraniu)\b", _USER),
     said(r"\bbez (?:blokowania|czekania)\b|\bnie (?:czeka\w*|blok\w*)\b", _USER),
-    implied(r"\b(?:webhook\w*|w tle|rejestracj\w+|mail powitalny|e-mail powitalny|reset\w* hasła|kod weryfikacyjny|asynchroniczn\w+)\b", _USER),
+    implied(r"\b(?:webhook\w*|w tle|rejestracj\w+|mail powitalny|e-mail powitalny|kod weryfikacyjny|asynchroniczn\w+)\b", _USER),
     said(r"\bręcznie\b|\b(?:zlecon|uruchamian|wywołan|wpisan|wklejon)\w* przez\b|\bkt\w+ \w+ (?:wkleił|wpisał|podał|wybrał|wgrał|dodał)\w*", _USER),
     said(r"\bna (?:jego|jej|ich|czyj\w+) (?:prośbę|wniosek|życzenie)\b|\bna (?:prośbę|wniosek)\b", _USER),
     said(r"\b(?:bez (?:końca|przerwy|ustanku)|zawsze (?:włączon\w+|działa\w*|aktywn\w+)|nigdy (?:się )?nie (?:kończy|przestaje)|stale|ciągl\w+|ciągł\w+|nieprzerwan\w+|non ?stop|nieustannie|cały czas|bez przerwy|zawsze połączon\w+|na stałe|całą dobę|w nieskończoność)\b", _FOREVER),
@@ -77,7 +77,7 @@ CUES = (
     said(r"\bwielkimi literami\b|\b(?:dwie|trzy|cztery) (?:liczby|wartości|listy|teksty)\b", _INSTANT, _LOCAL),
     implied(r"\b(?:przekaza\w*|przekazuj\w*|zgłosi\w*|prześ\w+|przesył\w*|sklonowa\w*)\b", _NETWORK, _RETRIED),
     implied(r"\b(?:eksport\w*|import\w*|xlsx|csv|pdf|raport\w*|wideo|film\w*|miniatur\w*|przekonwertow\w*|konwersj\w+|ocr|kopi\w+ zapasow\w+|archiw\w+|faktur\w+|zestawieni\w+|rozliczeni\w+|generow\w+|wygenerow\w+|"
-            r"najemc\w+|migracj\w+|zdję\w+|obraz\w+|tysiąc\w*|model\w* język\w+|tłumacz\w+|indeks\w+|oblicz\w+|skompres\w*|kompresj\w*|kodowa\w*|transkry\w*|generowa\w*|uzgodnien\w+)\b", _LONG),
+            r"najemc\w+|migracj\w+|zdję\w+|obraz\w+|tysiąc\w*|model\w* język\w+|tłumacz\w+|indeks\w+|skompres\w*|kompresj\w*|kodowa\w*|transkry\w*|generowa\w*|uzgodnien\w+)\b", _LONG),
     implied(r"\b(?:e?-?mail\w*|sms\w*|api|webhook\w*|płatnoś\w+|obciąż\w+|powiad\w+|partner\w*|dostawc\w+|pobiera\w+|slack\w*|llm|openai|przypom\w+|synchroniz\w+|wysł\w+|wysył\w+|crm|erp|git\w*|bank\w*|zewnętrzn\w+|\w+ systemach|drukar\w+|biur\w+ informacji|kurier\w*|urząd\w*|urzęd\w*|telefon\w*)\b", _NETWORK, _RETRIED),
     implied(MANY, _LONG),
 )  # fmt: skip
