@@ -18,7 +18,7 @@ from mainspring.advisor.advise.cues.lexicon import compiled
 from mainspring.advisor.advise.decide import by_clock
 
 _STOPS = re.compile(r"\s*([;!?()\"„”“»«→]|[.,:](?=\s|$)|\s[–—-]\s|\s->\s)\s*")  # none between digits, nor in names of files
-_ENDS = frozenset(".!?")
+_ENDS = frozenset(".!?:")
 _FEWEST = 2  # words from which a form can be read: one alone is a name
 _LISTED = 4  # things that stand behind a title are its steps; fewer may be its parts
 _HEAVY = (Question.SURVIVE, Question.RETRIED, Question.POLLED, Question.NETWORK, Question.MULTI_STEP, Question.STREAM)
@@ -40,7 +40,7 @@ _EVENTS = (Part.OCCASION, Part.DEED)
 @dataclass(frozen=True, slots=True)
 class Clause:
     """A clause, and what it is by its form. ``sentence`` is the number of its sentence; ``undoes``: it takes back what others have done; ``is_small``: it names
-    an operation that takes no time.
+    an operation that takes no time; ``removes``: one that throws away. ``is_relative``: it is about a thing of the clause before.
     """
 
     words: str
@@ -48,6 +48,8 @@ class Clause:
     sentence: int = 0
     undoes: bool = False
     is_small: bool = False
+    removes: bool = False
+    is_relative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,14 @@ class Leaning:
 
 def clauses(text: str, language: str) -> tuple[Clause, ...]:
     """Return the clauses of a text in their order."""
-    forms, found, sentence = FORMS[language], list[Clause](), 0
+    forms, found, sentence, is_joined = FORMS[language], list[Clause](), 0, False
     for words, stop in _split(text, forms):
         part = _part(words, stop, forms)
-        undoes, is_small = (part is Part.ACT and compiled(each).search(words) is not None for each in (forms.undo, forms.small))
-        found.append(Clause(words, part, sentence, undoes, is_small))
+        if part is Part.DEED and is_joined and found[-1].part is Part.OCCASION:
+            part = Part.OCCASION  # "as soon as the bus arrives and the host taps": what is joined to an occasion belongs to it
+        is_joined = not stop
+        acts = [part is Part.ACT and compiled(each).search(words) is not None for each in (forms.undo, forms.small, forms.removes)]
+        found.append(Clause(words, part, sentence, *acts, compiled(forms.relative).search(words) is not None))
         sentence += stop in _ENDS
     return tuple(found)
 
@@ -100,6 +105,12 @@ def _is_between(parts: Sequence[Clause], place: int, *, is_titled: bool) -> bool
     return here.part is Part.DEED and (is_titled or any(around[:place])) and any(around[place + 1 :]) and len(parts) > _FEWEST
 
 
+def _throws_away(parts: Sequence[Clause]) -> Clause | None:
+    """Return an act that throws away whatever is in some state ("sessions that are dead"): nobody asks for that."""
+    pairs = zip(parts, parts[1:], strict=False)
+    return next((act for act, state in pairs if act.removes and state.part is Part.ACT and state.is_relative), None)
+
+
 def _beginning(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
     """Whoever acts in a clause asks for the work; a thing that goes on is asked for by nobody."""
     is_told = answers[Question.USER_TRIGGERED] is not None or by_clock(answers) is YES
@@ -108,6 +119,8 @@ def _beginning(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
     if bearer := next((each for each in parts if each.part is Part.BEARER), None):
         yield Leaning(Question.DURATION, Length.FOREVER, bearer.words)
         yield Leaning(Question.USER_TRIGGERED, NO, bearer.words)
+    elif act := _throws_away(parts):
+        yield Leaning(Question.RECURRING, YES, act.words)
     elif event := next((each for each in parts if each.part in _EVENTS), None):
         yield Leaning(Question.USER_TRIGGERED, YES, event.words)
 
@@ -128,17 +141,17 @@ def _at_once(parts: Sequence[Clause], answers: Answers, found: Sequence[Leaning]
 
 
 def _split(text: str, forms: Forms) -> Iterator[tuple[str, str]]:
-    """Yield the words of each clause and the stop behind them. A clause has at least one word besides the one that begins it."""
+    """Yield the words of each clause and the stop behind them, empty where a word joins it to the next. A clause has at least one word besides the one that begins it."""
     pieces = [*_STOPS.split(text), ""]
     first, joins = compiled(rf"^(?:(?:{forms.joins})\s+)+"), compiled(rf"\s+(?:(?:{forms.joins})\s+)+|\s+(?=(?:{forms.under})\s)")
     alone = compiled(forms.under)
     for piece, stop in zip(pieces[::2], pieces[1::2], strict=True):
-        begun = ""
-        for words in joins.split(first.sub("", piece)):
+        begun, joined = "", joins.split(first.sub("", piece))
+        for place, words in enumerate(joined, 1):
             whole = f"{begun} {words}".strip()
             begun = whole if alone.fullmatch(whole) else ""
             if whole and not begun:
-                yield whole, stop
+                yield whole, stop if place == len(joined) else ""
 
 
 def _part(words: str, stop: str, forms: Forms) -> Part:
@@ -148,10 +161,12 @@ def _part(words: str, stop: str, forms: Forms) -> Part:
     is_title = stop == ":"
     if has(forms.nobody):
         return Part.TITLE if is_title else Part.ACT
-    if has(*forms.bearer) or not is_title and (has(forms.lasting) and has(forms.source)):
+    if has(*forms.bearer):
         return Part.BEARER
     if has(forms.door, *forms.occasion):
         return Part.OCCASION
+    if not is_title and has(forms.lasting) and has(forms.source):
+        return Part.BEARER
     if has(*forms.deed) or any(re.search(each, words) for each in forms.cased):
         return Part.DEED
     return Part.TITLE if is_title else Part.ACT

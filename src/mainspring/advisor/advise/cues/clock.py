@@ -55,9 +55,9 @@ ENGLISH = (
         r"(?:poll|check|look|scan|ask)\w*\b[^.;,]{0,40}\b(?:for|at) (?:new|fresh) \w+\b|(?:no|not|never) (?:be )?(?:older|staler) than\b|(?:before|until) (?:it|they|he|she) (?:runs? out|expires?|lapses?|goes? stale)\b|before (?:the |their |its )?expiry\b|(?:that|which|who) never \w+ed\b",
         r"older than\b|(?:for|since) (?:longer|more) than (?:\d+|a|an|one|two|three) (?:hours?|days?|weeks?|months?|years?)\b|(?:without|with no) (?:an? |any )?\w+ (?:for|in|since) (?:\d+|a|an|one|two|three|ten) "
         r"(?:days?|weeks?|months?|years?)\b",
-        r"(?:go|goes|disappear|vanish|expire|die) (?:away )?(?:by itself|by themselves|automatically|on (?:its|their) own)\b|gets? out of (?:sync|date)\b|keep\w*\b[^.;]{0,40}\b(?:up to date|in sync|fresh|from getting stale)\b",
+        r"(?:go|goes|disappear|vanish|expire|die) (?:away )?(?:by itself|by themselves|automatically|on (?:its|their) own)\b|gets? out of (?:sync|date)\b|keep\w*\b[^.;]{0,40}\b(?:current|up to date|in sync|fresh|from getting stale)\b",
         r"(?:mirror|replicate|sweep|reconcile|re-?sync)\w*\b|(?:status|health) (?:checks?|report)\b|digest\b|backups?\b|(?:throw|throws|thrown) (?:out|away)\b|past (?:its|their) (?:expiry|date|lifetime|due date)\b|overdue\b",
-        r"(?:(?:which|that|who|whom) )?(?:nobody|no one|none)\b[^.;]{0,30}\b(?:for|since|any ?more|came|has|have|touched|opened|used|uses)\b|without (?:a )?reply\b|unclaimed\b|pil(?:e|es|ing) up\b",
+        r"(?:(?:which|that|who|whom) )?(?:nobody|no one|none)\b[^.;]{0,30}\b(?:for|since|any ?more|came|has|have|touched|opened|used|uses)\b|before (?:each|every) \w+|without (?:a )?reply\b|unclaimed\b|pil(?:e|es|ing) up\b",
     ),
     said(r"\bhouse-?keeping\b|\bmaintenance (?:job|task|work)\b", _HOUSEKEEPING),
     implied(r"\b(?:purge|prune|expire|(?:^|(?<=and )|(?<=to )|(?<=then ))archive(?! of)|clean[- ]?up|vacuum)\b", _HOUSEKEEPING),
@@ -83,6 +83,7 @@ GERMAN = (
     ),
     *_hours(rf"(?:um|gegen|ab|vor|bis) (?:\d{{1,2}}(?::\d\d)? uhr|\d{{1,2}}:\d\d|mitternacht)\b|\d{{1,2}}(?::\d\d)? uhr\b"),
     *_stale(
+        r"(?:tages|wochen|monats|quartals|jahres)(?:abrechnung|bericht|abschluss|rechnung|lauf|auswertung|übersicht|statistik)\w*|vor (?:jede[mrn]|allen) \w+",
         r"seit (?:\d+|mehr als \w+|einer?|einem|zwei|drei|zehn) (?:tag|woche|monat|jahr)\w*\b|(?:spiegel[nt]|abgleichen|aktuell halten|auf dem (?:neuesten )?stand)\b",
         r"(?:nie|nicht|niemals|maximal|höchstens) älter als\b|\bnach neuen? \w+ (?:sehen|schauen|gucken|suchen)\b",
         r"(?:älter als|(?:rechtzeitig |kurz )?vor (?:dem |ihrem )?ablauf\b|(?:bevor|ehe) (?:sie|es|er) (?:abl[aä]uf\w+|verf[aä]ll\w+)|\bnie (?:bestätigt|benutzt|abgeholt|angemeldet|abgeschlossen)|veraltet\w*|abgelaufen\w*|verwaist\w*|ungenutzt\w*|überfällig\w*|liegen ?geblieben\w*|nicht mehr (?:benutzt|gebraucht|genutzt)\w*)",
@@ -111,6 +112,7 @@ POLISH = (
     ),
     *_hours(r"\d{1,2}(?::\d\d)? (?:rano|wieczorem|po południu|utc)\b|o (?:godzinie |godz\. ?)?\d{1,2}(?::\d\d)?\b(?! (?:minut|godzin|dni|proc))|(?:do|od|przed|po|około) (?:godziny )?\d{1,2}:\d\d\b"),
     *_stale(
+        r"przed każd\w+ \w+",
         r"bez (?:odpowiedzi|zmian|ruchu) od\b|bez odpowiedzi\b|od (?:\d+|jednego|dwóch|trzech|ponad \w+|tygodnia|miesiąca|roku) ?(?:dni|tygodni|miesięcy|lat)?\b|(?:odśwież\w+|utrzymywa\w+ aktualn\w+)\b",
         r"(?:star(?:e|y|a|ych|ego|ej|szych|sze)|przestarzał\w+|wygas(?:ł|aj)\w+|nieużywan\w+|nieruszan\w+|niedokończon\w+|porzucon\w+|osieroc\w+|starsz\w+ niż|przeterminowan\w+|zaległ\w+)\b",
         r"nie (?:mogą|może|powinn\w+) być starsz\w+ niż\b|(?:zagląda\w*|sprawdza\w*|szuka\w*)\b[^.;,]{0,30}\bpo now\w+\b|(?:zanim|nim) (?:wygas\w+|przepad\w+|się skończ\w+)|przed wygaśnięciem|nigdy nie (?:potwierdz|użyt|odebra|zalogow|ukończ)\w+",

@@ -76,7 +76,7 @@ CUES = (
     said(r"\b(?:as long as|while|until)\b[^.;]{0,15}\b(?:it|he|she|they|browser|client|user|tab|visitor|viewer|page) (?:is|are|stays?|remains?) (?:connected|online|open|subscribed|on the page)\b",
          _STREAM, takes=True),
     said(r"\b(?:while|as|when) (?:\w+ ){0,4}(?:typing|types?)\b", _INSTANT, _STREAM, _USER),
-    said(r"\bto (?:the|a|its|each) waiting \w+|\btoken by token\b|\bchunk by chunk\b|\b(?:tokens?|chunks|deltas)\b[^.;]{0,40}\b(?:browser|tab|visitor|viewer|websocket|socket|caller|reader|window|waiting|asked)\b", _STREAM, takes=True),
+    said(r"\bto (?:the|a|its|each) waiting \w+|\bconnected (?:browsers?|clients?|visitors?|tabs?)\b|\btoken by token\b|\bchunk by chunk\b|\b(?:tokens?|chunks|deltas)\b[^.;]{0,40}\b(?:browser|tab|visitor|viewer|websocket|socket|caller|reader|window|waiting|asked)\b", _STREAM, takes=True),
     said(r"\b(?:server-?sent events?|sse)\b|\b(?:while|as long as|until)\b[^.;]{0,25}\b(?:connection|stream|socket)\b[^.;]{0,10}\b(?:is open|lasts|stays open|closes|ends)",
          _STREAM, takes=True),
     said(r"\bstream(?:s|ed|ing)?\b[^.;]{0,30}\bto (?:the|a|its) (?:browser|client|caller|user)\b", _STREAM, takes=True),
@@ -126,7 +126,7 @@ CUES = (
     said(r"\bprogress(?: bar)?\b|\bdownload link\b|\b(?:show|see|watch)\b[^.;]{0,20}\b(?:status|state|progress)\b|\bnotified when\b|\bcancel button\b", _POLLED),
     # Several steps.
     marks(r"\bthen\b|\bafter that\b|\bafterwards\b|\bfinally\b|\bfollowed by\b|\bnext\b,|\bif a later\b|\bdepend(?:s|ing)? on the (?:previous|result)", 1),
-    marks(r"\b(?:saga|multi-?step|work-?flows?|compensat\w+|undo(?:ne)?|undoes|roll(?:ed|s)?[- ]back|step by step|state machine|each (?:stage|step) |pipeline|"
+    marks(r"\b(?:saga|multi-?step|work-?flows?|compensat\w+|undo(?:ne)?|undoes|roll(?:ed|s)?[- ]back|step by step|state machine|each (?:stage|step|phase)\b|pipeline|"
           r"(?:last )?finished (?:stages?|steps?|ones)|half ?way|cancel(?:s)? the ones|cancel what)\b", 2),
     marks(r"\bwait (?:until|for|\w+ days|\w+ hours)\b|\bhold until\b", 1),
     marks(r"\b(?:next|previous|earlier|preceding|later) (?:stage|step|phase|one)s?\b|\bthe one before\b|\bin (?:that|this|the right) order\b|\bone after (?:the other|another)\b|\bstart from scratch\b|\bnothing may be done twice\b", 2),

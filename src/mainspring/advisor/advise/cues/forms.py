@@ -18,19 +18,22 @@ class Forms:
 
     ``occasion``: a clause under another one, or a participle, in which somebody else acts; ``deed``: a main clause in which they do.
     ``door``: where people ask. ``nobody``: a clause about what nobody does, which is no event. ``undo``: an act that takes back others;
-    ``small``: one that is done in less than a second wherever nothing else is said of it.
+    ``removes``: an act that throws away; ``small``: one that is done in less than a second wherever nothing else is said of it.
     ``bearer``: a thing of ours that goes on by itself. ``lasting`` and ``source``: an act that never ends together with what it is done to.
-    ``joins``: words between clauses, besides punctuation; ``under``: those that belong to the clause that they begin.
+    ``joins``: words between clauses, besides punctuation; ``under``: those that belong to the clause that they begin;
+    ``relative``: how a clause about a thing begins.
     """
 
     joins: str
     under: str
+    relative: str
     occasion: tuple[str, ...]
     deed: tuple[str, ...]
     cased: tuple[str, ...]
     door: str
     nobody: str
     undo: str
+    removes: str
     small: str
     bearer: tuple[str, ...]
     lasting: str
@@ -51,18 +54,20 @@ _EN_PERSON = (
     r"relatives?|colleagues?|crew|team|farmers?|pilots?|judges?|heirs?|hosts?|fans?|kids?|child|children|friends?|artists?|architects?|analysts?|she|he|they)"
 )
 _EN_LET = r"(?:(?:an?|the|each|every|one|some|any|our|their|his|her|another|as an?)\s)"
+_EN_DONE = r"(?:sent|bought|brought|made|paid|said|put|built|drawn|shown|written|given|taken|chosen|broken|seen|begun|left|found|told|sold|held|lost|met|won|done|gone|handed)"
 _ENGLISH = Forms(
     joins=r"and|but|so|then|because",
     under=r"which|that|who|whom|while|when|whenever|once|if|as soon as",
+    relative=r"^(?:that|which|who)\s",
     occasion=(
         r"^(?:whenever|when|once|as soon as|each time|every time|any time|if|after|upon)\s(?!it\b|this\b|that\b|possible|needed|necessary|in doubt|a (?:day|week|month|year)|per)\w",
-        rf"^(?:that|which|who|whom)\s(?:(?:was|were|has|have|had|has been|have been|had been)\s)?(?:{_EN_LET}?{_EN_PERSON}\s)?\w+(?:ed|en|wn|nt|ought|put|in|made|said)\b",
-        rf"\b\w+(?:ed|en|wn|nt|id|ade|ought|put|sen)\s(?:\w+\s)?by\s(?:an?|the|our|their|his|her|one|{_EN_PERSON})\b",
+        rf"^(?:that|which|who|whom)\s(?:(?:was|were|has|have|had|has been|have been|had been)\s)?(?:{_EN_LET}?{_EN_PERSON}\s)?(?:\w+ed|{_EN_DONE})\b",
+        rf"\b(?:\w+ed|{_EN_DONE})\s(?:\w+\s)?by\s(?:an?|the|our|their|his|her|one|{_EN_PERSON})\b",
         r"\b(?:handed|sent|turned|phoned|called|dropped|typed|keyed) (?:in|off)\b|\bincoming (?!messages|events|packets|mails?|traffic|data)\w+|\s->\s|\bas an? [\w ]{2,30}\bi (?:want|would|need|can|wish)\b|\bi (?:want|would like|need) to (?:press|click|be able)",
         r"\bfor (?:the|an?|our) new \w+",
         r"\b(?:on|for|after|with|at|of) (?:each|every|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|season|shift|morning|evening|\w+day)s?\b|few\b|other\b|\d)\w+",
         r"^(?:every|each|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|season|shift|morning|evening|\w+day|other|few|step|stage|request|response|call|row|page|line|time)s?\b|\d)\w+",
-        rf"\b{_EN_PERSON} (?:wants?|needs?|expects?|would like|asks?|requests?)\b",
+        rf"\b{_EN_PERSON}(?: (?:in|from|at|of) \w+)? (?:wants?|needs?|expects?|would like|asks?|requests?)\b",
         r"\b(?:gives?|hands?|sends?|shows?|offers?) (?:the|an?|our) \w+ (?:a|an|the|all)\b.*\bwhen\b",
     ),
     deed=(
@@ -70,30 +75,34 @@ _ENGLISH = Forms(
         rf"^(?:hey |please |currently |so |say )*{_EN_LET}?(?:\w+\s)?{_EN_PERSON}\s(?:(?:just|\w+ly|can|may|might|could)\s)?(?!wants|needs|sees|gets|waits|expects|likes)(?:\w{{2,}}s|\w+ed|have|had|put|upload|ask|send|press|click|hit|pick|drag|fill|enter|drop|go|get|make)\b",
     ),
     cased=(),
-    door=r"\b(?:buttons?|on (?:\w+(?:\'s)? )?demand|on request|upon request|webhooks?|dialog|wizard|form submit\w*|menu entry|self-?service|202|post /\w+)",
+    door=r"\b(?:buttons?|on (?:\w+(?:\'s)? )?demand|on request|upon request|webhooks?|dialog|wizard|admin (?:page|panel|area|ui)|back-?office|form submit\w*|menu entry|self-?service|202|post /\w+)",
     small=r"^(?:please |just )?(?:sort|sum|add up|count|bump|incr\w*|pick|choose|decide|format|round|trim|strip|split|join|escape|parse|truncate|shorten|slugify|saniti[sz]e|normali[sz]e|lower-?case|upper-?case|mask|hide|show|display|"
     r"highlight|toggle|log|measure|observe|compare|convert \w+ to|turn|look up|lookup|return|render|redirect|greet|calculate|compute|work out|validate|check|cache|memoi[sz]e|remember|set|append|prepend|append|fill in|guess|detect|respond)\b",
+    removes=r"^(?:please )?(?:delete|remove|purge|prune|drop|clear|clean|discard|evict|wipe|throw|get rid of|close|expire|archive|kill)\b",
     undo=r"\b(?:give|put|take|roll|go|pay|turn|hand)\w* (?:\w+ ){0,3}back\b|\b(?:undo|revert|restore|refund|release|cancel|reverse|unwind|compensat\w+|clean up|tear down)\b",
     nobody=r"\b(?:nobody|no one|none|never|no longer|not any ?more)\b",
     bearer=(
         r"^(?:(?:an?|the|our|one|some|we need|we want|i need)\s)*(?:[\w-]+\s){0,3}(?:\w*bots?|daemon|bridge|gateway|sink|(?:websocket|mqtt|tcp|udp|grpc|amqp|irc|smtp|snmp|sse) (?:client|receiver|reader|process)|fan-out process|listener|subscriber|consumer|watcher|relay|forwarder|tailer|ingester|ingestor|connector|proxy|poller|sidecar|\w+ process$|hub|multiplexer|heartbeat)\b(?!\s(?:app|page|report|is down))",
         r"\b(?:something|a thing|a process|a service|a program|an agent|a component|process|service|program)\s(?:that|which|to)\s(?:sits?|listens?|keeps?|holds?|reads?|watches|always|follows?|receives?|speaks?|accepts?|runs?)\b",
+        r"\b(?:^|that |which |to |and )(?:listens?|watch(?:es)?|tracks?|follows?(?! up)|monitors?|guards?|observes?|tails?|subscribes?)\b(?! (?:if|whether))",
+        r"\b(?:from|off) (?:the |a |an |our |their )?(?:\w+ ){0,2}(?:brokers?|topics?|kafka|mqtt|nats|rabbitmq|amqp|pulsar|serial|rs-?\d+|modbus|websocket|socket)\b",
         r"\b(?:whenever|while|as long as) the (?!user|customer|client|browser|tab|page|visitor|caller|request|connection|response)\w+ (?:is|are|stays?|runs?)\b",
     ),
-    lasting=r"\b(?:sit|sits|listen|listens|consum\w+|ingest\w*|tail|tails|hold|keep|stay|watch|watches|follow|follows|subscrib\w+|relay\w*|bridg\w+|collect\w*|receiv\w+|read|reads|accept\w*|captur\w+|record|records|monitor\w*|observ\w+|pump\w*|buffer\w*|pip(?:e|es|ing)|speak\w*|terminat\w+|decod\w+)\b",
-    source=r"\b(?:brokers?|topics?|kafka|mqtt|nats|rabbitmq|amqp|pulsar|kinesis|zeromq|websockets?|sockets?|feeds?|ports?|sensors?|receivers?|telemetry|bus|streams?|channels?|ticks?|quotes|signals?|readings|packets|frames|datagrams|multicast|udp|tcp|gps|plc|opc|change ?log|binlog|events|(?:access |error |audit )?logs?|readouts?|connection|subscription)\b",
+    lasting=r"\b(?:sit|sits|listen|listens|consum\w+|ingest\w*|tail|tails|hold|keep|stay|watch|watches|follow|follows|subscrib\w+|relay\w*|bridg\w+|collect\w*|receiv\w+|read|reads|accept\w*|captur\w+|records?|stores?|files?|saves?|logs?|persists?|writes?|monitor\w*|observ\w+|pump\w*|buffer\w*|pip(?:e|es|ing)|speak\w*|terminat\w+|decod\w+)\b",
+    source=r"\b(?:brokers?|topics?|kafka|mqtt|nats|rabbitmq|amqp|pulsar|kinesis|zeromq|websockets?|sockets?|feeds?|ports?|sensors?|receivers?|telemetry|bus|streams?|channels?|ticks?|quotes|signals?|readings|packets|frames|scanners?|scales?|cameras?|gate|drawer|usb|rs-?\d+|(?:each|every) (?!time\b)\w+|datagrams|multicast|udp|tcp|gps|plc|opc|change ?log|binlog|events|(?:access|error|audit|nginx|apache|server) ?logs?|readouts?|connection|subscription)\b",
 )
 
-_DE_BEARER = r"(?:(?:\w+-|chat|telegram|slack|discord|matrix)?bot|\w*(?:dienst|brücke|leser|empfänger|lauscher|horcher|gateway|dämon|daemon|weiterleiter|server|wächter|sammler|prozess|programm|abonnent|konsument|senke|verteiler|hub|relais))"
+_DE_BEARER = r"(?:(?:\w+-|chat|telegram|slack|discord|matrix)?bot|[\w-]*(?:dienst|brücke|leser|empfänger|lauscher|horcher|gateway|dämon|daemon|weiterleiter|server|wächter|sammler|prozess|programm|abonnent|konsument|senke|verteiler|hub|relais))"
 _DE_MODAL = r"(?:muss|müssen|soll|sollen|sollte|sollten|darf|dürfen|kann|können|wird|werden|ist|sind|mit|nicht|seit|fast|erst|jetzt|selbst|statt|samt|laut|dort|oft|bereit|direkt|sofort|mindest|höchst|meist|per|und|oder|bis|für|an|aus|von|vom|zu|zur|zum|im|in|am|auf|je|als|bei)"
 _GERMAN = Forms(
     joins=r"und|aber|denn|dann",
     under=r"weil|während|sodass|damit|wenn|sobald|falls|nachdem",
+    relative=r"^(?:der|die|das|denen|welche\w*)\s",
     occasion=(
         r"^(?:wenn|sobald|falls|nachdem|sofern|sowie|immer wenn|jedes mal|sowie)\s(?!möglich|nötig|etwas schief)\w",
         r"^(?:ist|sind|hat|haben|klappt|kommt|geht|fällt|scheitert|schlägt|wird|bleibt|meldet|lehnt|fehlt|reagiert|antwortet)\s.*\b(?:nicht|kein\w*|fehl|schief|ab|aus|niemand)\b|^(?:scheitert|misslingt|platzt|fehlt)\s",
         r"^(?:bei|beim|nach|auf|mit)\s(?:(?:jede[mrn]?|eine[mr]?|der|dem|den|neue[mnr])\s)*(?!bedarf|nacht|stunden?|tagen?|monaten?|wochen?|minuten?|sekunden|laden|geschäfts|schicht|dem broker|fehler|absturz|neustart|ausfall|börsen)\w+",
-        r"^(?:der|die|das|den|dem|denen|welche[nrsm]?|was|wer)\s.*\b(?:\w+t|\w+te|\w+ten|hat|haben|ist|sind|wurde|wurden|worden)$",
+        r"^(?:der|die|das|den|dem|denen|welche[nrsm]?|was|wer)\s(?!.*\b(?!ge)\w+ (?:ist|sind)$).*\b(?:\w+t|\w+te|\w+ten|hat|haben|ist|sind|wurde|wurden|worden)$",
         r"\b(?:vo[mn]|durch)\s(?:(?:der|dem|den|einer|einem|unserer|unserem|ihrem)\s)?\w+\s(?:\w+\s)?(?-i:\w*ge\w+(?:t|en)|be\w+t|ver\w+t|er\w+t)\w{0,2}\b|\bfür (?:einen?|den|die|das|jede[nrs]?) neue[nrs]? \w+",
         r"\b(?:auf (?:anfrage|wunsch|zuruf|bitte|verlangen|antrag|anforderung)|als [\w ]{3,30} (?:möchte|will|kann) (?:ich|man))\b",
         r"\b(?:abgegeben|eingereicht|hochgeladen|eingegangen|eingesandt|eingesendet|zugesandt|ausgewählt|ausgesucht|angefordert|unterschrieben|unterzeichnet|bestellt|beantragt|gemeldet)(?:e[nrsm]?)?\b",
@@ -101,20 +110,24 @@ _GERMAN = Forms(
     ),
     deed=(),
     cased=(
+        r"^(?:(?:[Dd]er|[Dd]ie|[Dd]as|[Ee]ine?)\s)?[A-ZÄÖÜ][\w-]+ (?:wird|wurde|ist|werden|wurden|sind) (?:\w+ ){0,2}(?:\w*ge\w+(?:t|en)|\w+iert|be\w+t|ver\w+t|er\w+t)$",
         rf"^(?:(?:[Dd]er|[Dd]ie|[Dd]as|[Ee]ine?|[Uu]nsere?|[Jj]ede[rs]?|[Dd]eren|[Ii]hre?)\s)?(?:[a-zäöü]+e[nrs]?\s)?(?!(?:{_DE_BEARER.title()}|\w+(?:dienst|server|brücke|prozess))\b)(?!KI\b|LLM\b|Modell|System|Software|Backend|Cronjob|Worker|API\b)[A-ZÄÖÜ][\w-]+\s(?!{_DE_MODAL}\b)(?:[a-zäöüß]{{2,}}(?:t|ßt)\b(?!$)|[a-zäöüß]{{2,}}en\s(?:ein\w*|die|das|den|der|ihre?\w*|seine?\w*|sich|uns|etwas)\b)",
     ),
-    door=r"\b(?:\w*knopf|\w*button|schaltfläche|webhooks?|formular abschicken|dialog|menüpunkt|jemand|klick\w*|post /\w+)\b",
+    door=r"\b(?:\w*knopf|\w*button|schaltfläche|webhooks?|formular abschicken|dialog|menüpunkt|adminbereich|backoffice|verwaltungsoberfläche|jemand|klick\w*|post /\w+)\b",
     small=r"\b\w*(?:sortieren|sortierung|zählen|addieren|summieren|runden|rechnen|kürzen|formatieren|formatierung|trennen|aufteilen|zusammenfügen|vergleichen|auswählen|aussuchen|anzeigen|einblenden|ausblenden|hervorheben|nachschlagen|ermitteln|bestimmen|"
     r"prüfen|validieren|merken|setzen|ersetzen|säubern|maskieren|mitloggen|loggen|zurückgeben|umleiten|ausgeben|großschreiben|kleinschreiben|abschneiden)[.!]?$",
+    removes=r"\b(?:\w*löschen|\w*räumen|entfernen|entsorgen|\w*misten|wegwerfen|schließen|verwerfen|leeren|archivieren|weg damit|beenden|abschießen)\b",
     undo=r"\bzurück\w*|\b(?:\w*stornieren|rückgängig|freigeben|aufheben|abbauen|wieder \w+)\b",
     nobody=r"\b(?:niemand|keiner|nie|nicht mehr)\b",
     bearer=(
         rf"^(?:(?:ein|eine|einen|unser|unsere|der|die|das|wir brauchen)\s)*(?:[\w-]+\s){{0,2}}{_DE_BEARER}\b",
+        r"\b(?:überwach(?:en|t)|beobacht(?:en|et)|verfolg(?:en|t)|lausch(?:en|t)|horch(?:en|t)|mithören|mitlesen|bewach(?:en|t)|abhören|ausliest)\b",
+        r"\b(?:vom|von|aus|am) (?:dem |der |einem |unserem )?[\w-]*(?:broker|topic|kafka|mqtt|nats|rabbitmq|amqp|rs-?\d+|modbus|websocket|socket)\b",
         r"\b(?:etwas|irgendwas|irgendetwas|ein ding)\b|^(?:websocket|mqtt|tcp|udp|grpc|amqp|irc|smtp|snmp)-?(?:client|empfänger|senke|leser)\b|\bmitführen\b",
         r"\b(?:solange|während) (?:das|der|die) (?!browser|tab|client|nutzer|benutzer|kund|seite|besucher|verbindung|anfrage|sach)\w+ (?:\w+ )?(?:ist|sind|läuft|laufen|offen|bleibt)\b",
     ),
-    lasting=r"\b(?:\w*konsum\w+|mitlesen|\w*lausch\w+|\w*hör(?:en|t)|horch\w+|empfang\w*|empfäng\w*|entgegennehm\w+|aufnehmen|aufzeichnen|einsammeln|sammel[nt]|verfolg\w+|halten|hält|beobacht\w+|überwach\w+|abonnier\w+|ableg\w+|wegschreiben|puffern|durchleiten|lesen|liest|sitzt|hängt)\b",
-    source=r"\w*(?:kafka|mqtt|nats|rabbitmq|amqp|broker|topic|warteschlange|kanal|socket|schnittstelle rs|port\b|sensor|ereignis|nachricht|telemetrie|datenstrom|strom\b|feed|kurse\b|ticks?\b|messwert|signal|leitung|verbindung|paket|telegramm|meldung|empfänger|funk|gps|sps\b|udp|tcp)\w*",
+    lasting=r"\b(?:\w*konsum\w+|mitlesen|\w*lausch\w+|\w*hör(?:en|t)|horch\w+|empfang\w*|empfäng\w*|entgegennehm\w+|aufnehmen|aufzeichnen|einsammeln|sammel[nt]|verfolg\w+|halten|hält|beobacht\w+|überwach\w+|abonnier\w+|ableg\w+|wegschreiben|puffern|durchleiten|protokollieren|speichern|festhalten|mitschreiben|lesen|liest|sitzt|hängt)\b",
+    source=r"\w*(?:kafka|mqtt|nats|rabbitmq|amqp|broker|topic|warteschlange|kanal|socket|schnittstelle rs|port\b|sensor|ereignis|nachricht|telemetrie|datenstrom|strom\b|feed|kurse\b|ticks?\b|messwert|signal|leitung|verbindung|paket|telegramm|meldung|empfänger|funk|gps|scanner|waage|kamera|usb|rs-?\d+|jede[nrs]? (?!mal)|sps\b|udp|tcp)\w*",
 )
 
 _PL_PERSON = (
@@ -126,6 +139,7 @@ _PL_PERSON = (
 _POLISH = Forms(
     joins=r"i|oraz|a|ale|bo|po czym",
     under=r"żeby|aby|gdy|kiedy|jeśli|jeżeli|jak|gdy tylko|któr\w+",
+    relative=r"^któr\w+\s",
     occasion=(
         r"^(?:jeśli|jeżeli|gdy|kiedy|jak|skoro|gdy tylko|jak tylko|kiedy tylko|za każdym razem|ilekroć)\s\w",
         r"^(?:po|przy|na)\s(?:każd\w+\s)?\w+(?:niu|ciu)\b",
@@ -136,21 +150,25 @@ _POLISH = Forms(
         r"\b(?:jako \w+ (?:chcę|chciał\w+|mogę)|na (?:\w+ )?(?:prośbę|wniosek|życzenie|żądanie))\b|\bkażd(?:e|y|a|ą|ego|ej) (?:now|opłacon|gotow|przychodząc)\w+ (?!rok|dzień|miesiąc|tydzień|zdarze|wiadomo)\w+|^każd(?:y|a|e) (?!rok|dzień|miesiąc|tydzień|noc|godzin|zdarze|wiadomo|odpowied|żądani|krok|etap|zmian)\w+",
     ),
     deed=(
+        r"\bzosta(?:je|ją|ł|ła|ło|ły|li|nie|ną)\s\w+",
         rf"^(?:\w+(?<![ćc])\s)?{_PL_PERSON}\s(?:\w+\s)?(?!{_PL_PERSON}\b)(?!(?:dla|przez|przed|jego|temu|mogą|musi|muszą|ma|mają)\b)\w{{3,}}(?:a|e|i|y|ą|ł|ła|ło|li|ły)\b",
     ),
     cased=(),
-    door=r"\b(?:przycisk\w*|guzik\w*|webhook\w*|kreator\w*|okienk\w+|klikn\w+|klika\w*|post /\w+)\b",
+    door=r"\b(?:przycisk\w*|guzik\w*|panel\w*|webhook\w*|kreator\w*|okienk\w+|klikn\w+|klika\w*|post /\w+)\b",
     small=r"^(?:tylko )?(?:zsum|podsum|sum|policz|licz|zlicz|posort|sort|sformat|format|zaokrągl|skróc|przyci|uci|obci|rozdziel|sklei|złącz|porówn|wybra|wybier|wskaza|pokaz|wyświetl|ukry|podświetl|sprawdz|walid|zwróc|ustaw|zamien|oblicz|dolicz|odj|odwróc|zapamięta|"
     r"zamask|oczyśc|wylosow|wyrender|narysow|znale[źz]|wyszuk|zapisa\w+ w log)\w*",
+    removes=r"\b(?:usu[nwń]|kasow|skasow|wyrzuc|czyści|wyczyści|sprząt|posprząt|zamyka|zamkn|archiwiz|pozby)\w*",
     undo=r"\b(?:odda|zwróc|wróc|cofn|wycof|anulow|odwoł|zwolni|przywróc|odkręc|posprząta)\w*",
     nobody=r"\b(?:nikt|nigdy|już nie)\b",
     bearer=(
         r"^(?:(?:nasz|nasza|jeden|jakiś)\s)?(?:\w+\s)?(?:\w*bot|most|mostek|bramka|czytnik|odbiornik|demon|serwer|usługa|proces|nasłuch|słuchacz|subskrybent|konsument|agent|pośrednik|przekaźnik|(?:klient|odbiorca) (?:websocket|mqtt|tcp|udp|smtp|snmp|amqp))\b|\bkrok w krok\b",
         r"\bcoś\b",
+        r"\b(?:pilnowa|śledzi|obserwowa|nasłuchiw|monitorowa|czuwa|podsłuchiw)\w*\b",
+        r"\b(?:z|ze) (?:\w+ )?(?:broker|temat|kaf[kc]|mqtt|nats|rabbitmq|amqp|rs-?\d+|modbus|websocket|socket|gniazd)\w*\b|\bpo rs-?\d+\b",
         r"\b(?:dopóki|póki) (?!przeglądark|klient|użytkowni|kart|stron|gość)\w+ (?:jest|są|działa|stoi|żyje)\w*",
     ),
-    lasting=r"\b(?:konsum|odbier|zbier|nasłuch|śledz|podtrzym|utrzym|obserw|słuch|czyta|odczytyw|przyjm|przechwyt|subskryb|monitor|rejestrowa|zapisuj|pilnowa|siedzi)\w*",
-    source=r"\b(?:kaf[kc]|mqtt|nats|rabbitmq|amqp|broker|temat|kolejk|kanał|gniazd|socket|websocket|port|czujnik|sensor|zdarze|wiadomo|komunikat|telemetri|strumie|notowa|kurs|sygnał|pomiar|log(?:i|ów|u)?\b|połączen|pakiet|ramk|magistral|odbiornik|gps|udp|tcp)\w*",
+    lasting=r"\b(?:konsum|odbier|zbier|nasłuch|śledz|podtrzym|utrzym|obserw|słuch|czyta|odczytyw|przyjm|przechwyt|subskryb|monitor|rejestrowa|zapisuj|notowa|siedzi)\w*",
+    source=r"\b(?:kaf[kc]|mqtt|nats|rabbitmq|amqp|broker|temat|kolejk|kanał|gniazd|socket|websocket|port|czujnik|sensor|zdarze|wiadomo|komunikat|telemetri|strumie|notowa|kurs|sygnał|pomiar|log(?:i|ów|u)?\b|połączen|skaner|wag[aęi]\b|kamer|usb|rs-?\d+|szuflad|każd\w+ (?!raz)|pakiet|ramk|magistral|odbiornik|gps|udp|tcp)\w*",
 )  # fmt: skip
 
 FORMS: Mapping[str, Forms] = MappingProxyType({"en": _ENGLISH, "de": _GERMAN, "pl": _POLISH})
