@@ -6,13 +6,14 @@ What contradicts itself is left open and said; what is denied is denied ("need n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
 
 from mainspring.advisor.advise.answers import NO, NOTHING, YES, Answers, Length, Question, length_of
-from mainspring.advisor.advise.clauses import clauses, leanings
+from mainspring.advisor.advise.clauses import clauses
 from mainspring.advisor.advise.cues.lexicon import Cue, Lexicon, Special, compiled
+from mainspring.advisor.advise.leanings import leanings
 
 LANGUAGES = ("en", "de", "pl")
 ENOUGH = 2  # marks of order that make several steps of it
@@ -21,6 +22,8 @@ _DENIABLE = frozenset({
     Question.RECURRING, Question.SURVIVE, Question.RETRIED, Question.POLLED, Question.NETWORK, Question.SCHEDULE, Question.MULTI_STEP,
 })  # fmt: skip
 _SPACE = re.compile(r"\s+")
+_QUOTED = re.compile(r"[\"„”“»«][^\"„”“»«]*[\"„”“»«]")  # an example, and nothing that is said of the work
+_MILLISECONDS = re.compile(r"m(?:illi)?s", re.IGNORECASE)
 _NEAR = 48  # characters before a duration within which something must say that the work takes it
 
 
@@ -77,7 +80,8 @@ def describe(text: str, language: str | None = None) -> Description:
     specials, heard = _sorted_out(specials, heard)
     answers, conflicts = _settled(heard)
     disputed = {question for question, _ in conflicts}
-    for each in leanings(clauses(plain, lexicon.language), answers, has_shape=bool(specials)):
+    amounts = [(seconds, words) for seconds, words, _ in _amounts(_QUOTED.sub("", plain), lexicon)]
+    for each in leanings(clauses(plain, lexicon.language), answers, amounts, has_shape=bool(specials)):
         if each.question not in disputed:
             answers = answers.given(each.question, each.value, each.words, is_said=False)
     if length is not None:
@@ -140,21 +144,22 @@ def _clause_before(text: str, end: int) -> str:
     return text[start + 1 : end]
 
 
-def _length(text: str, lexicon: Lexicon) -> tuple[float, str] | None:
-    """Return the longest time that the text says the work takes, in seconds, and the words that say so."""
+def _amounts(text: str, lexicon: Lexicon) -> Iterator[tuple[float, str, str]]:
+    """Yield each time that the text names: its seconds, its words, and those before it in its clause."""
     numbers = "|".join(sorted(map(re.escape, lexicon.numbers), key=len, reverse=True))
-    found: list[tuple[float, str]] = []
     for unit, seconds in lexicon.units:
-        pattern = compiled(rf"\b(?P<n>\d+(?:[.,]\d+)?|{numbers})(?:\s(?:an?|of))?\s?(?:{unit})\b")
+        pattern = compiled(rf"\b(?:(?P<figure>\d+(?:[.,]\d+)?)\s?|(?P<word>{numbers})\s(?:(?:an?|of)\s)?)(?:{unit})\b")
         for each in pattern.finditer(text):
-            before = text[max(0, each.start() - _NEAR) : each.start()]
-            clause = re.split(r"[.;()]", before)[-1]
-            if not _is_length(clause, lexicon, seconds):
-                continue
-            number = each["n"].lower().replace(",", ".")
+            number = (each["figure"] or each["word"]).lower().replace(",", ".")
             value = next((size for name, size in lexicon.numbers.items() if compiled(name).fullmatch(number)), None)
             value = float(number) if value is None else value
-            found.append((value * seconds, each[0]))
+            yield value * seconds, each[0], re.split(r"[.;()]", text[max(0, each.start() - _NEAR) : each.start()])[-1]
+
+
+def _length(text: str, lexicon: Lexicon) -> tuple[float, str] | None:
+    """Return the longest time that the text says the work takes, in seconds, and the words that say so."""
+    # Milliseconds leave nothing else to mean.
+    found = [(seconds, words) for seconds, words, before in _amounts(text, lexicon) if _takes(before, lexicon) or _MILLISECONDS.search(words)]
     for each in compiled(rf"(?:{lexicon.lasting})[^.;,]{{0,20}}\b(?P<unit>{'|'.join(unit for unit, _ in lexicon.units)})\b").finditer(text):
         seconds = next(size for unit, size in lexicon.units if re.fullmatch(unit, each["unit"], re.IGNORECASE))
         if not re.search(r"\d", each[0]) and len(each["unit"]) > 2 and _takes(each[0], lexicon) and seconds > 1:
@@ -164,11 +169,6 @@ def _length(text: str, lexicon: Lexicon) -> tuple[float, str] | None:
 
 def _takes(clause: str, lexicon: Lexicon) -> bool:
     return compiled(lexicon.takes).search(clause) is not None
-
-
-def _is_length(clause: str, lexicon: Lexicon, unit: float) -> bool:
-    """Whether a duration is how long the work takes: something says so before it, or its unit leaves nothing else to mean."""
-    return unit < 1 or _takes(clause, lexicon)
 
 
 def _sorted_out(specials: list[tuple[Special, str]], heard: list[Heard]) -> tuple[list[tuple[Special, str]], list[Heard]]:

@@ -73,8 +73,8 @@ _DE_MONTH = r"(?:januar|februar|märz|april|mai|juni|juli|august|september|oktob
 GERMAN = (
     *_times(
         rf"(?:jede[nrsm]?|alle)\s(?:\d+\.?\s)?(?:{_DE_NUMBER}\s)?(?:(?:zweite|dritte|letzte|erste|neue|volle|einzelne)[nrsm]?\s)?{_DE_TIME}\b|alle \d+ ?(?:h|min|s)\b|(?:je|pro) (?:\w*(?:stunde|tag|nacht|woche|monat|quartal|jahr|schicht))\b",
-        rf"\w*(?:stündlich|täglich|nächtlich|wöchentlich|monatlich|jährlich|minütlich)\w*|(?:tage|wochen|monats|quartals|jahres|stunden|minuten|schicht)weise\b|regelmäßig\w*|periodisch\w*|turnus\w*|zeitgesteuert\w*|geplante[rn]? (?:lauf|job)|zyklisch\w*|cron\w*",
-        rf"{_DE_DAY}(?:nacht|morgen|abend|mittag|vormittag|nachmittag)?s\b|(?:nachts|werktags|wochentags|morgens|abends|mittags|vormittags|nachmittags)\b|{_DE_DAY}s?(?:früh|nacht|morgen|abend)\b|\bnacht?lauf\b",
+        rf"\w*(?:abendlich|morgendlich|mittäglich|stündlich|täglich|nächtlich|wöchentlich|monatlich|jährlich|minütlich)\w*|(?:tage|wochen|monats|quartals|jahres|stunden|minuten|schicht)weise\b|regelmäßig\w*|periodisch\w*|turnus\w*|zeitgesteuert\w*|geplante[rn]? (?:lauf|job)|zyklisch\w*|cron\w*",
+        rf"{_DE_DAY}(?:nacht|morgen|abend|mittag|vormittag|nachmittag)?s\b|(?:nachts|werktags|wochentags|morgens|abends|mittags|vormittags|nachmittags)\b|{_DE_DAY}s?\s?(?:früh|nacht|morgen|abend)\b|\bnacht?lauf\b",
         rf"(?:ein|zwei|drei|vier|fünf|sechs|mehr|\d+)[- ]?mals? (?:am|pro|je|im|in der|die|jeden?|{_DE_TIME})\b|(?:ein|zwei|drei|vier|mehr)mals? \w*lich\b",
         r"(?:zum|zu|am|vor|nach|bei|mit|ab|zu jedem|gegen) (?:\w+ )?\w*(?:tages|wochen|monats|quartals|jahres|schicht|saison|semester|geschäfts|betriebs|laden|börsen|arbeits|dienst)(?:ende|beginn|anfang|schluss|wechsel|start|öffnung)\b|\b(?:jahres|monats|quartals|wochen)wechsel\b|am wochenende\b|\w*feierabend\b",
         rf"am (?:\w+ersten|\w+letzten)\b|am (?:ersten|letzten|\d+\.)(?: (?:{_DE_MONTH}|jedes|jeden|des|eines|{_DE_TIME})\b|[.!]?$)|zum (?:ersten|letzten|\d+\.)(?: |$)|(?:immer|jeweils|stets) (?:am|um|zum|zur|im|vor|nach|{_DE_DAY}s)\b",

@@ -86,9 +86,9 @@ CUES = (
     said(r"\bin (?:groß|klein)buchstaben\b|\b(?:zwei|drei|vier) (?:zahlen|werte|listen|texte)\b", _INSTANT, _LOCAL),
     implied(r"\b(?:weitergeben|weiterleiten|weiterreichen|melden|einreichen|übertragen|schicken|senden|überweisen|klonen)\b", _NETWORK, _RETRIED),
     implied(r"\b\w*(?:export\w*|import\w*|xlsx|excel\w*|csv|pdf|bericht\w*|video\w*|umwand\w*|verkleiner\w*|vorschaubild\w*|texterkennung|ocr|archiv\w*|transkri\w*|auswertung\w*|simulation\w*|datensicherung|rechnung\w*|"
-            r"mandant\w*|migration\w*|bild\w*|foto\w*|tausend\w*|sprachmodell\w*|abgleich\w*|übersetz\w*|auslesen|indexier\w*|berechnung\w*|komprimier\w*|kodier\w*|transkri\w*|generier\w*|erzeug\w*|wandeln)\b", _LONG),
+            r"mandant\w*|migration\w*|bild\w*|foto\w*|tausend\w*|sprachmodell\w*|abgleich\w*|übersetz\w*|auslesen|indexier\w*|berechnung\w*|komprimier\w*|(?<!de)kodier\w*|transkri\w*|generier\w*|erzeug\w*|wandeln)\b", _LONG),
     implied(r"\b\w*(?:mail\w*|sms|webhook\w*|api|schnittstelle\w*|zahlung\w*|abbuch\w*|belast\w*|benachrichtig\w*|slack|partner\w*|lieferant\w*|abruf\w*|llm|openai|herunterlad\w*|synchron\w*|übermittel\w*|erinner\w*|"
-            r"crm|erp|git\w*|datev|bank|dienstleister\w*|fremdsystem\w*|extern\w*|\w* systemen?|auskunft\w*|drucker\w*|dhl|post|amt|behörde\w*|börse\w*|eltern|verständig\w*|telefon\w*)\b", _NETWORK, _RETRIED),
+            r"crm|erp|git\w*|datev|bank|dienstleister\w*|fremdsystem\w*|extern\w*|\w* systemen?|auskunft\w*|drucker\w*|dhl|post|amt|behörde\w*|börse\w*|eltern|verständig\w*|bescheid|teams|whatsapp|telefon\w*)\b", _NETWORK, _RETRIED),
     implied(MANY, _LONG),
 )  # fmt: skip
 
@@ -99,7 +99,7 @@ LEXICON = Lexicon(
     common=frozenset(["dauert", "aus", "von", "vom", "dauerhaft", "sofort", "wird", "werden", "alte", "neue", "minuten", "stunden", "der", "die", "das", "und", "oder", "ein", "eine", "einen", "einem", "einer", "zu", "wenn", "nach", "nicht", "mit", "für", "ist", "soll", "muss", "wird", "dem", "den", "auf", "bei", "im", "am", "es", "jede", "alle"]),
     numbers={"ein": 1, "eine": 1, "einer": 1, "einem": 1, "zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "zehn": 10, "dreißig": 30, "halbe": 0.5,
              "paar": 3, "wenige": 3, "einige": 4, "mehrere": 5},
-    units=((r"ms|millisekunden?", 0.001), (r"s|sek|sekunden?", 1), (r"min|minuten?", 60), (r"std|stunden?", 3600), (r"tage?n?", 86400)),
+    units=((r"ms|millisekunden?", 0.001), (r"s|sek|sekunden?", 1), (r"min|minuten?", 60), (r"std|stunden?", 3600), (r"tage?n?", 86400), (r"wochen?", 604800), (r"monate?n?", 2592000), (r"jahre?n?", 31536000)),
     takes=r"\b(?:ca|circa|etwa|rund|ungefähr|dauer\w*|braucht|läuft)\b",
     lasting=r"\b(?:dauer\w*|braucht|läuft|bis zu|etwa|rund|mindestens|höchstens|länger als|nach)\b",
 )  # fmt: skip

@@ -89,12 +89,12 @@ CUES = (
     *ENGLISH,
     said(rf"\b{_PERSON}\b(?: \w+){{0,2}} (?:clicks?|press(?:es)?|hits?|asks?|requests?|submits?|starts?|triggers?|presses|chooses?|selects?|uploads?|closes?|types?|wants?)\b",
          _USER),
-    said(r"\b(?:clicks?|press(?:es|ed)|the button|on demand|ad[- ]hoc|user[- ](?:triggered|initiated|requested)|(?:users?|customers?)(?:'s?|s') request|"
+    said(r"\b(?:click(?:s|ed|ing)?\b|press(?:es|ed)|the button|on demand|ad[- ]hoc|user[- ](?:triggered|initiated|requested)|(?:users?|customers?)(?:'s?|s') request|"
          r"from the (?:dashboard|admin|panel|ui|console|website|browser|view|form|checkout|app)\b|in the (?:view|handler|request handler|endpoint))", _USER),
     said(r"\b(?:\w+ )?(?:submitted|requested|uploaded|typed|selected|started|picked|chosen|ordered) by (?:an?|the|our|one) \w+|\ban? uploaded\b|\buploaded (?:\w+)\b",
          _USER),
     said(r"\bwithout (?:making|letting|keeping|blocking) (?:the |a )?(?:user|client|caller|customer|request)|\b(?:response|request|ui|user|page) should not (?:block|wait)|"
-         r"\bnot block\b|\bshould not wait\b", _USER),
+         r"\bnot block\b|\b(?:blocks (?:the|their|my|our|his|her)|freezes|hangs)\b|\bshould not wait\b", _USER),
     implied(r"\b(?:webhooks?|(?:bounce|payment|order) event|sign-?up|signs up|registration|verification code|reset (?:mail|email)|"
             r"welcome (?:mail|email)|in the background|background (?:job|task)|asynchronous(?:ly)?|async)\b", _USER),
     said(r"\bby hand\b|\bmanually\b|\b(?:triggered|initiated|asked for|pasted|entered|chosen|requested) by\b|\b\w+ (?:pasted|entered|typed|dropped) (?:in|into|on)\b", _USER),
@@ -140,7 +140,7 @@ CUES = (
     said(r"\bauto-?(?:suggest|complet)\w*|\btype-?ahead\b", _INSTANT, _STREAM, _USER),
     said(r"\b(?:two|three|four|a few|some) (?:numbers|strings|dictionar(?:y|ies)|dicts|lists|dates|values|fields|flags)\b|\bin a (?:module|global|local) variable\b|\bhistogram\b|\bcsrf\b", _INSTANT, _LOCAL),
     said(r"\b(?:few|some|a couple of|in|within) (?:a )?(?:milliseconds?|ms)\b|\bsub-?second\b|\binstant(?:ly|aneous)?\b", _INSTANT),
-    implied(r"\b(?:in-?(?:memory|process)|in memory|in (?:each|every|its own|this) (?:\w+ )?process|its own memory|of this process|this (?:process|worker|pod|instance|node)'s|each process on its own|per (?:process|worker)|(?:just|only|purely) memory|(?:memory|ram) only)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
+    implied(r"\b(?:in-?(?:memory|process)|in memory|in (?:each|every|its own|this) (?:\w+ )?process|its own memory|of this process|this (?:process|worker|pod|instance|node)'s|each process on its own|(?:by|in|of|for) (?:each|every) process|per (?:process|worker)|(?:just|only|purely) memory|(?:memory|ram) only)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
     implied(r"\b(?:(?:emit|incr|inc|record|count|bump|update)\w*\b[^.;]{0,25}\b(?:counters?|metrics?|gauges?|connections)|memory gauge|log (?:the|a) (?:request|line|duration)|"
             r"(?:set|send|add)s? an? (?:\w+ )?(?:cookie|header)|validate\w* (?:the|a) (?:form|jwt|token|input)|jwt|format\w* (?:the|a) (?:date|number|name)|hash\w* the|"
             r"compute\w* the (?:total|sum)|it is cached|lru)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
@@ -152,7 +152,7 @@ CUES = (
     implied(r"\b(?:e-?mails?|mails?|newsletters?|sms|slack|telegram|push notifications?|notify|notif(?:y|ies|ications?)|webhooks?|apis?|http|soap|rest|graphql|endpoints?|stripe|paypal|payments?|"
             r"charg(?:e|es|ing)|crm|erp|cms|twilio|sendgrid|mailchimp|salesforce|hubspot|google|s3|ftp|sftp|ldap|openai|llms?|gpt|model|whisper|geocod\w+|identity provider|third[- ]party|"
             r"external|partner\w*|download\w*|upload\w*|fetch\w*|sync\w*|call (?:the|an?|our)|deliver\w*|elasticsearch|remind\w*|warehouse|link preview|fedex|dhl|ups|zapier|segment|docusign|github|gitlab|jira|deepl|telephony|phone|text (?:the|a)|ping \w+|registry|authorit(?:y|ies)|carrier|provider|insurer|bureau|outside|remote|other (?:system|side|company|service)s?|jenkins|steam|printer|router|device|sso|psp|bucket|bank|youtube|mail(?:s|ed)?|push message|embedding|"
-            r"gpt|toxicity|inference|analytics|tracking event|forward(?:s|ed)? to)\b", _NETWORK, _RETRIED),
+            r"gpt|toxicity|inference|analytics|tracking event|forward(?:s|ed)? to|let \w+(?: \w+)? know|teams|whatsapp)\b", _NETWORK, _RETRIED),
     implied(MANY, _LONG),
 )  # fmt: skip
 
@@ -163,7 +163,7 @@ LEXICON = Lexicon(
     common=frozenset(["takes", "should", "must", "their", "when", "as", "or", "in", "the", "a", "an", "and", "of", "to", "when", "is", "for", "it", "we", "on", "with", "after", "that", "not", "every", "by", "from", "at", "be", "user"]),
     numbers={"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10, "twenty": 20, "thirty": 30, "half": 0.5, "few": 3,
              "several": 5, "couple": 2},
-    units=((r"ms|milliseconds?", 0.001), (r"s|secs?|seconds?", 1), (r"m|mins?|minutes?", 60), (r"h|hrs?|hours?", 3600), (r"days?", 86400)),
+    units=((r"ms|milliseconds?", 0.001), (r"s|secs?|seconds?", 1), (r"m|mins?|minutes?", 60), (r"h|hrs?|hours?", 3600), (r"days?", 86400), (r"weeks?", 604800), (r"months?", 2592000), (r"years?", 31536000)),
     takes=r"\b(?:roughly|approx\w*|some|tak\w+|lasts?|runs? for|runtime|duration|hours,|for up to|up to|around|about)\b",
     lasting=r"\b(?:tak(?:e|es|ing)|lasts?|last|runs? for|needs?|runtime|duration|up to|around|about|within|less than|more than|over|for|of)\b",
 )  # fmt: skip

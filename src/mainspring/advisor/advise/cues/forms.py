@@ -14,30 +14,25 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Forms:
-    """Patterns of one language, each tried on one clause. Case matters in ``cased`` alone, where a deed is known by its capital noun.
+    """Patterns of one language, each tried on one clause."""
 
-    ``occasion``: a clause under another one, or a participle, in which somebody else acts; ``deed``: a main clause in which they do.
-    ``door``: where people ask. ``nobody``: a clause about what nobody does, which is no event. ``undo``: an act that takes back others;
-    ``removes``: an act that throws away; ``small``: one that is done in less than a second wherever nothing else is said of it.
-    ``bearer``: a thing of ours that goes on by itself. ``lasting`` and ``source``: an act that never ends together with what it is done to.
-    ``joins``: words between clauses, besides punctuation; ``under``: those that belong to the clause that they begin;
-    ``relative``: how a clause about a thing begins.
-    """
-
-    joins: str
-    under: str
-    relative: str
-    occasion: tuple[str, ...]
-    deed: tuple[str, ...]
-    cased: tuple[str, ...]
-    door: str
-    nobody: str
-    undo: str
-    removes: str
-    small: str
-    bearer: tuple[str, ...]
-    lasting: str
-    source: str
+    joins: str  # words between clauses, besides punctuation
+    under: str  # words that begin a clause and belong to it
+    relative: str  # how a clause about a thing begins
+    occasion: tuple[str, ...]  # a clause under another one, or a participle, in which somebody else acts
+    inverted: tuple[str, ...]  # a condition that is known by its verb in front
+    deed: tuple[str, ...]  # a main clause in which somebody else acts
+    cased: tuple[str, ...]  # the same, known by a noun's capital letter
+    door: str  # where people ask
+    request: tuple[str, ...]  # what people ask for, as a title
+    nobody: str  # what nobody does, which is no event
+    small: str  # an operation that is done in less than a second, wherever nothing else is said of it
+    removal: str  # an act that throws away
+    undo: str  # an act that takes back others
+    bearer: tuple[str, ...]  # a thing of ours that goes on by itself, where a text begins with it
+    lasts: tuple[str, ...]  # words by which anything goes on
+    keeps: str  # an act that may go on, and does with a source
+    source: str  # what never runs dry
 
 
 _EN_THING = (  # end as people do
@@ -63,13 +58,14 @@ _ENGLISH = Forms(
         r"^(?:whenever|when|once|as soon as|each time|every time|any time|if|after|upon)\s(?!it\b|this\b|that\b|possible|needed|necessary|in doubt|a (?:day|week|month|year)|per)\w",
         rf"^(?:that|which|who|whom)\s(?:(?:was|were|has|have|had|has been|have been|had been)\s)?(?:{_EN_LET}?{_EN_PERSON}\s)?(?:\w+ed|{_EN_DONE})\b",
         rf"\b(?:\w+ed|{_EN_DONE})\s(?:\w+\s)?by\s(?:an?|the|our|their|his|her|one|{_EN_PERSON})\b",
-        r"\b(?:handed|sent|turned|phoned|called|dropped|typed|keyed) (?:in|off)\b|\bincoming (?!messages|events|packets|mails?|traffic|data)\w+|\s->\s|\bas an? [\w ]{2,30}\bi (?:want|would|need|can|wish)\b|\bi (?:want|would like|need) to (?:press|click|be able)",
+        r"\b(?:handed|sent|turned|phoned|called|dropped|typed|keyed) (?:in|off)\b|\bincoming (?!messages|events|packets|mails?|traffic|data)\w+|\s->\s|\bas an? [\w ]{2,30}\bi (?:want|would|need|can|wish)\b|\bi (?:want|would like|need) to (?:press|click|be able)|^i (?:\w+ ){0,2}(?:upload|press|click|open|enter|choose|pick|drop|send)\b",
         r"\bfor (?:the|an?|our) new \w+",
         r"\b(?:on|for|after|with|at|of) (?:each|every|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|season|shift|morning|evening|\w+day)s?\b|few\b|other\b|\d)\w+",
         r"^(?:every|each|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|season|shift|morning|evening|\w+day|other|few|step|stage|request|response|call|row|page|line|time)s?\b|\d)\w+",
-        rf"\b{_EN_PERSON}(?: (?:in|from|at|of) \w+)? (?:wants?|needs?|expects?|would like|asks?|requests?)\b",
+        rf"\b{_EN_PERSON}(?: (?:in|from|at|of) \w+)? (?:complains?|reports?|wants?|needs?|expects?|would like|asks?|requests?)\b",
         r"\b(?:gives?|hands?|sends?|shows?|offers?) (?:the|an?|our) \w+ (?:a|an|the|all)\b.*\bwhen\b",
     ),
+    inverted=(),
     deed=(
         r"^(?:an?|the|one|each|some|our|their|his|her)\s(?!\w+ings?\b)(?:\w+\s){1,3}(?:has|have|had)\s(?:just |been )?\w+",
         rf"^(?:hey |please |currently |so |say )*{_EN_LET}?(?:\w+\s)?{_EN_PERSON}\s(?:(?:just|\w+ly|can|may|might|could)\s)?(?!wants|needs|sees|gets|waits|expects|likes)(?:\w{{2,}}s|\w+ed|have|had|put|upload|ask|send|press|click|hit|pick|drag|fill|enter|drop|go|get|make)\b",
@@ -78,17 +74,21 @@ _ENGLISH = Forms(
     door=r"\b(?:buttons?|on (?:\w+(?:\'s)? )?demand|on request|upon request|webhooks?|dialog|wizard|admin (?:page|panel|area|ui)|back-?office|form submit\w*|menu entry|self-?service|202|post /\w+)",
     small=r"^(?:please |just )?(?:sort|sum|add up|count|bump|incr\w*|pick|choose|decide|format|round|trim|strip|split|join|escape|parse|truncate|shorten|slugify|saniti[sz]e|normali[sz]e|lower-?case|upper-?case|mask|hide|show|display|"
     r"highlight|toggle|log|measure|observe|compare|convert \w+ to|turn|look up|lookup|return|render|redirect|greet|calculate|compute|work out|validate|check|cache|memoi[sz]e|remember|set|append|prepend|append|fill in|guess|detect|respond)\b",
-    removes=r"^(?:please )?(?:delete|remove|purge|prune|drop|clear|clean|discard|evict|wipe|throw|get rid of|close|expire|archive|kill)\b",
+    removal=r"^(?:please )?(?:delete|remove|purge|prune|drop|clear|clean|discard|evict|wipe|throw|get rid of|close|expire|archive|kill)\b",
     undo=r"\b(?:give|put|take|roll|go|pay|turn|hand)\w* (?:\w+ ){0,3}back\b|\b(?:undo|revert|restore|refund|release|cancel|reverse|unwind|compensat\w+|clean up|tear down)\b",
+    request=(r"\brequests?$",),
     nobody=r"\b(?:nobody|no one|none|never|no longer|not any ?more)\b",
     bearer=(
         r"^(?:(?:an?|the|our|one|some|we need|we want|i need)\s)*(?:[\w-]+\s){0,3}(?:\w*bots?|daemon|bridge|gateway|sink|(?:websocket|mqtt|tcp|udp|grpc|amqp|irc|smtp|snmp|sse) (?:client|receiver|reader|process)|fan-out process|listener|subscriber|consumer|watcher|relay|forwarder|tailer|ingester|ingestor|connector|proxy|poller|sidecar|\w+ process$|hub|multiplexer|heartbeat)\b(?!\s(?:app|page|report|is down))",
+    ),
+    lasts=(
         r"\b(?:something|a thing|a process|a service|a program|an agent|a component|process|service|program)\s(?:that|which|to)\s(?:sits?|listens?|keeps?|holds?|reads?|watches|always|follows?|receives?|speaks?|accepts?|runs?)\b",
         r"\b(?:^|that |which |to |and )(?:listens?|watch(?:es)?|tracks?|follows?(?! up)|monitors?|guards?|observes?|tails?|subscribes?)\b(?! (?:if|whether))",
+        r"\b(?:amqp|mqtt|kafka|nats|rabbitmq|pulsar|udp) (?:messages|events|frames|packets)\b",
         r"\b(?:from|off) (?:the |a |an |our |their )?(?:\w+ ){0,2}(?:brokers?|topics?|kafka|mqtt|nats|rabbitmq|amqp|pulsar|serial|rs-?\d+|modbus|websocket|socket)\b",
         r"\b(?:whenever|while|as long as) the (?!user|customer|client|browser|tab|page|visitor|caller|request|connection|response)\w+ (?:is|are|stays?|runs?)\b",
     ),
-    lasting=r"\b(?:sit|sits|listen|listens|consum\w+|ingest\w*|tail|tails|hold|keep|stay|watch|watches|follow|follows|subscrib\w+|relay\w*|bridg\w+|collect\w*|receiv\w+|read|reads|accept\w*|captur\w+|records?|stores?|files?|saves?|logs?|persists?|writes?|monitor\w*|observ\w+|pump\w*|buffer\w*|pip(?:e|es|ing)|speak\w*|terminat\w+|decod\w+)\b",
+    keeps=r"\b(?:sit|sits|listen|listens|consum\w+|ingest\w*|tail|tails|hold|keep|stay|watch|watches|follow|follows|subscrib\w+|relay\w*|bridg\w+|collect\w*|receiv\w+|read|reads|accept\w*|captur\w+|records?|stores?|files?|saves?|logs?|persists?|writes?|monitor\w*|observ\w+|pump\w*|buffer\w*|pip(?:e|es|ing)|speak\w*|terminat\w+|decod\w+)\b",
     source=r"\b(?:brokers?|topics?|kafka|mqtt|nats|rabbitmq|amqp|pulsar|kinesis|zeromq|websockets?|sockets?|feeds?|ports?|sensors?|receivers?|telemetry|bus|streams?|channels?|ticks?|quotes|signals?|readings|packets|frames|scanners?|scales?|cameras?|gate|drawer|usb|rs-?\d+|(?:each|every) (?!time\b)\w+|datagrams|multicast|udp|tcp|gps|plc|opc|change ?log|binlog|events|(?:access|error|audit|nginx|apache|server) ?logs?|readouts?|connection|subscription)\b",
 )
 
@@ -100,13 +100,15 @@ _GERMAN = Forms(
     relative=r"^(?:der|die|das|denen|welche\w*)\s",
     occasion=(
         r"^(?:wenn|sobald|falls|nachdem|sofern|sowie|immer wenn|jedes mal|sowie)\s(?!möglich|nötig|etwas schief)\w",
-        r"^(?:ist|sind|hat|haben|klappt|kommt|geht|fällt|scheitert|schlägt|wird|bleibt|meldet|lehnt|fehlt|reagiert|antwortet)\s.*\b(?:nicht|kein\w*|fehl|schief|ab|aus|niemand)\b|^(?:scheitert|misslingt|platzt|fehlt)\s",
         r"^(?:bei|beim|nach|auf|mit)\s(?:(?:jede[mrn]?|eine[mr]?|der|dem|den|neue[mnr])\s)*(?!bedarf|nacht|stunden?|tagen?|monaten?|wochen?|minuten?|sekunden|laden|geschäfts|schicht|dem broker|fehler|absturz|neustart|ausfall|börsen)\w+",
         r"^(?:der|die|das|den|dem|denen|welche[nrsm]?|was|wer)\s(?!.*\b(?!ge)\w+ (?:ist|sind)$).*\b(?:\w+t|\w+te|\w+ten|hat|haben|ist|sind|wurde|wurden|worden)$",
         r"\b(?:vo[mn]|durch)\s(?:(?:der|dem|den|einer|einem|unserer|unserem|ihrem)\s)?\w+\s(?:\w+\s)?(?-i:\w*ge\w+(?:t|en)|be\w+t|ver\w+t|er\w+t)\w{0,2}\b|\bfür (?:einen?|den|die|das|jede[nrs]?) neue[nrs]? \w+",
         r"\b(?:auf (?:anfrage|wunsch|zuruf|bitte|verlangen|antrag|anforderung)|als [\w ]{3,30} (?:möchte|will|kann) (?:ich|man))\b",
         r"\b(?:abgegeben|eingereicht|hochgeladen|eingegangen|eingesandt|eingesendet|zugesandt|ausgewählt|ausgesucht|angefordert|unterschrieben|unterzeichnet|bestellt|beantragt|gemeldet)(?:e[nrsm]?)?\b",
         r"\b(?:jede[nrsm]?|für jede[nrs]?)\s(?:(?:neue|bezahlte|eingehende|fertige|einzelne)[nrs]?\s)?(?!\w*(?:sekunde|minute|stunde|tag|nacht|woche|monat|quartal|jahr|morgen|abend|mittag|schicht|werktag|montag|halbe|stufe|schritt|volle|zweite|letzte|erste|antwort|anfrage|request|response|seite\b|zeile|aufruf|änderung|nachricht|ereignis|position|messwert))\w{3,}",
+    ),
+    inverted=(
+        r"^(?:ist|sind|hat|haben|wird|werden|klappt|kommt|geht|gibt|fällt|scheitert|schlägt|bleibt|meldet|lehnt|fehlt|reagiert|antwortet|misslingt|platzt|will|möchte)\s",
     ),
     deed=(),
     cased=(
@@ -116,17 +118,21 @@ _GERMAN = Forms(
     door=r"\b(?:\w*knopf|\w*button|schaltfläche|webhooks?|formular abschicken|dialog|menüpunkt|adminbereich|backoffice|verwaltungsoberfläche|jemand|klick\w*|post /\w+)\b",
     small=r"\b\w*(?:sortieren|sortierung|zählen|addieren|summieren|runden|rechnen|kürzen|formatieren|formatierung|trennen|aufteilen|zusammenfügen|vergleichen|auswählen|aussuchen|anzeigen|einblenden|ausblenden|hervorheben|nachschlagen|ermitteln|bestimmen|"
     r"prüfen|validieren|merken|setzen|ersetzen|säubern|maskieren|mitloggen|loggen|zurückgeben|umleiten|ausgeben|großschreiben|kleinschreiben|abschneiden)[.!]?$",
-    removes=r"\b(?:\w*löschen|\w*räumen|entfernen|entsorgen|\w*misten|wegwerfen|schließen|verwerfen|leeren|archivieren|weg damit|beenden|abschießen)\b",
+    removal=r"\b(?:\w*löschen|\w*räumen|entfernen|entsorgen|\w*misten|wegwerfen|schließen|verwerfen|leeren|archivieren|weg damit|beenden|abschießen)\b",
     undo=r"\bzurück\w*|\b(?:\w*stornieren|rückgängig|freigeben|aufheben|abbauen|wieder \w+)\b",
+    request=(r"\w*(?:anfrage|antrag|ersuchen|anforderung|anliegen)\b",),
     nobody=r"\b(?:niemand|keiner|nie|nicht mehr)\b",
     bearer=(
         rf"^(?:(?:ein|eine|einen|unser|unsere|der|die|das|wir brauchen)\s)*(?:[\w-]+\s){{0,2}}{_DE_BEARER}\b",
+    ),
+    lasts=(
         r"\b(?:überwach(?:en|t)|beobacht(?:en|et)|verfolg(?:en|t)|lausch(?:en|t)|horch(?:en|t)|mithören|mitlesen|bewach(?:en|t)|abhören|ausliest)\b",
+        r"\b(?:amqp|mqtt|kafka|nats|rabbitmq|udp)-?(?:nachricht|ereignis|paket|telegramm)\w*",
         r"\b(?:vom|von|aus|am) (?:dem |der |einem |unserem )?[\w-]*(?:broker|topic|kafka|mqtt|nats|rabbitmq|amqp|rs-?\d+|modbus|websocket|socket)\b",
-        r"\b(?:etwas|irgendwas|irgendetwas|ein ding)\b|^(?:websocket|mqtt|tcp|udp|grpc|amqp|irc|smtp|snmp)-?(?:client|empfänger|senke|leser)\b|\bmitführen\b",
+        r"\b(?:etwas|irgendwas|irgendetwas|ein ding|im auge)\b|^(?:websocket|mqtt|tcp|udp|grpc|amqp|irc|smtp|snmp)-?(?:client|empfänger|senke|leser)\b|\bmitführen\b",
         r"\b(?:solange|während) (?:das|der|die) (?!browser|tab|client|nutzer|benutzer|kund|seite|besucher|verbindung|anfrage|sach)\w+ (?:\w+ )?(?:ist|sind|läuft|laufen|offen|bleibt)\b",
     ),
-    lasting=r"\b(?:\w*konsum\w+|mitlesen|\w*lausch\w+|\w*hör(?:en|t)|horch\w+|empfang\w*|empfäng\w*|entgegennehm\w+|aufnehmen|aufzeichnen|einsammeln|sammel[nt]|verfolg\w+|halten|hält|beobacht\w+|überwach\w+|abonnier\w+|ableg\w+|wegschreiben|puffern|durchleiten|protokollieren|speichern|festhalten|mitschreiben|lesen|liest|sitzt|hängt)\b",
+    keeps=r"\b(?:\w*konsum\w+|mitlesen|\w*lausch\w+|\w*hör(?:en|t)|horch\w+|empfang\w*|empfäng\w*|entgegennehm\w+|aufnehmen|aufzeichnen|einsammeln|sammel[nt]|verfolg\w+|halten|hält|beobacht\w+|überwach\w+|abonnier\w+|ableg\w+|wegschreiben|puffern|durchleiten|protokollieren|speichern|festhalten|mitschreiben|lesen|liest|sitzt|hängt)\b",
     source=r"\w*(?:kafka|mqtt|nats|rabbitmq|amqp|broker|topic|warteschlange|kanal|socket|schnittstelle rs|port\b|sensor|ereignis|nachricht|telemetrie|datenstrom|strom\b|feed|kurse\b|ticks?\b|messwert|signal|leitung|verbindung|paket|telegramm|meldung|empfänger|funk|gps|scanner|waage|kamera|usb|rs-?\d+|jede[nrs]? (?!mal)|sps\b|udp|tcp)\w*",
 )
 
@@ -149,6 +155,7 @@ _POLISH = Forms(
         r"\b(?:oddan|nadesłan|przysłan|przesłan|wgran|zgłoszon|złożon|wrzucon|zamówion|podpisan|wybran|wskazan|zlecon|zatwierdzon|dostarczon|opłacon)\w{1,3}\b",
         r"\b(?:jako \w+ (?:chcę|chciał\w+|mogę)|na (?:\w+ )?(?:prośbę|wniosek|życzenie|żądanie))\b|\bkażd(?:e|y|a|ą|ego|ej) (?:now|opłacon|gotow|przychodząc)\w+ (?!rok|dzień|miesiąc|tydzień|zdarze|wiadomo)\w+|^każd(?:y|a|e) (?!rok|dzień|miesiąc|tydzień|noc|godzin|zdarze|wiadomo|odpowied|żądani|krok|etap|zmian)\w+",
     ),
+    inverted=(),
     deed=(
         r"\bzosta(?:je|ją|ł|ła|ło|ły|li|nie|ną)\s\w+",
         rf"^(?:\w+(?<![ćc])\s)?{_PL_PERSON}\s(?:\w+\s)?(?!{_PL_PERSON}\b)(?!(?:dla|przez|przed|jego|temu|mogą|musi|muszą|ma|mają)\b)\w{{3,}}(?:a|e|i|y|ą|ł|ła|ło|li|ły)\b",
@@ -157,17 +164,21 @@ _POLISH = Forms(
     door=r"\b(?:przycisk\w*|guzik\w*|panel\w*|webhook\w*|kreator\w*|okienk\w+|klikn\w+|klika\w*|post /\w+)\b",
     small=r"^(?:tylko )?(?:zsum|podsum|sum|policz|licz|zlicz|posort|sort|sformat|format|zaokrągl|skróc|przyci|uci|obci|rozdziel|sklei|złącz|porówn|wybra|wybier|wskaza|pokaz|wyświetl|ukry|podświetl|sprawdz|walid|zwróc|ustaw|zamien|oblicz|dolicz|odj|odwróc|zapamięta|"
     r"zamask|oczyśc|wylosow|wyrender|narysow|znale[źz]|wyszuk|zapisa\w+ w log)\w*",
-    removes=r"\b(?:usu[nwń]|kasow|skasow|wyrzuc|czyści|wyczyści|sprząt|posprząt|zamyka|zamkn|archiwiz|pozby)\w*",
+    removal=r"\b(?:usu[nwń]|kasow|skasow|wyrzuc|czyści|wyczyści|sprząt|posprząt|zamyka|zamkn|archiwiz|pozby)\w*",
     undo=r"\b(?:odda|zwróc|wróc|cofn|wycof|anulow|odwoł|zwolni|przywróc|odkręc|posprząta)\w*",
+    request=(r"\b(?:żądanie|wniosek|prośba|zgłoszenie)\b",),
     nobody=r"\b(?:nikt|nigdy|już nie)\b",
     bearer=(
         r"^(?:(?:nasz|nasza|jeden|jakiś)\s)?(?:\w+\s)?(?:\w*bot|most|mostek|bramka|czytnik|odbiornik|demon|serwer|usługa|proces|nasłuch|słuchacz|subskrybent|konsument|agent|pośrednik|przekaźnik|(?:klient|odbiorca) (?:websocket|mqtt|tcp|udp|smtp|snmp|amqp))\b|\bkrok w krok\b",
-        r"\bcoś\b",
+    ),
+    lasts=(
+        r"\b(?:coś|ma oko)\b",
         r"\b(?:pilnowa|śledzi|obserwowa|nasłuchiw|monitorowa|czuwa|podsłuchiw)\w*\b",
+        r"\b(?:komunikat|wiadomo|zdarze|pakiet)\w* (?:amqp|mqtt|kaf[kc]\w|nats|rabbitmq|udp)\b",
         r"\b(?:z|ze) (?:\w+ )?(?:broker|temat|kaf[kc]|mqtt|nats|rabbitmq|amqp|rs-?\d+|modbus|websocket|socket|gniazd)\w*\b|\bpo rs-?\d+\b",
         r"\b(?:dopóki|póki) (?!przeglądark|klient|użytkowni|kart|stron|gość)\w+ (?:jest|są|działa|stoi|żyje)\w*",
     ),
-    lasting=r"\b(?:konsum|odbier|zbier|nasłuch|śledz|podtrzym|utrzym|obserw|słuch|czyta|odczytyw|przyjm|przechwyt|subskryb|monitor|rejestrowa|zapisuj|notowa|siedzi)\w*",
+    keeps=r"\b(?:konsum|odbier|zbier|nasłuch|śledz|podtrzym|utrzym|obserw|słuch|czyta|odczytyw|przyjm|przechwyt|subskryb|monitor|rejestrowa|zapisuj|notowa|siedzi)\w*",
     source=r"\b(?:kaf[kc]|mqtt|nats|rabbitmq|amqp|broker|temat|kolejk|kanał|gniazd|socket|websocket|port|czujnik|sensor|zdarze|wiadomo|komunikat|telemetri|strumie|notowa|kurs|sygnał|pomiar|log(?:i|ów|u)?\b|połączen|skaner|wag[aęi]\b|kamer|usb|rs-?\d+|szuflad|każd\w+ (?!raz)|pakiet|ramk|magistral|odbiornik|gps|udp|tcp)\w*",
 )  # fmt: skip
 

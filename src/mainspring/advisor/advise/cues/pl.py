@@ -78,7 +78,7 @@ CUES = (
     implied(r"\b(?:przekaza\w*|przekazuj\w*|zgłosi\w*|prześ\w+|przesył\w*|sklonowa\w*)\b", _NETWORK, _RETRIED),
     implied(r"\b(?:eksport\w*|import\w*|xlsx|csv|pdf|raport\w*|wideo|film\w*|miniatur\w*|przekonwertow\w*|konwersj\w+|ocr|kopi\w+ zapasow\w+|archiw\w+|faktur\w+|zestawieni\w+|rozliczeni\w+|generow\w+|wygenerow\w+|"
             r"najemc\w+|migracj\w+|zdję\w+|obraz\w+|tysiąc\w*|model\w* język\w+|tłumacz\w+|indeks\w+|skompres\w*|kompresj\w*|kodowa\w*|transkry\w*|generowa\w*|uzgodnien\w+)\b", _LONG),
-    implied(r"\b(?:e?-?mail\w*|sms\w*|api|webhook\w*|płatnoś\w+|obciąż\w+|powiad\w+|partner\w*|dostawc\w+|pobiera\w+|slack\w*|llm|openai|przypom\w+|synchroniz\w+|wysł\w+|wysył\w+|crm|erp|git\w*|bank\w*|zewnętrzn\w+|\w+ systemach|drukar\w+|biur\w+ informacji|kurier\w*|urząd\w*|urzęd\w*|telefon\w*)\b", _NETWORK, _RETRIED),
+    implied(r"\b(?:e?-?mail\w*|sms\w*|api|webhook\w*|płatnoś\w+|obciąż\w+|powiad\w+|partner\w*|dostawc\w+|pobiera\w+|slack\w*|llm|openai|przypom\w+|synchroniz\w+|wysł\w+|wysył\w+|crm|erp|git\w*|bank\w*|zewnętrzn\w+|\w+ systemach|drukar\w+|biur\w+ informacji|kurier\w*|teams|whatsapp|urząd\w*|urzęd\w*|telefon\w*)\b", _NETWORK, _RETRIED),
     implied(MANY, _LONG),
 )  # fmt: skip
 
@@ -88,7 +88,7 @@ LEXICON = Lexicon(
     negation=r"\b(?:nie|bez|nigdy|ani)\b(?:\W+\w+){0,2}\W*$",
     common=frozenset(["trwa", "jego", "jej", "być", "są", "minut", "godzin", "przed", "każdy", "dane", "nowe", "i", "w", "na", "do", "z", "po", "się", "nie", "jest", "aby", "żeby", "co", "gdy", "który", "która", "przy", "przez", "oraz", "od", "dla", "o", "ma", "to", "czy", "za"]),
     numbers={"jedna": 1, "jedną": 1, "dwa": 2, "dwie": 2, "trzy": 3, "cztery": 4, "pięć": 5, "dziesięć": 10, "kilka": 4, "parę": 3, "pół": 0.5},
-    units=((r"ms|milisekund\w*", 0.001), (r"s|sekund\w*", 1), (r"min|minut\w*", 60), (r"godz|godzin\w*", 3600), (r"dni|dnia|dzień", 86400)),
+    units=((r"ms|milisekund\w*", 0.001), (r"s|sekund\w*", 1), (r"min|minut\w*", 60), (r"godz|godzin\w*", 3600), (r"dni|dnia|dzień", 86400), (r"tydzień|tygodni\w*", 604800), (r"miesi\w+", 2592000), (r"lat|lata|rok|roku", 31536000)),
     takes=r"\b(?:jakieś|około|mniej więcej|trwa\w*|zajm\w*|potrwa\w*)\b",
     lasting=r"\b(?:trwa\w*|zajm\w*|potrwa\w*|do|około|ponad)\b",
 )  # fmt: skip
