@@ -55,7 +55,7 @@ def _steps(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
     listed = parts if title is None else parts[title + 1 :]
     is_shared = any(_is_between(listed, place, is_titled=title is not None) for place in range(len(listed)))
     is_listed = title is not None and len(listed) >= _LISTED
-    is_undone = any(each.is_act(Sense.UNDO) and parts[place].part is Part.OCCASION for place, each in enumerate(parts[1:]) if place)
+    is_undone = any(_is_undone(parts, place) for place in range(len(parts)))
     if is_shared or is_listed or is_undone:
         yield Leaning(Question.MULTI_STEP, YES, ", ".join(each.words for each in listed))
 
@@ -65,6 +65,12 @@ def _is_between(parts: Sequence[Clause], place: int, *, is_titled: bool) -> bool
     here = parts[place]
     ours = [each.part is Part.ACT and each.sentence == here.sentence for each in parts]
     return here.part is Part.DEED and (is_titled or any(ours[:place])) and any(ours[place + 1 :]) and len(parts) > _FEWEST
+
+
+def _is_undone(parts: Sequence[Clause], place: int) -> bool:
+    """Whether what we have done before is taken back there, on some occasion."""
+    on_occasion = any(each.part is Part.OCCASION for each in parts[max(0, place - 1) : place + 1])
+    return Sense.UNDO in parts[place].senses and on_occasion and any(each.part is Part.ACT for each in parts[: max(0, place - 1)])
 
 
 def _beginning(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:

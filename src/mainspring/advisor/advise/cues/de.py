@@ -53,7 +53,7 @@ CUES = (
     said(r"\bbevor (?:die|der|das) (?:seite|antwort)\b|\bwährend (?:der|einer) anfrage\b|\b(?:benutzer|kunde|client|aufrufer) wartet\b(?! nicht)", _STREAM),
     *GERMAN,
     said(rf"\b{_PERSON}\b[^.;,]{{0,40}}\b(?:klick\w*|drück\w*|anforder\w*|abschick\w*|startet|auslöst|hochlädt|auswählt|schließt|wünscht|verlangt)\b", _USER),
-    said(r"\b(?:auf den knopf|auf knopfdruck|klick\w*|auf (?:anforderung|wunsch|verlangen|abruf)|vom (?:administrator|benutzer|kunden|nutzer) \w+|hochgeladene[nrsm]?|hochladen)\b", _USER),
+    said(r"\b(?:auf den knopf|auf knopfdruck|klick(?:t|s|en)?\b|auf (?:anforderung|wunsch|verlangen|abruf)|vom (?:administrator|benutzer|kunden|nutzer) \w+|hochgeladene[nrsm]?|hochladen)\b", _USER),
     said(r"\bohne,? dass\b[^.;,]{0,40}\b(?:wart\w*|sitzen|steh\w*|hängt|blockiert?)|\bnicht (?:warten|blockier\w*)\b", _USER),
     implied(r"\b(?:webhooks?|im hintergrund|registrierung|anmeldung|willkommensmail|begrüßungsmail|passwort-?zurücksetzen\w*|bestätigungscode|asynchron)\b", _USER),
     said(r"\bvon hand\b|\bmanuell\b|\b(?:ausgelöst|angestoßen|angefordert|gestartet|eingegeben|beauftragt) (?:von|vom|durch)\b", _USER),

@@ -89,7 +89,7 @@ CUES = (
     *ENGLISH,
     said(rf"\b{_PERSON}\b(?: \w+){{0,2}} (?:clicks?|press(?:es)?|hits?|asks?|requests?|submits?|starts?|triggers?|presses|chooses?|selects?|uploads?|closes?|types?|wants?)\b",
          _USER),
-    said(r"\b(?:click(?:s|ed|ing)?\b|press(?:es|ed)|the button|on demand|ad[- ]hoc|user[- ](?:triggered|initiated|requested)|(?:users?|customers?)(?:'s?|s') request|"
+    said(r"\b(?:click(?:s|ed|ing)?\b(?! (?:events?|data|streams?))|press(?:es|ed)|the button|on demand|ad[- ]hoc|user[- ](?:triggered|initiated|requested)|(?:users?|customers?)(?:'s?|s') request|"
          r"from the (?:dashboard|admin|panel|ui|console|website|browser|view|form|checkout|app)\b|in the (?:view|handler|request handler|endpoint))", _USER),
     said(r"\b(?:\w+ )?(?:submitted|requested|uploaded|typed|selected|started|picked|chosen|ordered) by (?:an?|the|our|one) \w+|\ban? uploaded\b|\buploaded (?:\w+)\b",
          _USER),
@@ -123,7 +123,7 @@ CUES = (
     # How it may go wrong, and who looks.
     said(r"\b(?:retr(?:y|ies|ied|ying)|tr(?:y|ied) again|back-?off|flaky|unreliable|(?:is|are|may be|often|sometimes|being) (?:often |sometimes |frequently )?(?:unreachable|offline|asleep|busy|slow|overloaded|late)|(?:rejects|refuses|drops|fails)\b[^.;]{0,15}\b(?:one|some|every|now|sometimes|at times)|hiccup\w*|called again|sent again|tried once more|sometimes (?:answers|fails|returns|is|times)|is (?:sometimes )?(?:down|unavailable|away)|"
          r"down for maintenance|rate[- ]limit(?:s|ed)\b|time-?outs?|50[234]\b|on failure|on errors?|at times)", _RETRIED),
-    said(r"\bprogress(?: bar)?\b|\bdownload link\b|\b(?:show|see|watch)\b[^.;]{0,20}\b(?:status|state|progress)\b|\bnotified when\b|\bcancel button\b", _POLLED),
+    said(r"(?<!in )\bprogress(?: bar)?\b|\bdownload link\b|\b(?:show|see|watch)\b[^.;]{0,20}\b(?:status|state|progress)\b|\bnotified when\b|\bcancel button\b", _POLLED),
     # Several steps.
     marks(r"\bthen\b|\bafter that\b|\bafterwards\b|\bfinally\b|\bfollowed by\b|\bnext\b,|\bif a later\b|\bdepend(?:s|ing)? on the (?:previous|result)", 1),
     marks(r"\b(?:saga|multi-?step|work-?flows?|compensat\w+|undo(?:ne)?|undoes|roll(?:ed|s)?[- ]back|step by step|state machine|each (?:stage|step|phase)\b|pipeline|"
@@ -147,7 +147,7 @@ CUES = (
     implied(r"\b(?:tell|inform|alert|report (?:it |this )?to|push\w*|hand (?:it|them) over|transfer|submit)\b[^.;,]{0,40}\b(?:to |the |our |an? )\w+", _NETWORK, _RETRIED),
     implied(r"\b(?:exports?|xlsx|excel|csv|pdfs?|reports?|transcod\w+|transcri\w+|videos?|thumbnails?|resiz\w+|ocr|imports?|backfill\w*|re-?index\w*|search index|crawl\w*|scrap\w+|"
             r"train\w*|simulat\w+|zip\w*|unzip\w*|unpack\w*|archiv\w+|embeddings?|virus scan|snapshots?|bulk|merge|large files?|heavy|long[- ]running|"
-            r"regenerat\w+|generat\w+|rebuild\w*|migrat\w+|provision\w*|deployment|clone|gdpr|delete all|snapshot|index it|notebook|payroll|calculation|audio|exif|pictures?|images?|photos?|catalogue|docs|build|sitemap|translat\w+|anonymi[sz]\w+|mass|moderat\w+|extract\w+|classif\w+|"
+            r"regenerat\w+|generat\w+|rebuild\w*|migrat\w+|provision\w*|deployment|clone|gdpr|delete all|snapshot|index it|notebook|payroll|calculation|audio|exif|pictures?|images?|photos?|catalogue|docs|sitemap|translat\w+|anonymi[sz]\w+|mass|moderat\w+|extract\w+|classif\w+|"
             r"analy[sz]e|recalc\w*|score|scoring|speech to text|recomput\w+|render\w* (?:a|the) video|compress\w*|encod\w+|encrypt\w* (?:the|all)|deduplicat\w+|thousand\w*|million\w*|\d{3,} (?:students|users|rows|items|customers)|\d+k)\b", _LONG),
     implied(r"\b(?:e-?mails?|mails?|newsletters?|sms|slack|telegram|push notifications?|notify|notif(?:y|ies|ications?)|webhooks?|apis?|http|soap|rest|graphql|endpoints?|stripe|paypal|payments?|"
             r"charg(?:e|es|ing)|crm|erp|cms|twilio|sendgrid|mailchimp|salesforce|hubspot|google|s3|ftp|sftp|ldap|openai|llms?|gpt|model|whisper|geocod\w+|identity provider|third[- ]party|"

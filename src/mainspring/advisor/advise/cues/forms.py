@@ -59,6 +59,7 @@ _ENGLISH = Forms(
         rf"^(?:that|which|who|whom)\s(?:(?:was|were|has|have|had|has been|have been|had been)\s)?(?:{_EN_LET}?{_EN_PERSON}\s)?(?:\w+ed|{_EN_DONE})\b",
         rf"\b(?:\w+ed|{_EN_DONE})\s(?:\w+\s)?by\s(?:an?|the|our|their|his|her|one|{_EN_PERSON})\b",
         r"\b(?:handed|sent|turned|phoned|called|dropped|typed|keyed) (?:in|off)\b|\bincoming (?!messages|events|packets|mails?|traffic|data)\w+|\s->\s|\bas an? [\w ]{2,30}\bi (?:want|would|need|can|wish)\b|\bi (?:want|would like|need) to (?:press|click|be able)|^i (?:\w+ ){0,2}(?:upload|press|click|open|enter|choose|pick|drop|send)\b",
+        r"\bafter (?:it|they|he|she|the|an?|each|every|being|\w+ing|\w+ion)\b(?! (?:end|close|start|beginning)\b)",
         r"\bfor (?:the|an?|our) new \w+",
         r"\b(?:on|for|after|with|at|of) (?:each|every|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|season|shift|morning|evening|\w+day)s?\b|few\b|other\b|\d)\w+",
         r"^(?:every|each|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|season|shift|morning|evening|\w+day|other|few|step|stage|request|response|call|row|page|line|time)s?\b|\d)\w+",
@@ -82,6 +83,7 @@ _ENGLISH = Forms(
         r"^(?:(?:an?|the|our|one|some|we need|we want|i need)\s)*(?:[\w-]+\s){0,3}(?:\w*bots?|daemon|bridge|gateway|sink|(?:websocket|mqtt|tcp|udp|grpc|amqp|irc|smtp|snmp|sse) (?:client|receiver|reader|process)|fan-out process|listener|subscriber|consumer|watcher|relay|forwarder|tailer|ingester|ingestor|connector|proxy|poller|sidecar|\w+ process$|hub|multiplexer|heartbeat)\b(?!\s(?:app|page|report|is down))",
     ),
     lasts=(
+        r"\b(?:stay|remain|be|keep)s? (?:logged in|connected|online|subscribed|attached|reachable|in touch)\b",
         r"\b(?:something|a thing|a process|a service|a program|an agent|a component|process|service|program)\s(?:that|which|to)\s(?:sits?|listens?|keeps?|holds?|reads?|watches|always|follows?|receives?|speaks?|accepts?|runs?)\b",
         r"\b(?:^|that |which |to |and )(?:listens?|watch(?:es)?|tracks?|follows?(?! up)|monitors?|guards?|observes?|tails?|subscribes?)\b(?! (?:if|whether))",
         r"\b(?:amqp|mqtt|kafka|nats|rabbitmq|pulsar|udp) (?:messages|events|frames|packets)\b",
@@ -89,7 +91,7 @@ _ENGLISH = Forms(
         r"\b(?:whenever|while|as long as) the (?!user|customer|client|browser|tab|page|visitor|caller|request|connection|response)\w+ (?:is|are|stays?|runs?)\b",
     ),
     keeps=r"\b(?:sit|sits|listen|listens|consum\w+|ingest\w*|tail|tails|hold|keep|stay|watch|watches|follow|follows|subscrib\w+|relay\w*|bridg\w+|collect\w*|receiv\w+|read|reads|accept\w*|captur\w+|records?|stores?|files?|saves?|logs?|persists?|writes?|monitor\w*|observ\w+|pump\w*|buffer\w*|pip(?:e|es|ing)|speak\w*|terminat\w+|decod\w+)\b",
-    source=r"\b(?:brokers?|topics?|kafka|mqtt|nats|rabbitmq|amqp|pulsar|kinesis|zeromq|websockets?|sockets?|feeds?|ports?|sensors?|receivers?|telemetry|bus|streams?|channels?|ticks?|quotes|signals?|readings|packets|frames|scanners?|scales?|cameras?|gate|drawer|usb|rs-?\d+|(?:each|every) (?!time\b)\w+|datagrams|multicast|udp|tcp|gps|plc|opc|change ?log|binlog|events|(?:access|error|audit|nginx|apache|server) ?logs?|readouts?|connection|subscription)\b",
+    source=r"\b(?:brokers?|topics?|kafka|mqtt|nats|rabbitmq|amqp|pulsar|kinesis|zeromq|websockets?|sockets?|feeds?|ports?|sensors?|receivers?|telemetry|bus|streams?|channels?|ticks?|quotes|signals?|readings|packets|frames|scanners?|scales?|cameras?|gate|drawer|usb|rs-?\d+|(?:each|every) (?!time\b)\w+|datagrams|multicast|udp|tcp|gps|plc|opc|change ?log|binlog|events|readouts?|connection|subscription)\b",
 )
 
 _DE_BEARER = r"(?:(?:\w+-|chat|telegram|slack|discord|matrix)?bot|[\w-]*(?:dienst|brücke|leser|empfänger|lauscher|horcher|gateway|dämon|daemon|weiterleiter|server|wächter|sammler|prozess|programm|abonnent|konsument|senke|verteiler|hub|relais))"
@@ -102,6 +104,7 @@ _GERMAN = Forms(
         r"^(?:wenn|sobald|falls|nachdem|sofern|sowie|immer wenn|jedes mal|sowie)\s(?!möglich|nötig|etwas schief)\w",
         r"^(?:bei|beim|nach|auf|mit)\s(?:(?:jede[mrn]?|eine[mr]?|der|dem|den|neue[mnr])\s)*(?!bedarf|nacht|stunden?|tagen?|monaten?|wochen?|minuten?|sekunden|laden|geschäfts|schicht|dem broker|fehler|absturz|neustart|ausfall|börsen)\w+",
         r"^(?:der|die|das|den|dem|denen|welche[nrsm]?|was|wer)\s(?!.*\b(?!ge)\w+ (?:ist|sind)$).*\b(?:\w+t|\w+te|\w+ten|hat|haben|ist|sind|wurde|wurden|worden)$",
+        r"\bnach (?:dem|der|einer|einem|jeder|jedem) (?!\w*(?:ende|schluss|feierabend|absturz|neustart|ausfall|fehler|reihe|letzten))\w+",
         r"\b(?:vo[mn]|durch)\s(?:(?:der|dem|den|einer|einem|unserer|unserem|ihrem)\s)?\w+\s(?:\w+\s)?(?-i:\w*ge\w+(?:t|en)|be\w+t|ver\w+t|er\w+t)\w{0,2}\b|\bfür (?:einen?|den|die|das|jede[nrs]?) neue[nrs]? \w+",
         r"\b(?:auf (?:anfrage|wunsch|zuruf|bitte|verlangen|antrag|anforderung)|als [\w ]{3,30} (?:möchte|will|kann) (?:ich|man))\b",
         r"\b(?:abgegeben|eingereicht|hochgeladen|eingegangen|eingesandt|eingesendet|zugesandt|ausgewählt|ausgesucht|angefordert|unterschrieben|unterzeichnet|bestellt|beantragt|gemeldet)(?:e[nrsm]?)?\b",
@@ -115,7 +118,7 @@ _GERMAN = Forms(
         r"^(?:(?:[Dd]er|[Dd]ie|[Dd]as|[Ee]ine?)\s)?[A-ZÄÖÜ][\w-]+ (?:wird|wurde|ist|werden|wurden|sind) (?:\w+ ){0,2}(?:\w*ge\w+(?:t|en)|\w+iert|be\w+t|ver\w+t|er\w+t)$",
         rf"^(?:(?:[Dd]er|[Dd]ie|[Dd]as|[Ee]ine?|[Uu]nsere?|[Jj]ede[rs]?|[Dd]eren|[Ii]hre?)\s)?(?:[a-zäöü]+e[nrs]?\s)?(?!(?:{_DE_BEARER.title()}|\w+(?:dienst|server|brücke|prozess))\b)(?!KI\b|LLM\b|Modell|System|Software|Backend|Cronjob|Worker|API\b)[A-ZÄÖÜ][\w-]+\s(?!{_DE_MODAL}\b)(?:[a-zäöüß]{{2,}}(?:t|ßt)\b(?!$)|[a-zäöüß]{{2,}}en\s(?:ein\w*|die|das|den|der|ihre?\w*|seine?\w*|sich|uns|etwas)\b)",
     ),
-    door=r"\b(?:\w*knopf|\w*button|schaltfläche|webhooks?|formular abschicken|dialog|menüpunkt|adminbereich|backoffice|verwaltungsoberfläche|jemand|klick\w*|post /\w+)\b",
+    door=r"\b(?:\w*knopf|\w*button|schaltfläche|webhooks?|formular abschicken|dialog|menüpunkt|adminbereich|backoffice|verwaltungsoberfläche|jemand|klick(?:t|s|en)?|post /\w+)\b",
     small=r"\b\w*(?:sortieren|sortierung|zählen|addieren|summieren|runden|rechnen|kürzen|formatieren|formatierung|trennen|aufteilen|zusammenfügen|vergleichen|auswählen|aussuchen|anzeigen|einblenden|ausblenden|hervorheben|nachschlagen|ermitteln|bestimmen|"
     r"prüfen|validieren|merken|setzen|ersetzen|säubern|maskieren|mitloggen|loggen|zurückgeben|umleiten|ausgeben|großschreiben|kleinschreiben|abschneiden)[.!]?$",
     removal=r"\b(?:\w*löschen|\w*räumen|entfernen|entsorgen|\w*misten|wegwerfen|schließen|verwerfen|leeren|archivieren|weg damit|beenden|abschießen)\b",
@@ -126,13 +129,14 @@ _GERMAN = Forms(
         rf"^(?:(?:ein|eine|einen|unser|unsere|der|die|das|wir brauchen)\s)*(?:[\w-]+\s){{0,2}}{_DE_BEARER}\b",
     ),
     lasts=(
+        r"\b(?:eingeloggt|verbunden|angemeldet|online|dran|erreichbar|abonniert) (?:bleiben|bleibt|sein)\b",
         r"\b(?:überwach(?:en|t)|beobacht(?:en|et)|verfolg(?:en|t)|lausch(?:en|t)|horch(?:en|t)|mithören|mitlesen|bewach(?:en|t)|abhören|ausliest)\b",
         r"\b(?:amqp|mqtt|kafka|nats|rabbitmq|udp)-?(?:nachricht|ereignis|paket|telegramm)\w*",
         r"\b(?:vom|von|aus|am) (?:dem |der |einem |unserem )?[\w-]*(?:broker|topic|kafka|mqtt|nats|rabbitmq|amqp|rs-?\d+|modbus|websocket|socket)\b",
         r"\b(?:etwas|irgendwas|irgendetwas|ein ding|im auge)\b|^(?:websocket|mqtt|tcp|udp|grpc|amqp|irc|smtp|snmp)-?(?:client|empfänger|senke|leser)\b|\bmitführen\b",
         r"\b(?:solange|während) (?:das|der|die) (?!browser|tab|client|nutzer|benutzer|kund|seite|besucher|verbindung|anfrage|sach)\w+ (?:\w+ )?(?:ist|sind|läuft|laufen|offen|bleibt)\b",
     ),
-    keeps=r"\b(?:\w*konsum\w+|mitlesen|\w*lausch\w+|\w*hör(?:en|t)|horch\w+|empfang\w*|empfäng\w*|entgegennehm\w+|aufnehmen|aufzeichnen|einsammeln|sammel[nt]|verfolg\w+|halten|hält|beobacht\w+|überwach\w+|abonnier\w+|ableg\w+|wegschreiben|puffern|durchleiten|protokollieren|speichern|festhalten|mitschreiben|lesen|liest|sitzt|hängt)\b",
+    keeps=r"\b(?:\w*konsum\w+|mitlesen|\w*lausch\w+|\w*hör(?:en|t)|horch\w+|empfang\w*|empfäng\w*|entgegennehm\w+|annehmen|annimmt|aufnehmen|aufzeichnen|einsammeln|sammel[nt]|verfolg\w+|halten|hält|beobacht\w+|überwach\w+|abonnier\w+|ableg\w+|wegschreiben|puffern|durchleiten|protokollieren|speichern|festhalten|mitschreiben|lesen|liest|sitzt|hängt)\b",
     source=r"\w*(?:kafka|mqtt|nats|rabbitmq|amqp|broker|topic|warteschlange|kanal|socket|schnittstelle rs|port\b|sensor|ereignis|nachricht|telemetrie|datenstrom|strom\b|feed|kurse\b|ticks?\b|messwert|signal|leitung|verbindung|paket|telegramm|meldung|empfänger|funk|gps|scanner|waage|kamera|usb|rs-?\d+|jede[nrs]? (?!mal)|sps\b|udp|tcp)\w*",
 )
 
@@ -150,6 +154,7 @@ _POLISH = Forms(
         r"^(?:jeśli|jeżeli|gdy|kiedy|jak|skoro|gdy tylko|jak tylko|kiedy tylko|za każdym razem|ilekroć)\s\w",
         r"^(?:po|przy|na)\s(?:każd\w+\s)?\w+(?:niu|ciu)\b",
         r"^(?:któr\w+|kto|co|jaki\w*)\s.*\b\w+(?:ł|ła|ło|li|ły|uje|ują|aje|ają|sza|sze|dza|ca|ci|osi|ywa|iera)\b",
+        r"\bpo (?!rs\b|kolei|prostu|czym|południu|stronie|awarii|restarcie|zakończeniu roku|zerwaniu|błędzie|kawałku|kroku|przecinku)\w{4,}",
         r"\bdla now\w+ \w+",
         r"\b\w+(?:an|en|on|yt|ęt|it|ut)(?:y|a|e|ą|ej|ego|ych|ym|ymi|emu)\s(?:\w+\s)?przez\s",
         r"\b(?:oddan|nadesłan|przysłan|przesłan|wgran|zgłoszon|złożon|wrzucon|zamówion|podpisan|wybran|wskazan|zlecon|zatwierdzon|dostarczon|opłacon)\w{1,3}\b",
@@ -161,7 +166,7 @@ _POLISH = Forms(
         rf"^(?:\w+(?<![ćc])\s)?{_PL_PERSON}\s(?:\w+\s)?(?!{_PL_PERSON}\b)(?!(?:dla|przez|przed|jego|temu|mogą|musi|muszą|ma|mają)\b)\w{{3,}}(?:a|e|i|y|ą|ł|ła|ło|li|ły)\b",
     ),
     cased=(),
-    door=r"\b(?:przycisk\w*|guzik\w*|panel\w*|webhook\w*|kreator\w*|okienk\w+|klikn\w+|klika\w*|post /\w+)\b",
+    door=r"\b(?:przycisk\w*|guzik\w*|panel\w*|webhook\w*|kreator\w*|okienk\w+|klikn(?:ie|ij|ął|ęła|ąć)\w*|kliknięciu|klika\w*|post /\w+)\b",
     small=r"^(?:tylko )?(?:zsum|podsum|sum|policz|licz|zlicz|posort|sort|sformat|format|zaokrągl|skróc|przyci|uci|obci|rozdziel|sklei|złącz|porówn|wybra|wybier|wskaza|pokaz|wyświetl|ukry|podświetl|sprawdz|walid|zwróc|ustaw|zamien|oblicz|dolicz|odj|odwróc|zapamięta|"
     r"zamask|oczyśc|wylosow|wyrender|narysow|znale[źz]|wyszuk|zapisa\w+ w log)\w*",
     removal=r"\b(?:usu[nwń]|kasow|skasow|wyrzuc|czyści|wyczyści|sprząt|posprząt|zamyka|zamkn|archiwiz|pozby)\w*",
@@ -172,7 +177,7 @@ _POLISH = Forms(
         r"^(?:(?:nasz|nasza|jeden|jakiś)\s)?(?:\w+\s)?(?:\w*bot|most|mostek|bramka|czytnik|odbiornik|demon|serwer|usługa|proces|nasłuch|słuchacz|subskrybent|konsument|agent|pośrednik|przekaźnik|(?:klient|odbiorca) (?:websocket|mqtt|tcp|udp|smtp|snmp|amqp))\b|\bkrok w krok\b",
     ),
     lasts=(
-        r"\b(?:coś|ma oko)\b",
+        r"\b(?:coś|ma oko)\b|\b(?:być|pozosta\w+|stale|ciągle) (?:\w+ )?(?:zalogowan|połączon|podłączon)\w+",
         r"\b(?:pilnowa|śledzi|obserwowa|nasłuchiw|monitorowa|czuwa|podsłuchiw)\w*\b",
         r"\b(?:komunikat|wiadomo|zdarze|pakiet)\w* (?:amqp|mqtt|kaf[kc]\w|nats|rabbitmq|udp)\b",
         r"\b(?:z|ze) (?:\w+ )?(?:broker|temat|kaf[kc]|mqtt|nats|rabbitmq|amqp|rs-?\d+|modbus|websocket|socket|gniazd)\w*\b|\bpo rs-?\d+\b",

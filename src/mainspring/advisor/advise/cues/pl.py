@@ -47,7 +47,7 @@ CUES = (
     said(r"\bprzed (?:wyświetleniem|odpowiedzią|wysłaniem odpowiedzi)\b|\bw trakcie żądania\b|\b(?:klient|użytkownik) czeka\b", _STREAM),
     *POLISH,
     said(rf"\b{_PERSON}\b[^.;,]{{0,30}}\b(?:klikni\w*|naciśni\w*|poprosi\w*|prosi|żąda|zażąda|uruchomi\w*|uruchamia\w*|wybierz\w*|prześle|wyśle|zamyka|zamknie)\b", _USER),
-    said(r"\b(?:po kliknięciu|kliknię\w+|przycisk\w*|na żądanie|na życzenie|przesłan\w+|wgran\w+|po przesłaniu|po wgraniu)\b", _USER),
+    said(r"\b(?:po kliknięciu|kliknięcie|przycisk\w*|na żądanie|na życzenie|przesłan\w+|wgran\w+|po przesłaniu|po wgraniu)\b", _USER),
     said(r"\bbez (?:blokowania|czekania)\b|\bnie (?:czeka\w*|blok\w*)\b", _USER),
     implied(r"\b(?:webhook\w*|w tle|rejestracj\w+|mail powitalny|e-mail powitalny|kod weryfikacyjny|asynchroniczn\w+)\b", _USER),
     said(r"\bręcznie\b|\b(?:zlecon|uruchamian|wywołan|wpisan|wklejon)\w* przez\b|\bkt\w+ \w+ (?:wkleił|wpisał|podał|wybrał|wgrał|dodał)\w*", _USER),
