@@ -32,7 +32,7 @@ _MARKS = {"de": "äöüß", "pl": "ąćęłńóśźż"}
 _TRAITS = {
     "en": r"th|wh|ck|ght|ing$|tion|ed$|ly$|[^aeiouy]s$",
     "de": r"sch|cht|ung|pf|tz|(?<=..)(?:en|ern|eln)$|ei|heit|lich",
-    "pl": r"cz|sz|rz|dz|szcz|(?:ego|emu|ych|ymi|nie|nia|ach|ami|aje|uje|owa|amy|emy|imy|ek|ka|ki|ow|ie|ej)$|j[aeu]$|^(?:w|z|o|i)$|yw|w[szc]",
+    "pl": r"cz|sz|rz|dz|(?:ego|emu|ych|ymi|nie|nia|ach|ami|aje|uje|owa|amy|emy|imy|ek|ka|ki|ow|ie|ej)$|j[aeu]$|^(?:w|z|o|i)$|yw|w[szc]",
 }
 
 
@@ -159,7 +159,9 @@ def _amounts(text: str, lexicon: Lexicon) -> Iterator[tuple[float, str, str]]:
 def _length(text: str, lexicon: Lexicon) -> tuple[float, str] | None:
     """Return the longest time that the text says the work takes, in seconds, and the words that say so."""
     # Milliseconds leave nothing else to mean.
-    found = [(seconds, words) for seconds, words, before in _amounts(text, lexicon) if _takes(before, lexicon) or _MILLISECONDS.search(words)]
+    found = [
+        (seconds, words) for seconds, words, before in _amounts(text, lexicon) if _takes(before, lexicon) or _MILLISECONDS.search(words)
+    ]
     for each in compiled(rf"(?:{lexicon.lasting})[^.;,]{{0,20}}\b(?P<unit>{'|'.join(unit for unit, _ in lexicon.units)})\b").finditer(text):
         seconds = next(size for unit, size in lexicon.units if re.fullmatch(unit, each["unit"], re.IGNORECASE))
         if not re.search(r"\d", each[0]) and len(each["unit"]) > 2 and _takes(each[0], lexicon) and seconds > 1:

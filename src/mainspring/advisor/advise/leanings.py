@@ -1,14 +1,15 @@
 """What the form of a description speaks for, where no cue says how the work begins, or what it is.
 
-Whoever acts in a clause asks for the work. A thing that goes on is asked for by nobody. What others do between our acts makes steps of them. What
-is left when nothing happens, no time is named and no thing goes on, is an act that its caller does at once. All of this is weaker than any
-cue, and is said to be assumed.
+Whoever acts in a clause asks for the work. A thing that goes on is asked for by nobody. What others do between our acts makes steps of
+them. What is left when nothing happens, no time is named and no thing goes on, is an act that its caller does at once. All of this is
+weaker than any cue, and is said to be assumed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from mainspring.advisor.advise.answers import NO, YES, Answers, Length, Question, length_of
 from mainspring.advisor.advise.clauses import Clause, Part, Sense
@@ -92,13 +93,13 @@ def _begins(answers: Answers) -> bool:
 
 def _thrown_away(parts: Sequence[Clause]) -> Clause | None:
     """Return an act that throws away whatever is in some state: "sessions that are dead"."""
-    pairs = zip(parts, parts[1:], strict=False)
-    return next((act for act, state in pairs if act.is_act(Sense.REMOVAL) and state.is_act(Sense.RELATIVE)), None)
+    return next((act for act, state in pairwise(parts) if act.is_act(Sense.REMOVAL) and state.is_act(Sense.RELATIVE)), None)
 
 
 def _amount(amounts: Sequence[tuple[float, str]], answers: Answers, found: Sequence[Leaning]) -> Iterator[Leaning]:
     """A time that is named in passing: days are an age that a clock has to look for, minutes are how long it takes."""
-    if answers[Question.DURATION] is not None or by_clock(answers) is YES or not amounts or any(each.value is Length.FOREVER for each in found):
+    is_open = answers[Question.DURATION] is None and not any(each.question is Question.DURATION for each in found)
+    if not amounts or not is_open or by_clock(answers) is YES:
         return
     seconds, words = max(amounts)
     if seconds < _DAY:

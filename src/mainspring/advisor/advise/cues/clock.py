@@ -34,16 +34,18 @@ _EN_TIME = (
     rf"(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|(?:week|work)days?|weeks?|weekends?|fortnights?|months?|quarters?|seasons?|terms?|semesters?|years?|"
     rf"shifts?|sprints?|paydays?|release cycles?|half[- ]?(?:an )?(?:hour|minute|year)|{_EN_PART}|{_EN_DAY})"
 )
-_EN_LONG = r"(?:day|week|weekend|month|quarter|season|term|semester|year|shift|sprint|working day|business day|trading day|trading|business)"
+_EN_LONG = (
+    r"(?:day|week|weekend|month|quarter|season|term|semester|year|shift|sprint|working day|business day|trading day|trading|business)"
+)
 ENGLISH = (
     *_times(
         rf"(?:every|each)\s+(?:{_EN_NUMBER}\s?|{_EN_NTH}\s|(?:half|quarter) (?:of )?an? )?(?:(?:other|single|half|business|working|calendar|trading|school|full|few|couple of)\s)*{_EN_TIME}\b",
-        rf"every (?:now and then|so often)\b|every \d+ ?[hms]\b|per (?:day|hour|night|week|month|quarter|year)\b|each quarter of an hour\b|every (?:full )?hour\b",
+        r"every (?:now and then|so often)\b|every \d+ ?[hms]\b|per (?:day|hour|night|week|month|quarter|year)\b|each quarter of an hour\b|every (?:full )?hour\b",
         r"(?:half-?|bi-?|semi-?|tri-?)?(?:hourly|daily|nightly|weekly|monthly|quarterly|yearly)\b|fortnightly\b|(?:semi-?)?annual(?:ly)?\b|periodic\w*|regular(?:ly)?\b|recurring\b|cyclic\w*",
         r"cron(?:jobs?| jobs?|tab)?\b|scheduled (?:job|task|run|import|sync)|on a schedule\b|at (?:regular|fixed) (?:intervals|times)\b|from time to time\b",
         rf"(?:once|twice|thrice|{_EN_NUMBER} ?(?:times|x))\s(?:an?|per|every|each|in an?|the)\s(?:\w+ )?{_EN_TIME}\b|(?:once|twice|thrice|{_EN_NUMBER} ?times) (?:daily|weekly|monthly|nightly|hourly|yearly)\b|once per \w+",
         rf"(?:end|start|beginning|close|turn|break|last (?:day|minute)|{_EN_NTH} (?:\w+ )?day|{_EN_NTH}) of (?:the |each |every |a |any )?(?:\w+ )?(?:{_EN_LONG}|{_EN_MONTH})\b|{_EN_LONG}[- ]?end\b",
-        rf"(?:on|over|at|in|during|through) (?:the )?(?:small hours|weekdays|weekends?|nights?|mornings?|evenings?|lunch ?time|off-?hours)\b|off-?hours\b|over ?night\b|at (?:dawn|dusk|sunrise|sunset)\b|night-?time\b",
+        r"(?:on|over|at|in|during|through) (?:the )?(?:small hours|weekdays|weekends?|nights?|mornings?|evenings?|lunch ?time|off-?hours)\b|off-?hours\b|over ?night\b|at (?:dawn|dusk|sunrise|sunset)\b|night-?time\b",
         rf"{_EN_DAY[:-2]}s\b|{_EN_DAY} (?:{_EN_PART}|at|\d{{1,2}}(?::\d\d)?)\b|(?:when|whenever|as) (?:a|the) new {_EN_LONG} (?:begins|starts)|before the \w+ (?:meeting|standup) each\b",
         r"on the \d+(?:st|nd|rd|th)\b|at \d{1,2}(?:,? \d{1,2})+,? and \d{1,2}\b|(?:round|around) (?:midnight|noon)\b|yesterday(?:'s)?\b|(?:fiscal |financial |calendar |school )?(?:year|quarter|month|week|day|season|term) (?:is over|ends|begins|starts|is done)\b|today is their birthday\b|whose birthday\b|sundays?:",
         r"before (?:(?:the )?(?:markets?|office|shop|store|exchange|business|trading|working day|doors?)) opens?\b|before (?:opening|business) hours\b",
@@ -66,14 +68,12 @@ ENGLISH = (
 _DE_NUMBER = r"(?:\d+|eine[rnms]?|ein|zwei|drei|vier|fünf|sechs|acht|zehn|zwölf|fünfzehn|zwanzig|dreißig|wenige[nr]?|paar|einige[nr]?|halbe[nr]?|mehrere[nr]?)"
 _DE_DAY = r"(?:montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonnabend|sonntag)"
 _DE_PART = r"(?:nacht|morgen|abend|mittag|vormittag|nachmittag)"
-_DE_TIME = (
-    rf"(?:\w*(?:sekunden?|minuten?|stunden?|tag(?:e[ns]?|s)?|wochen?|monat(?:e[ns]?|s)?|quartal(?:e|s)?|semester|saison|schicht|jahr(?:e[ns]?|s)?|wochenende[ns]?)|sek|min|sprint|{_DE_PART}|{_DE_DAY})"
-)
+_DE_TIME = rf"(?:\w*(?:sekunden?|minuten?|stunden?|tag(?:e[ns]?|s)?|wochen?|monat(?:e[ns]?|s)?|quartal(?:e|s)?|semester|saison|schicht|jahr(?:e[ns]?|s)?|wochenende[ns]?)|sek|min|sprint|{_DE_PART}|{_DE_DAY})"
 _DE_MONTH = r"(?:januar|februar|märz|april|mai|juni|juli|august|september|oktober|november|dezember)"
 GERMAN = (
     *_times(
         rf"(?:jede[nrsm]?|alle)\s(?:\d+\.?\s)?(?:{_DE_NUMBER}\s)?(?:(?:zweite|dritte|letzte|erste|neue|volle|einzelne)[nrsm]?\s)?{_DE_TIME}\b|alle \d+ ?(?:h|min|s)\b|(?:je|pro) (?:\w*(?:stunde|tag|nacht|woche|monat|quartal|jahr|schicht))\b",
-        rf"\w*(?:abendlich|morgendlich|mittäglich|stündlich|täglich|nächtlich|wöchentlich|monatlich|jährlich|minütlich)\w*|(?:tage|wochen|monats|quartals|jahres|stunden|minuten|schicht)weise\b|regelmäßig\w*|periodisch\w*|turnus\w*|zeitgesteuert\w*|geplante[rn]? (?:lauf|job)|zyklisch\w*|cron\w*",
+        r"\w*(?:abendlich|morgendlich|mittäglich|stündlich|täglich|nächtlich|wöchentlich|monatlich|jährlich|minütlich)\w*|(?:tage|wochen|monats|quartals|jahres|stunden|minuten|schicht)weise\b|regelmäßig\w*|periodisch\w*|turnus\w*|zeitgesteuert\w*|geplante[rn]? (?:lauf|job)|zyklisch\w*|cron\w*",
         rf"{_DE_DAY}(?:nacht|morgen|abend|mittag|vormittag|nachmittag)?s\b|(?:nachts|werktags|wochentags|morgens|abends|mittags|vormittags|nachmittags)\b|{_DE_DAY}s?\s?(?:früh|nacht|morgen|abend)\b|\bnacht?lauf\b",
         rf"(?:ein|zwei|drei|vier|fünf|sechs|mehr|\d+)[- ]?mals? (?:am|pro|je|im|in der|die|jeden?|{_DE_TIME})\b|(?:ein|zwei|drei|vier|mehr)mals? \w*lich\b",
         r"(?:zum|zu|am|vor|nach|bei|mit|ab|zu jedem|gegen) (?:\w+ )?\w*(?:tages|wochen|monats|quartals|jahres|schicht|saison|semester|geschäfts|betriebs|laden|börsen|arbeits|dienst)(?:ende|beginn|anfang|schluss|wechsel|start|öffnung)\b|\b(?:jahres|monats|quartals|wochen)wechsel\b|am wochenende\b|\w*feierabend\b",
@@ -81,7 +81,7 @@ GERMAN = (
         r"(?:nach|vor|zum|am|mit|bei|zu) (?:ende|beginn|anfang|abschluss|ablauf) (?:des|der|jedes|jeder|eines) \w*(?:jahr|monat|woche|tag|quartal|semester|saison|schicht)\w*\b|am \d{1,2}\.(?! \d)",
         r"in der nacht\b|in den (?:frühen|nacht)\w*|von zeit zu zeit\b|im (?:minuten|stunden|tages|wochen|monats)takt\b|von selbst\b|heute geburtstag\b|vor (?:\w*öffnung)\b|ab und zu\b|gelegentlich\b",
     ),
-    *_hours(rf"(?:um|gegen|ab|vor|bis) (?:\d{{1,2}}(?::\d\d)? uhr|\d{{1,2}}:\d\d|mitternacht)\b|\d{{1,2}}(?::\d\d)? uhr\b"),
+    *_hours(r"(?:um|gegen|ab|vor|bis) (?:\d{1,2}(?::\d\d)? uhr|\d{1,2}:\d\d|mitternacht)\b|\d{1,2}(?::\d\d)? uhr\b"),
     *_stale(
         r"(?:tages|wochen|monats|quartals|jahres)(?:abrechnung|bericht|abschluss|rechnung|lauf|auswertung|übersicht|statistik)\w*|vor (?:jede[mrn]|allen) \w+",
         r"seit (?:\d+|mehr als \w+|einer?|einem|zwei|drei|zehn) (?:tag|woche|monat|jahr)\w*\b|(?:spiegel[nt]|abgleichen|aktuell halten|auf dem (?:neuesten )?stand)\b",
@@ -107,7 +107,7 @@ POLISH = (
         r"(?:codzie|conoc|cogodzi|cominut|cotygod|comiesi|cokwarta|coroc)\w+|(?:tygodniow|miesięczn|kwartaln|roczn|nocn|dobow|godzinow)\w+(?! (?:temu|po|przed))|okresow\w+|regularn\w+|cykliczn\w+|cron\w*|zaplanowan\w+",
         rf"(?:raz|razy) (?:dziennie|na \w+|w \w+|do roku)\b|kilka razy (?:dziennie|w \w+)\b|{_PL_NUMBER} razy (?:na|w|dziennie)\b",
         rf"(?:w|we) {_PL_DAY}\b|(?:nocą|nocami|rano|rankiem|wieczorem|wieczorami|w nocy|o świcie|nad ranem|w weekend\w*|w południe|o północy|po południu|codziennie)\b",
-        rf"po zakończeniu roku\b|(?:na|pod|po|z|przed|od) (?:koniec|końcu|końcem|zakończeni\w+|zamknięci\w+|początk\w+|rozpoczęci\w+|otwarci\w+) (?:\w+ )?(?:dnia|dob\w|tygodnia|miesiąca|kwartału|roku|zmiany|sesji|giełdy|sezonu|semestru)\b|na początku?\b[^.;,]{{0,10}}\b(?:dnia|miesiąca|roku|tygodnia)|przed otwarciem\b",
+        r"po zakończeniu roku\b|(?:na|pod|po|z|przed|od) (?:koniec|końcu|końcem|zakończeni\w+|zamknięci\w+|początk\w+|rozpoczęci\w+|otwarci\w+) (?:\w+ )?(?:dnia|dob\w|tygodnia|miesiąca|kwartału|roku|zmiany|sesji|giełdy|sezonu|semestru)\b|na początku?\b[^.;,]{0,10}\b(?:dnia|miesiąca|roku|tygodnia)|przed otwarciem\b",
         rf"(?:{_PL_NTH}|\d+\.) (?:dni\w* )?(?:miesiąca|każdego|roku|kwartału|tygodnia|{_PL_MONTH})\b|(?:{_PL_NTH}|\d+\.) dni\w+\b|zawsze (?:w|we|o|na|pod) |zawsze \d+\.|dziś (?:urodziny|imieniny)\b|same? znika\w*|od czasu do czasu\b",
     ),
     *_hours(r"\d{1,2}(?::\d\d)? (?:rano|wieczorem|po południu|utc)\b|o (?:godzinie |godz\. ?)?\d{1,2}(?::\d\d)?\b(?! (?:minut|godzin|dni|proc))|(?:do|od|przed|po|około) (?:godziny )?\d{1,2}:\d\d\b"),

@@ -59,12 +59,6 @@ CUES = (
     said(r"\bvon hand\b|\bmanuell\b|\b(?:ausgelöst|angestoßen|angefordert|gestartet|eingegeben|beauftragt) (?:von|vom|durch)\b", _USER),
     implied(r"\b(?:will|möchte|wollen|möchten)\b|\b(?:wenn|sobald|falls)\s+(?!möglich\b|nötig\b|etwas\b|nicht\b|was\b)\w+", _USER),
     said(r"\b(?:dauerhaft|ständig|endlos|ohne (?:pause|ende|unterbrechung)|(?:hört|endet) nie(?: auf)?|nie aufhör\w*|ununterbrochen|permanent|rund um die uhr|immer verbunden|unendlich|fortwährend|für immer|die ganze zeit)\b", _FOREVER),
-    said(r"\b(?:muss|müssen|soll|sollen|läuft|laufen)\b[^.;]{0,15}\b(?:immer|stets|durchgehend|dauernd)\b|\b(?:immer|stets|durchgehend|dauernd|ständig) (?:läuft|an ist|verbunden|aktiv|online|in betrieb)\b|\b(?:tcp|udp|smtp|dns|sip|websocket)-?server (?:für|zum)\b",
-         _FOREVER, _NOT_USER),
-    said(r"\b(?:prozess|dienst|programm|brücke|gateway)\b,? (?:der|die|das|zwischen)\b[^.;]{0,60}\b(?:liest|ausliest|hält|hört|empfängt|weiterleitet|überwacht|spricht|offen)\b|\b(?:serielle\w*|kamera|modbus|rtsp)\b|\bsolange (?:der|die|das) (?:laden|server|anwendung|system)\b",
-         _FOREVER, _NOT_USER),
-    said(r"\bbis\b[^.;]{0,30}\b(?:ausgeschaltet|abgeschaltet|beendet|gestoppt)\b|\b(?:prozess|dienst|programm|leser|empfänger) (?:hängt|sitzt|läuft|lauscht|hört|steht)\b|\b(?:mail|tcp|dns|sip)-?server,? der\b|\bnimmt\b[^.;]{0,40}\b(?:an|entgegen)$|\b(?:tunnel|leitung|verbindung)\b[^.;]{0,25}"
-         r"\b(?:am leben|aufrecht|offen|halten)\b|\balle (?:eingehenden|neuen) (?:nachrichten|ereignisse|mails)\b|\bcan-?bus\b|\bmitschreib\w*\b|\bschreibt mit\b", _FOREVER, _NOT_USER),
     said(r"\b\w*konsumier\w*\b[^.;]{0,40}\b(?:kafka|topic|broker|warteschlange|rabbitmq|ereignisse|nachrichten)\b|\b(?:kafka|topic|broker|warteschlange|rabbitmq)\w*\b[^.;]{0,30}\bkonsumier\w*|\babonnier\w*\b|\b(?:\w+-|chat|telegram|slack)?bot\b(?: (?:für|im|in))?|\b(?:wieder|neu) (?:zu )?verbind\w*\b|\bsolange\b[^.;]{0,25}\b(?:läuft|an ist|eingeschaltet)\b|\b\w*(?:strom|ticker|kurse?) (?:mit)?(?:lesen|schreiben|verfolgen)\b|\bmitlesen\b", _FOREVER, _NOT_USER),
     said(r"\b(?:lausch\w*|mithör\w*|horch\w*)\b|\b(?:verbindung|sitzung|leitung|\w*socket\S*)\b[^.;]{0,30}\b(?:offen|halten|hält|aufrecht\w*)\b|\b(?:nachrichten|ereignisse)\b[^.;]{0,20}\b(?:kafka|rabbitmq|nats|mqtt)\b|"
          r"\b(?:telegram|discord|slack|chat)-?bot\b|\b(?:verzeichnis|ordner|postfach)\b[^.;]{0,20}\b(?:überwach\w*|beobacht\w*)", _FOREVER, _NOT_USER),

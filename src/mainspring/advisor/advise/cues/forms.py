@@ -125,9 +125,7 @@ _GERMAN = Forms(
     undo=r"\bzurück\w*|\b(?:\w*stornieren|rückgängig|freigeben|aufheben|abbauen|wieder \w+)\b",
     request=(r"\w*(?:anfrage|antrag|ersuchen|anforderung|anliegen)\b",),
     nobody=r"\b(?:niemand|keiner|nie|nicht mehr)\b",
-    bearer=(
-        rf"^(?:(?:ein|eine|einen|unser|unsere|der|die|das|wir brauchen)\s)*(?:[\w-]+\s){{0,2}}{_DE_BEARER}\b",
-    ),
+    bearer=(rf"^(?:(?:ein|eine|einen|unser|unsere|der|die|das|wir brauchen)\s)*(?:[\w-]+\s){{0,2}}{_DE_BEARER}\b",),
     lasts=(
         r"\b(?:eingeloggt|verbunden|angemeldet|online|dran|erreichbar|abonniert) (?:bleiben|bleibt|sein)\b",
         r"\b(?:überwach(?:en|t)|beobacht(?:en|et)|verfolg(?:en|t)|lausch(?:en|t)|horch(?:en|t)|mithören|mitlesen|bewach(?:en|t)|abhören|ausliest)\b",

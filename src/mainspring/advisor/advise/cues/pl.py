@@ -53,10 +53,6 @@ CUES = (
     said(r"\bręcznie\b|\b(?:zlecon|uruchamian|wywołan|wpisan|wklejon)\w* przez\b|\bkt\w+ \w+ (?:wkleił|wpisał|podał|wybrał|wgrał|dodał)\w*", _USER),
     said(r"\bna (?:jego|jej|ich|czyj\w+) (?:prośbę|wniosek|życzenie)\b|\bna (?:prośbę|wniosek)\b", _USER),
     said(r"\b(?:bez (?:końca|przerwy|ustanku)|zawsze (?:włączon\w+|działa\w*|aktywn\w+)|nigdy (?:się )?nie (?:kończy|przestaje)|stale|ciągl\w+|ciągł\w+|nieprzerwan\w+|non ?stop|nieustannie|cały czas|bez przerwy|zawsze połączon\w+|na stałe|całą dobę|w nieskończoność)\b", _FOREVER),
-    said(r"\b(?:proces|usługa|program|most|bramka)\b,? (?:któr\w+|czytając\w+|odbierając\w+|między|słuchając\w+|obserwując\w+)\b|\b(?:port szeregow\w+|portu szeregowego|kamer\w+|modbus|rtsp)\b|\bdopóki (?:sklep|serwer|system|aplikacja)\b", _FOREVER, _NOT_USER),
-    said(r"\baż\b[^.;]{0,30}\b(?:wyłączon\w+|zatrzyman\w+|zakończon\w+)\b|\b(?:proces|program|usługa|czytnik) (?:podłączon\w+|działając\w+|siedzi|wisi|nasłuchuje)\b|\bserwer (?:poczty|dns|tcp|sip),? który\b|\bprzyjmuje (?:wiadomości|połączenia|zdarzenia)\b|\bpodtrzym\w+\b[^.;]{0,25}\b(?:tunel|połączenie)\b|\bwszystkie przychodzące\b",
-         _FOREVER, _NOT_USER),
-    said(r"\bsubskryb\w*\b|\bboty? (?:irc|dla|na|w)\b|\bprzez całą dobę\b|\bponownie się łączy\w*\b|\bśledzi\w*\b[^.;]{0,20}\b(?:strumień|notowania|kursy|dziennik)\b", _FOREVER, _NOT_USER),
     said(r"\b(?:nasłuch\w*|słucha\w*)\b|\b(?:połączenie|websocket\w*)\b[^.;]{0,30}\b(?:otwart\w+|utrzymuj\w*)\b|\b(?:trzyma\w*|utrzym\w+)\b[^.;]{0,20}\b(?:połączeni\w+|socket\w*|gniazd\w+|sesj\w+)|\bodbier\w*\b[^.;]{0,20}\b(?:wiadomości|zdarzenia)\b|"
          r"\bbot (?:telegram\w*|discord\w*|slack\w*)|\b(?:katalog|folder|skrzynk\w+)\b[^.;]{0,20}\bobserwow\w*", _FOREVER, _NOT_USER),
     said(r"\b(?:ponawia\w*|ponowi\w*|spróbowa\w* ponownie|próbowa\w* (?:ponownie|jeszcze raz)|zawodn\w+|w razie błędu|przy błędzie|czasem nie (?:działa|odpowiada)|niedostępn\w+|bywa \w+)\b", _RETRIED),
