@@ -89,10 +89,12 @@ def _part(words: str, stop: str, forms: Forms, *, is_first: bool) -> Part:
         return Part.ACT
     if has(*forms.lasts) or (is_first and has(*forms.bearer)):
         return Part.BEARER
-    if has(forms.door, *forms.occasion) or (stop in _CONDITIONAL and has(*forms.inverted)) or (stop == ":" and has(*forms.request)):
+    if has(forms.door):
         return Part.OCCASION
     if stop != ":" and has(forms.keeps) and has(forms.source):
         return Part.BEARER
+    if has(*forms.occasion) or (stop in _CONDITIONAL and has(*forms.inverted)) or (stop == ":" and has(*forms.request)):
+        return Part.OCCASION
     return Part.DEED if has(*forms.deed) or any(re.search(each, words) for each in forms.cased) else Part.ACT
 
 

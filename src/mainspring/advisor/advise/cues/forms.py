@@ -91,7 +91,7 @@ _ENGLISH = Forms(
         r"\b(?:whenever|while|as long as) the (?!user|customer|client|browser|tab|page|visitor|caller|request|connection|response)\w+ (?:is|are|stays?|runs?)\b",
     ),
     keeps=r"\b(?:sit|sits|listen|listens|consum\w+|ingest\w*|tail|tails|hold|keep|stay|watch|watches|follow|follows|subscrib\w+|relay\w*|bridg\w+|collect\w*|receiv\w+|read|reads|accept\w*|captur\w+|records?|stores?|files?|saves?|logs?|persists?|writes?|monitor\w*|observ\w+|pump\w*|buffer\w*|pip(?:e|es|ing)|speak\w*|terminat\w+|decod\w+)\b",
-    source=r"\b(?:brokers?|topics?|kafka|mqtt|nats|rabbitmq|amqp|pulsar|kinesis|zeromq|websockets?|sockets?|feeds?|ports?|sensors?|receivers?|telemetry|bus|streams?|channels?|ticks?|quotes|signals?|readings|packets|frames|scanners?|scales?|cameras?|gate|drawer|usb|rs-?\d+|(?:each|every) (?!time\b)\w+|datagrams|multicast|udp|tcp|gps|plc|opc|change ?log|binlog|events|readouts?|connection|subscription)\b",
+    source=r"\b(?:brokers?|topics?|kafka|mqtt|nats|rabbitmq|amqp|pulsar|kinesis|zeromq|websockets?|sockets?|feeds?|ports?|sensors?|receivers?|telemetry|bus|streams?|channels?|ticks?|quotes|signals?|readings|packets|frames|scanners?|scales?|cameras?|gate|drawer|usb|rs-?\d+|(?<!for )(?<!after )(?<!with )(?<!on )(?:each|every) (?!time\b)\w+|datagrams|multicast|udp|tcp|gps|plc|opc|change ?log|binlog|events|readouts?|connection|subscription)\b",
 )
 
 _DE_BEARER = r"(?:(?:\w+-|chat|telegram|slack|discord|matrix)?bot|[\w-]*(?:dienst|brücke|leser|empfänger|lauscher|horcher|gateway|dämon|daemon|weiterleiter|server|wächter|sammler|prozess|programm|abonnent|konsument|senke|verteiler|hub|relais))"
@@ -112,6 +112,7 @@ _GERMAN = Forms(
     ),
     inverted=(
         r"^(?:ist|sind|hat|haben|wird|werden|klappt|kommt|geht|gibt|fällt|scheitert|schlägt|bleibt|meldet|lehnt|fehlt|reagiert|antwortet|misslingt|platzt|will|möchte)\s",
+        r"^(?!(?:mit|seit|statt|samt|nicht|fast|erst|jetzt|zuerst|zuletzt|laut)\b)\w{2,}t (?:der|die|das|ein\w*|sich|er|sie|es)\b",
     ),
     deed=(),
     cased=(
@@ -135,13 +136,13 @@ _GERMAN = Forms(
         r"\b(?:solange|während) (?:das|der|die) (?!browser|tab|client|nutzer|benutzer|kund|seite|besucher|verbindung|anfrage|sach)\w+ (?:\w+ )?(?:ist|sind|läuft|laufen|offen|bleibt)\b",
     ),
     keeps=r"\b(?:\w*konsum\w+|mitlesen|\w*lausch\w+|\w*hör(?:en|t)|horch\w+|empfang\w*|empfäng\w*|entgegennehm\w+|annehmen|annimmt|aufnehmen|aufzeichnen|einsammeln|sammel[nt]|verfolg\w+|halten|hält|beobacht\w+|überwach\w+|abonnier\w+|ableg\w+|wegschreiben|puffern|durchleiten|protokollieren|speichern|festhalten|mitschreiben|lesen|liest|sitzt|hängt)\b",
-    source=r"\w*(?:kafka|mqtt|nats|rabbitmq|amqp|broker|topic|warteschlange|kanal|socket|schnittstelle rs|port\b|sensor|ereignis|nachricht|telemetrie|datenstrom|strom\b|feed|kurse\b|ticks?\b|messwert|signal|leitung|verbindung|paket|telegramm|meldung|empfänger|funk|gps|scanner|waage|kamera|usb|rs-?\d+|jede[nrs]? (?!mal)|sps\b|udp|tcp)\w*",
+    source=r"\w*(?:kafka|mqtt|nats|rabbitmq|amqp|broker|topic|warteschlange|kanal|socket|schnittstelle rs|port\b|sensor|ereignis|nachricht|telemetrie|datenstrom|strom\b|feed|kurse\b|ticks?\b|messwert|signal|leitung|verbindung|paket|telegramm|meldung|empfänger|funk|gps|scanner|waage|kamera|usb|rs-?\d+|(?<!r )(?<!nach )(?<!bei )jede[nrs]? (?!mal)|sps\b|udp|tcp)\w*",
 )
 
 _PL_PERSON = (
-    r"(?!(?:drukarka|przeglądarka|wyszukiwarka|ładowarka|czytnik|silnik|odbiornik|przekaźnik|licznik|wynik|plik|serwer|router|kontener|numer|papier|termin|broker|serwis|koszyk|kod|adres|rejestr|raport|transport|import|eksport|nadajnik|dziennik|wskaźnik|słownik|grafik|"
+    r"(?!(?:drukarka|paczka|teczka|wycieczka|książeczka|tabliczka|skrzynka|przeglądarka|wyszukiwarka|ładowarka|czytnik|silnik|odbiornik|przekaźnik|licznik|wynik|plik|serwer|router|kontener|numer|papier|termin|broker|serwis|koszyk|kod|adres|rejestr|raport|transport|import|eksport|nadajnik|dziennik|wskaźnik|słownik|grafik|"
     r"cennik|zbiornik|praca|tablica|różnica|ulica|granica|kolejka|faktura|umowa|wysyłka|paczka|karta|baza|etykieta)\w*\b)"
-    r"(?:\w{2,}(?:ca|cy|nik|niczka|nicy|ciel|cielka|ciele|arz|arka|arze|ista|istka|iści|erka|orka|or|er|ant|antka|anci|ent|entka|enci|ścian|anin|anka|owiec)|ktoś|kto|rodzice|uczeń|uczniowie|gość|goście|fotografka|księgow[aey]|lekarz|lekarka|szef|szefowa|prezes|firma|urząd|"
+    r"(?:\w{2,}(?:ca|cy|nik|niczka|nicy|ciel|cielka|ciele|arz|arka|czka|fka|osz|eśla|arze|ista|istka|iści|erka|orka|or|er|ant|antka|anci|ent|entka|enci|ścian|anin|anka|owiec)|ktoś|kto|rodzice|uczeń|uczniowie|gość|goście|fotografka|księgow[aey]|lekarz|lekarka|szef|szefowa|prezes|firma|urząd|"
     r"ludzie|klienci|pani|pan|student|studenci|dział \w+|zespół|rada|sąd|szkoła|sklep|szpital|bank|pacjent|admin|opiekun|dyżurny|chory|zarząd|kadry)"
 )
 _POLISH = Forms(
@@ -152,7 +153,7 @@ _POLISH = Forms(
         r"^(?:jeśli|jeżeli|gdy|kiedy|jak|skoro|gdy tylko|jak tylko|kiedy tylko|za każdym razem|ilekroć)\s\w",
         r"^(?:po|przy|na)\s(?:każd\w+\s)?\w+(?:niu|ciu)\b",
         r"^(?:któr\w+|kto|co|jaki\w*)\s.*\b\w+(?:ł|ła|ło|li|ły|uje|ują|aje|ają|sza|sze|dza|ca|ci|osi|ywa|iera)\b",
-        r"\bpo (?!rs\b|kolei|prostu|czym|południu|stronie|awarii|restarcie|zakończeniu roku|zerwaniu|błędzie|kawałku|kroku|przecinku)\w{4,}",
+        r"\bpo (?!rs\b|dacie|nazw|cenie|numerze|wartości|kolumnie|kolei|prostu|czym|południu|stronie|awarii|restarcie|zakończeniu roku|zerwaniu|błędzie|kawałku|kroku|przecinku)\w{4,}",
         r"\bdla now\w+ \w+",
         r"\b\w+(?:an|en|on|yt|ęt|it|ut)(?:y|a|e|ą|ej|ego|ych|ym|ymi|emu)\s(?:\w+\s)?przez\s",
         r"\b(?:oddan|nadesłan|przysłan|przesłan|wgran|zgłoszon|złożon|wrzucon|zamówion|podpisan|wybran|wskazan|zlecon|zatwierdzon|dostarczon|opłacon)\w{1,3}\b",
@@ -160,6 +161,7 @@ _POLISH = Forms(
     ),
     inverted=(),
     deed=(
+        r"^(?!system|serwer|skrypt|aplikacja|moduł|proces|usługa|program|backend)\w+\s(?:się\s)?\w{2,}(?:uje|ują|ają|ywa|iwa|uwa|acza|awia|dza)\b",
         r"\bzosta(?:je|ją|ł|ła|ło|ły|li|nie|ną)\s\w+",
         rf"^(?:\w+(?<![ćc])\s)?{_PL_PERSON}\s(?:\w+\s)?(?!{_PL_PERSON}\b)(?!(?:dla|przez|przed|jego|temu|mogą|musi|muszą|ma|mają)\b)\w{{3,}}(?:a|e|i|y|ą|ł|ła|ło|li|ły)\b",
     ),
@@ -182,7 +184,7 @@ _POLISH = Forms(
         r"\b(?:dopóki|póki) (?!przeglądark|klient|użytkowni|kart|stron|gość)\w+ (?:jest|są|działa|stoi|żyje)\w*",
     ),
     keeps=r"\b(?:konsum|odbier|zbier|nasłuch|śledz|podtrzym|utrzym|obserw|słuch|czyta|odczytyw|przyjm|przechwyt|subskryb|monitor|rejestrowa|zapisuj|notowa|siedzi)\w*",
-    source=r"\b(?:kaf[kc]|mqtt|nats|rabbitmq|amqp|broker|temat|kolejk|kanał|gniazd|socket|websocket|port|czujnik|sensor|zdarze|wiadomo|komunikat|telemetri|strumie|notowa|kurs|sygnał|pomiar|log(?:i|ów|u)?\b|połączen|skaner|wag[aęi]\b|kamer|usb|rs-?\d+|szuflad|każd\w+ (?!raz)|pakiet|ramk|magistral|odbiornik|gps|udp|tcp)\w*",
+    source=r"\b(?:kaf[kc]|mqtt|nats|rabbitmq|amqp|broker|temat|kolejk|kanał|gniazd|socket|websocket|port|czujnik|sensor|zdarze|wiadomo|komunikat|telemetri|strumie|notowa|kurs|sygnał|pomiar|log(?:i|ów|u)?\b|połączen|skaner|wag[aęi]\b|kamer|usb|rs-?\d+|szuflad|(?<!dla )(?<!po )(?<!przy )każd\w+ (?!raz)|pakiet|ramk|magistral|odbiornik|gps|udp|tcp)\w*",
 )  # fmt: skip
 
 FORMS: Mapping[str, Forms] = MappingProxyType({"en": _ENGLISH, "de": _GERMAN, "pl": _POLISH})
