@@ -53,7 +53,7 @@ def _steps(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
     if answers[Question.MULTI_STEP] is not None or by_clock(answers) is YES or answers[Question.DURATION] is Length.FOREVER:
         return
     title = next((place for place, each in enumerate(parts) if Sense.TITLE in each.senses), None)
-    listed = parts if title is None else parts[title + 1 :]
+    listed = parts if title is None else [each for each in parts if each.sentence == parts[title].sentence + 1]
     is_shared = any(_is_between(listed, place, is_titled=title is not None) for place in range(len(listed)))
     is_listed = title is not None and len(listed) >= _LISTED
     is_undone = any(_is_undone(parts, place) for place in range(len(parts)))
@@ -102,9 +102,9 @@ def _amount(amounts: Sequence[tuple[float, str]], answers: Answers, found: Seque
     if not amounts or not is_open or by_clock(answers) is YES:
         return
     seconds, words = max(amounts)
-    if seconds < _DAY:
+    if seconds < _DAY and length_of(seconds) is Length.LONG:
         yield Leaning(Question.DURATION, length_of(seconds), words)
-    elif not (found or _begins(answers)):
+    elif seconds >= _DAY and not (found or _begins(answers)):
         yield Leaning(Question.RECURRING, YES, words)
 
 

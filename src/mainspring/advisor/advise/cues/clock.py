@@ -90,7 +90,7 @@ GERMAN = (
         r"(?:niemand|keiner|nie jemand)\b[^.;,]{0,40}\b(?:hat|haben|ist|sind|mehr|will|nutzt|braucht|kommt|war|wurde)\b|seit\b[^.;]{0,30}\b(?:niemand|keiner|nicht mehr)\b",
         r"(?:alte[nrs]?|halbfertige\w*|übrig\w*|tote[nrs]?)\b[^.;,]{0,30}\b(?:löschen|wegräumen|entfernen|entsorgen|ausmisten|archivieren|aufräumen|wegwerfen|putzen|leeren)\b|\w*(?:ausmisten|entrümpeln)\b",
     ),
-    implied(r"\b(?:aufräum\w*|wartungs\w*|bereinig\w*)\b", _HOUSEKEEPING),
+    implied(r"\b(?:aufräum\w*|wartungs(?:lauf|läufe|arbeit|job|aufgabe|skript)\w*|bereinig\w*)\b", _HOUSEKEEPING),
 )  # fmt: skip
 
 _PL_NUMBER = r"(?:\d+|jedn\w+|dwie|dwa|dwóch|trzy|cztery|pięć|sześć|osiem|dziesięć|dwanaście|piętnaście|dwadzieścia|trzydzieści|kilka|kilkanaście|parę|pół)"

@@ -57,7 +57,7 @@ CUES = (
     said(r"\bohne,? dass\b[^.;,]{0,40}\b(?:wart\w*|sitzen|steh\w*|hängt|blockiert?)|\bnicht (?:warten|blockier\w*)\b", _USER),
     implied(r"\b(?:webhooks?|im hintergrund|registrierung|anmeldung|willkommensmail|begrüßungsmail|passwort-?zurücksetzen\w*|bestätigungscode|asynchron)\b", _USER),
     said(r"\bvon hand\b|\bmanuell\b|\b(?:ausgelöst|angestoßen|angefordert|gestartet|eingegeben|beauftragt) (?:von|vom|durch)\b", _USER),
-    implied(r"\b(?:will|möchte|wollen|möchten)\b|\b(?:wenn|sobald|falls)\s+(?!möglich\b|nötig\b|etwas\b|nicht\b|was\b)\w+", _USER),
+    implied(r"\b(?:will|möchte|wollen|möchten)\b", _USER),
     said(r"\b(?:dauerhaft|ständig|endlos|ohne (?:pause|ende|unterbrechung)|(?:hört|endet) nie(?: auf)?|nie aufhör\w*|ununterbrochen|permanent|rund um die uhr|immer verbunden|unendlich|fortwährend|für immer|die ganze zeit)\b", _FOREVER),
     said(r"\b\w*konsumier\w*\b[^.;]{0,40}\b(?:kafka|topic|broker|warteschlange|rabbitmq|ereignisse|nachrichten)\b|\b(?:kafka|topic|broker|warteschlange|rabbitmq)\w*\b[^.;]{0,30}\bkonsumier\w*|\babonnier\w*\b|\b(?:\w+-|chat|telegram|slack)?bot\b(?: (?:für|im|in))?|\b(?:wieder|neu) (?:zu )?verbind\w*\b|\bsolange\b[^.;]{0,25}\b(?:läuft|an ist|eingeschaltet)\b|\b\w*(?:strom|ticker|kurse?) (?:mit)?(?:lesen|schreiben|verfolgen)\b|\bmitlesen\b", _FOREVER, _NOT_USER),
     said(r"\b(?:lausch\w*|mithör\w*|horch\w*)\b|\b(?:verbindung|sitzung|leitung|\w*socket\S*)\b[^.;]{0,30}\b(?:offen|halten|hält|aufrecht\w*)\b|\b(?:nachrichten|ereignisse)\b[^.;]{0,20}\b(?:kafka|rabbitmq|nats|mqtt)\b|"

@@ -125,7 +125,7 @@ CUES = (
          r"down for maintenance|rate[- ]limit(?:s|ed)\b|time-?outs?|50[234]\b|on failure|on errors?|at times)", _RETRIED),
     said(r"(?<!in )\bprogress(?: bar)?\b|\bdownload link\b|\b(?:show|see|watch)\b[^.;]{0,20}\b(?:status|state|progress)\b|\bnotified when\b|\bcancel button\b", _POLLED),
     # Several steps.
-    marks(r"\bthen\b|\bafter that\b|\bafterwards\b|\bfinally\b|\bfollowed by\b|\bnext\b,|\bif a later\b|\bdepend(?:s|ing)? on the (?:previous|result)", 1),
+    marks(r"(?<!right )(?<!now and )\bthen\b(?=\W+\w)|\bafter that\b|\bafterwards\b|\bfinally\b|\bfollowed by\b|\bnext\b,|\bif a later\b|\bdepend(?:s|ing)? on the (?:previous|result)", 1),
     marks(r"\b(?:saga|multi-?step|work-?flows?|compensat\w+|undo(?:ne)?|undoes|roll(?:ed|s)?[- ]back|step by step|state machine|each (?:stage|step|phase)\b|pipeline|"
           r"(?:last )?finished (?:stages?|steps?|ones)|half ?way|cancel(?:s)? the ones|cancel what)\b", 2),
     marks(r"\bwait (?:until|for|\w+ days|\w+ hours)\b|\bhold until\b", 1),
@@ -146,7 +146,7 @@ CUES = (
             r"compute\w* the (?:total|sum)|it is cached|lru)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
     implied(r"\b(?:tell|inform|alert|report (?:it |this )?to|push\w*|hand (?:it|them) over|transfer|submit)\b[^.;,]{0,40}\b(?:to |the |our |an? )\w+", _NETWORK, _RETRIED),
     implied(r"\b(?:exports?|xlsx|excel|csv|pdfs?|reports?|transcod\w+|transcri\w+|videos?|thumbnails?|resiz\w+|ocr|imports?|backfill\w*|re-?index\w*|search index|crawl\w*|scrap\w+|"
-            r"train\w*|simulat\w+|zip\w*|unzip\w*|unpack\w*|archiv\w+|embeddings?|virus scan|snapshots?|bulk|merge|large files?|heavy|long[- ]running|"
+            r"train\w*|simulat\w+|(?<!by )zip\w*|unzip\w*|unpack\w*|archiv\w+|embeddings?|virus scan|snapshots?|bulk|merge|large files?|heavy|long[- ]running|"
             r"regenerat\w+|generat\w+|rebuild\w*|migrat\w+|provision\w*|deployment|clone|gdpr|delete all|snapshot|index it|notebook|payroll|calculation|audio|exif|pictures?|images?|photos?|catalogue|docs|sitemap|translat\w+|anonymi[sz]\w+|mass|moderat\w+|extract\w+|classif\w+|"
             r"analy[sz]e|recalc\w*|score|scoring|speech to text|recomput\w+|render\w* (?:a|the) video|compress\w*|encod\w+|encrypt\w* (?:the|all)|deduplicat\w+|thousand\w*|million\w*|\d{3,} (?:students|users|rows|items|customers)|\d+k)\b", _LONG),
     implied(r"\b(?:e-?mails?|mails?|newsletters?|sms|slack|telegram|push notifications?|notify|notif(?:y|ies|ications?)|webhooks?|apis?|http|soap|rest|graphql|endpoints?|stripe|paypal|payments?|"

@@ -51,7 +51,7 @@ _EN_PERSON = (
 _EN_LET = r"(?:(?:an?|the|each|every|one|some|any|our|their|his|her|another|as an?)\s)"
 _EN_DONE = r"(?:sent|bought|brought|made|paid|said|put|built|drawn|shown|written|given|taken|chosen|broken|seen|begun|left|found|told|sold|held|lost|met|won|done|gone|handed)"
 _ENGLISH = Forms(
-    joins=r"and|but|so|then|because",
+    joins=r"(?<!now )(?<!again )and|but|so|then|because",
     under=r"which|that|who|whom|while|when|whenever|once|if|as soon as",
     relative=r"^(?:that|which|who)\s",
     occasion=(
@@ -60,7 +60,7 @@ _ENGLISH = Forms(
         rf"\b(?:\w+ed|{_EN_DONE})\s(?:\w+\s)?by\s(?:an?|the|our|their|his|her|one|{_EN_PERSON})\b",
         r"\b(?:handed|sent|turned|phoned|called|dropped|typed|keyed) (?:in|off)\b|\bincoming (?!messages|events|packets|mails?|traffic|data)\w+|\s->\s|\bas an? [\w ]{2,30}\bi (?:want|would|need|can|wish)\b|\bi (?:want|would like|need) to (?:press|click|be able)|^i (?:\w+ ){0,2}(?:upload|press|click|open|enter|choose|pick|drop|send)\b",
         r"\bafter (?:it|they|he|she|the|an?|each|every|being|\w+ing|\w+ion)\b(?! (?:end|close|start|beginning)\b)",
-        r"\bfor (?:the|an?|our) new \w+",
+        r"\bfor (?:the|an?|our) new \w+|\b(?:freshly|newly|just) \w+(?:ed|en)\b|\bi \w+ed\b",
         r"\b(?:on|for|after|with|at|of) (?:each|every|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|season|shift|morning|evening|\w+day)s?\b|few\b|other\b|\d)\w+",
         r"^(?:every|each|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|season|shift|morning|evening|\w+day|other|few|step|stage|request|response|call|row|page|line|time)s?\b|\d)\w+",
         rf"\b{_EN_PERSON}(?: (?:in|from|at|of) \w+)? (?:complains?|reports?|wants?|needs?|expects?|would like|asks?|requests?)\b",
@@ -83,6 +83,7 @@ _ENGLISH = Forms(
         r"^(?:(?:an?|the|our|one|some|we need|we want|i need)\s)*(?:[\w-]+\s){0,3}(?:\w*bots?|daemon|bridge|gateway|sink|(?:websocket|mqtt|tcp|udp|grpc|amqp|irc|smtp|snmp|sse) (?:client|receiver|reader|process)|fan-out process|listener|subscriber|consumer|watcher|relay|forwarder|tailer|ingester|ingestor|connector|proxy|poller|sidecar|\w+ process$|hub|multiplexer|heartbeat)\b(?!\s(?:app|page|report|is down))",
     ),
     lasts=(
+        r"\bmust (?:not|never) (?:drop|disconnect|lose) ?(?:the (?:session|connection|line))?$|\b(?:session|connection|line) (?:must|may|should) (?:not|never) (?:drop|break)\b",
         r"\b(?:stay|remain|be|keep)s? (?:logged in|connected|online|subscribed|attached|reachable|in touch)\b",
         r"\b(?:something|a thing|a process|a service|a program|an agent|a component|process|service|program)\s(?:that|which|to)\s(?:sits?|listens?|keeps?|holds?|reads?|watches|always|follows?|receives?|speaks?|accepts?|runs?)\b",
         r"\b(?:^|that |which |to |and )(?:listens?|watch(?:es)?|tracks?|follows?(?! up)|monitors?|guards?|observes?|tails?|subscribes?)\b(?! (?:if|whether))",
@@ -105,7 +106,7 @@ _GERMAN = Forms(
         r"^(?:bei|beim|nach|auf|mit)\s(?:(?:jede[mrn]?|eine[mr]?|der|dem|den|neue[mnr])\s)*(?!bedarf|nacht|stunden?|tagen?|monaten?|wochen?|minuten?|sekunden|laden|geschäfts|schicht|dem broker|fehler|absturz|neustart|ausfall|börsen)\w+",
         r"^(?:der|die|das|den|dem|denen|welche[nrsm]?|was|wer)\s(?!.*\b(?!ge)\w+ (?:ist|sind)$).*\b(?:\w+t|\w+te|\w+ten|hat|haben|ist|sind|wurde|wurden|worden)$",
         r"\bnach (?:dem|der|einer|einem|jeder|jedem) (?!\w*(?:ende|schluss|feierabend|absturz|neustart|ausfall|fehler|reihe|letzten))\w+",
-        r"\b(?:vo[mn]|durch)\s(?:(?:der|dem|den|einer|einem|unserer|unserem|ihrem)\s)?\w+\s(?:\w+\s)?(?-i:\w*ge\w+(?:t|en)|be\w+t|ver\w+t|er\w+t)\w{0,2}\b|\bfür (?:einen?|den|die|das|jede[nrs]?) neue[nrs]? \w+",
+        r"\b(?:vo[mn]|durch)\s(?:(?:der|dem|den|einer|einem|unserer|unserem|ihrem)\s)?\w+\s(?:\w+\s)?(?-i:\w*ge\w+(?:t|en)|be\w+t|ver\w+t|er\w+t)\w{0,2}\b|\b(?:frisch|neu|gerade|soeben|eben) (?-i:\w*ge\w+(?:t|en)|ver\w+t|er\w+t)\w{0,2} |\bfür (?:einen?|den|die|das|jede[nrs]?) neue[nrs]? \w+",
         r"\b(?:auf (?:anfrage|wunsch|zuruf|bitte|verlangen|antrag|anforderung)|als [\w ]{3,30} (?:möchte|will|kann) (?:ich|man))\b",
         r"\b(?:abgegeben|eingereicht|hochgeladen|eingegangen|eingesandt|eingesendet|zugesandt|ausgewählt|ausgesucht|angefordert|unterschrieben|unterzeichnet|bestellt|beantragt|gemeldet)(?:e[nrsm]?)?\b",
         r"\b(?:jede[nrsm]?|für jede[nrs]?)\s(?:(?:neue|bezahlte|eingehende|fertige|einzelne)[nrs]?\s)?(?!\w*(?:sekunde|minute|stunde|tag|nacht|woche|monat|quartal|jahr|morgen|abend|mittag|schicht|werktag|montag|halbe|stufe|schritt|volle|zweite|letzte|erste|antwort|anfrage|request|response|seite\b|zeile|aufruf|änderung|nachricht|ereignis|position|messwert))\w{3,}",
@@ -128,6 +129,7 @@ _GERMAN = Forms(
     nobody=r"\b(?:niemand|keiner|nie|nicht mehr)\b",
     bearer=(rf"^(?:(?:ein|eine|einen|unser|unsere|der|die|das|wir brauchen)\s)*(?:[\w-]+\s){{0,2}}{_DE_BEARER}\b",),
     lasts=(
+        r"\b(?:darf|soll) (?:nicht|nie) ab(?:reißen|brechen)\b|\büberbrück\w*\b",
         r"\b(?:eingeloggt|verbunden|angemeldet|online|dran|erreichbar|abonniert) (?:bleiben|bleibt|sein)\b",
         r"\b(?:überwach(?:en|t)|beobacht(?:en|et)|verfolg(?:en|t)|lausch(?:en|t)|horch(?:en|t)|mithören|mitlesen|bewach(?:en|t)|abhören|ausliest)\b",
         r"\b(?:amqp|mqtt|kafka|nats|rabbitmq|udp)-?(?:nachricht|ereignis|paket|telegramm)\w*",
@@ -154,7 +156,7 @@ _POLISH = Forms(
         r"^(?:po|przy|na)\s(?:każd\w+\s)?\w+(?:niu|ciu)\b",
         r"^(?:któr\w+|kto|co|jaki\w*)\s.*\b\w+(?:ł|ła|ło|li|ły|uje|ują|aje|ają|sza|sze|dza|ca|ci|osi|ywa|iera)\b",
         r"\bpo (?!rs\b|dacie|nazw|cenie|numerze|wartości|kolumnie|kolei|prostu|czym|południu|stronie|awarii|restarcie|zakończeniu roku|zerwaniu|błędzie|kawałku|kroku|przecinku)\w{4,}",
-        r"\bdla now\w+ \w+",
+        r"\bdla now\w+ \w+|\b(?:świeżo|nowo|właśnie) \w+",
         r"\b\w+(?:an|en|on|yt|ęt|it|ut)(?:y|a|e|ą|ej|ego|ych|ym|ymi|emu)\s(?:\w+\s)?przez\s",
         r"\b(?:oddan|nadesłan|przysłan|przesłan|wgran|zgłoszon|złożon|wrzucon|zamówion|podpisan|wybran|wskazan|zlecon|zatwierdzon|dostarczon|opłacon)\w{1,3}\b",
         r"\b(?:jako \w+ (?:chcę|chciał\w+|mogę)|na (?:\w+ )?(?:prośbę|wniosek|życzenie|żądanie))\b|\bkażd(?:e|y|a|ą|ego|ej) (?:now|opłacon|gotow|przychodząc)\w+ (?!rok|dzień|miesiąc|tydzień|zdarze|wiadomo)\w+|^każd(?:y|a|e) (?!rok|dzień|miesiąc|tydzień|noc|godzin|zdarze|wiadomo|odpowied|żądani|krok|etap|zmian)\w+",
@@ -177,6 +179,7 @@ _POLISH = Forms(
         r"^(?:(?:nasz|nasza|jeden|jakiś)\s)?(?:\w+\s)?(?:\w*bot|most|mostek|bramka|czytnik|odbiornik|demon|serwer|usługa|proces|nasłuch|słuchacz|subskrybent|konsument|agent|pośrednik|przekaźnik|(?:klient|odbiorca) (?:websocket|mqtt|tcp|udp|smtp|snmp|amqp))\b|\bkrok w krok\b",
     ),
     lasts=(
+        r"\bnie (?:może|powinn\w+) się (?:zerwać|zrywać|rozłącz\w+)\b",
         r"\b(?:coś|ma oko)\b|\b(?:być|pozosta\w+|stale|ciągle) (?:\w+ )?(?:zalogowan|połączon|podłączon)\w+",
         r"\b(?:pilnowa|śledzi|obserwowa|nasłuchiw|monitorowa|czuwa|podsłuchiw)\w*\b",
         r"\b(?:komunikat|wiadomo|zdarze|pakiet)\w* (?:amqp|mqtt|kaf[kc]\w|nats|rabbitmq|udp)\b",
