@@ -157,6 +157,36 @@ def test_small_acts_stay_small_when_somebody_has_asked_for_them_and_others_do_no
     assert advise(description=describe("reprint the cards when a player tears one")).kind is Kind.ADHOC
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "check the format of a mail address",
+        "shorten the API key for the log",
+        "generate a random token",
+        "E-Mail-Adresse auf Format prüfen",
+        "zufälliges Token erzeugen",
+        "sprawdzić format adresu e-mail",
+        "wygenerować losowy token",
+    ],
+)
+def test_what_only_names_the_matter_of_a_small_act_reaches_nobody_and_takes_no_time(text: str) -> None:
+    assert advise(description=describe(text)).kind is Kind.NONE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "check a mail address with the provider's API when a guest leaves it",
+        "generate a report when a guest asks for it",
+        "send the token to the guest who asked",
+        "E-Mail-Adresse bei einem externen Dienst prüfen, wenn ein Gast sie hinterlässt",
+        "sprawdzić adres e-mail w usłudze dostawcy, gdy gość go zostawi",
+    ],
+)
+def test_what_goes_to_another_system_reaches_it_however_small_the_act(text: str) -> None:
+    assert advise(description=describe(text)).kind is Kind.ADHOC
+
+
 def test_forms_give_way_to_cues_to_shapes_and_to_contradictions() -> None:
     assert describe("every hour, a miller weighs the flour").answers[Question.RECURRING] is True
     assert describe("weigh the flour 3 days after the harvest").answers[Question.DURATION] is None

@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from mainspring.advisor.advise.cues.forms import FORMS, Forms
 from mainspring.advisor.advise.cues.lexicon import compiled
 
 _STOPS = re.compile(r"\s*([;!?()\"„”“»«→]|[.,:](?=\s|$)|\s[–—-]\s|\s->\s)\s*")  # none between digits, nor in names of files
+_MOST = 200  # clauses: nobody describes a piece of work by more, and each is held against all others
 _ENDS = frozenset(".!?:")
 _CONDITIONAL = frozenset((",", ""))  # a verb in front makes a condition of what a main clause follows, and a question of the rest
 
@@ -36,6 +38,7 @@ class Sense(StrEnum):
     UNDO = "undo"  # it takes back what others have done
     REMOVAL = "removal"  # it throws away
     SMALL = "small"  # it names an operation that takes no time
+    AT_HAND = "at-hand"  # it is done to parts of a page, a text, a request
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,9 @@ class Clause:
 
 
 def clauses(text: str, language: str) -> tuple[Clause, ...]:
-    """Return the clauses of a text in their order."""
+    """Return the clauses of a text in their order, the first `_MOST` of them."""
     forms, found, sentence, is_joined = FORMS[language], list[Clause](), 0, False
-    for words, stop in _split(text, forms):
+    for words, stop in islice(_split(text, forms), _MOST):
         part = _part(words, stop, forms, is_first=not found or Sense.TITLE in found[-1].senses)
         if part is Part.DEED and is_joined and found[-1].part is Part.OCCASION:
             part = Part.OCCASION  # "as soon as the bus arrives and the host taps": what is joined to an occasion belongs to it
@@ -101,5 +104,10 @@ def _part(words: str, stop: str, forms: Forms, *, is_first: bool) -> Part:
 def _senses(words: str, stop: str, forms: Forms) -> Iterator[Sense]:
     if stop == ":":
         yield Sense.TITLE
-    patterns = ((Sense.RELATIVE, forms.relative), (Sense.UNDO, forms.undo), (Sense.REMOVAL, forms.removal), (Sense.SMALL, forms.small))
+    patterns = ((Sense.RELATIVE, forms.relative), (Sense.UNDO, forms.undo), (Sense.REMOVAL, forms.removal))
     yield from (sense for sense, pattern in patterns if compiled(pattern).search(words))
+    if compiled(forms.reaches).search(words) is None:
+        is_at_hand = compiled(forms.matter).search(words) is not None
+        if compiled(forms.small).search(words) or (is_at_hand and compiled(forms.makes).search(words)):
+            yield Sense.SMALL
+            yield from (Sense.AT_HAND,) if is_at_hand else ()

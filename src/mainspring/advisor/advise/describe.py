@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 
 from mainspring.advisor.advise.answers import NO, NOTHING, YES, Answers, Length, Question, length_of
-from mainspring.advisor.advise.clauses import clauses
+from mainspring.advisor.advise.clauses import Clause, Sense, clauses
 from mainspring.advisor.advise.cues.lexicon import Cue, Lexicon, Special, compiled
 from mainspring.advisor.advise.leanings import leanings
 
@@ -70,6 +70,8 @@ def describe(text: str, language: str | None = None) -> Description:
         seconds, words = length
         heard = [each for each in heard if each.question is not Question.DURATION or each.value is Length.FOREVER]
         heard.append(Heard(words, Question.DURATION, length_of(seconds), is_said=True))
+    parts = clauses(plain, lexicon.language)
+    heard = _without_matter(heard, parts)
     weight = sum(cue.weight for cue, _ in marked)
     # Order and resumption together are several steps, one alone is not: what has no parts is not resumed.
     weight += any(each.question is Question.SURVIVE and each.value is YES and each.is_said for each in heard) and weight > 0
@@ -81,7 +83,7 @@ def describe(text: str, language: str | None = None) -> Description:
     answers, conflicts = _settled(heard)
     disputed = {question for question, _ in conflicts}
     amounts = [(seconds, words) for seconds, words, _ in _amounts(_QUOTED.sub("", plain), lexicon)]
-    for each in leanings(clauses(plain, lexicon.language), answers, amounts, has_shape=bool(specials)):
+    for each in leanings(parts, answers, amounts, has_shape=bool(specials)):
         if each.question not in disputed:
             answers = answers.given(each.question, each.value, each.words, is_said=False)
     if length is not None:
@@ -171,6 +173,20 @@ def _length(text: str, lexicon: Lexicon) -> tuple[float, str] | None:
 
 def _takes(clause: str, lexicon: Lexicon) -> bool:
     return compiled(lexicon.takes).search(clause) is not None
+
+
+def _without_matter(heard: Iterable[Heard], parts: Iterable[Clause]) -> list[Heard]:
+    """Return what was heard without what only names the matter of a small act: "the format of a mail address" reaches nobody."""
+    small = [(each.words, Sense.AT_HAND in each.senses) for each in parts if Sense.SMALL in each.senses]
+
+    def is_matter(each: Heard) -> bool:
+        if each.is_said or each.value not in (YES, Length.LONG):
+            return False
+        if each.question in (Question.NETWORK, Question.RETRIED):
+            return any(each.words in words for words, _ in small)
+        return each.question is Question.DURATION and any(each.words in words for words, is_at_hand in small if is_at_hand)
+
+    return [each for each in heard if not is_matter(each)]
 
 
 def _sorted_out(specials: list[tuple[Special, str]], heard: list[Heard]) -> tuple[list[tuple[Special, str]], list[Heard]]:

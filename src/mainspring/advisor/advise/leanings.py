@@ -115,7 +115,7 @@ def _at_once(parts: Sequence[Clause], answers: Answers, found: Sequence[Leaning]
         return
     if any(answers[each] is YES for each in _HEAVY):
         return
-    acts = [each for each in parts if each.part is Part.ACT]
+    acts = [each for each in parts if each.part is Part.ACT or Sense.SMALL in each.senses]
     if not (told or _begins(answers)) or (acts and all(Sense.SMALL in each.senses for each in acts)):
         words = ", ".join(each.words for each in acts or parts)
         yield Leaning(Question.DURATION, Length.INSTANT, words)

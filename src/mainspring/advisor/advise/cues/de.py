@@ -47,7 +47,7 @@ CUES = (
     said(rf"\b(?:nach|in) {_N} {_UNIT}\b", _USER, special=Special.DELAYED, takes=True),
     said(r"\b(?:solange|während|bis)\b[^.;]{0,30}\b(?:verbindung|stream)\b[^.;]{0,15}\b(?:offen|besteht|endet|schließt)|\bsse\b", _STREAM, takes=True),
     said(r"\b(?:diese[nrm]?|genau den|verbundene[nrm]?)\b[^.;]{0,15}\b(?:browser|client|verbindung|tab|socket)\b", _STREAM, takes=True),
-    said(r"\ban (?:den|die|das|einen?) wartende\w* \w+|\bstück für stück\b|\btokens?\b[^.;]{0,40}\b(?:browser|tab|fenster|besucher\w*|websocket|socket|wartend\w+|gefragt)\b", _STREAM, takes=True),
+    said(r"\ban (?:den|die|das|einen?) wartende\w* \w+|\bstück für stück\b|\btokens\b[^.;]{0,40}\b(?:browser|tab|fenster|besucher\w*|websocket|socket|wartend\w+)\b", _STREAM, takes=True),
     said(r"\bsolange\b[^.;]{0,20}\b(?:browser|client|\w*nutzer\w*|tab|seite|er|sie)\b[^.;]{0,12}\b(?:verbunden|offen|online)\b", _STREAM, takes=True),
     said(r"\bbeim (?:tippen|eingeben|schreiben)\b|\bwährend (?:der eingabe|des tippens)\b|\b(?:während|wenn|sobald|solange) [^.;,]{2,50}\b(?:(?:ein)?tipp(?:t|en)|eingibt|eingeben)\b", _INSTANT, _STREAM, _USER),
     said(r"\bbevor (?:die|der|das) (?:seite|antwort)\b|\bwährend (?:der|einer) anfrage\b|\b(?:benutzer|kunde|client|aufrufer) wartet\b(?! nicht)", _STREAM),

@@ -76,7 +76,7 @@ CUES = (
     said(r"\b(?:as long as|while|until)\b[^.;]{0,15}\b(?:it|he|she|they|browser|client|user|tab|visitor|viewer|page) (?:is|are|stays?|remains?) (?:connected|online|open|subscribed|on the page)\b",
          _STREAM, takes=True),
     said(r"\b(?:while|as|when) (?:\w+ ){0,4}(?:typing|types?)\b", _INSTANT, _STREAM, _USER),
-    said(r"\bto (?:the|a|its|each) waiting \w+|\bconnected (?:browsers?|clients?|visitors?|tabs?)\b|\btoken by token\b|\bchunk by chunk\b|\b(?:tokens?|chunks|deltas)\b[^.;]{0,40}\b(?:browser|tab|visitor|viewer|websocket|socket|caller|reader|window|waiting|asked)\b", _STREAM, takes=True),
+    said(r"\bto (?:the|a|its|each) waiting \w+|\bconnected (?:browsers?|clients?|visitors?|tabs?)\b|\btoken by token\b|\bchunk by chunk\b|\b(?:tokens|chunks|deltas)\b[^.;]{0,40}\b(?:browser|tab|visitor|viewer|websocket|socket|caller|reader|window|waiting)\b", _STREAM, takes=True),
     said(r"\b(?:server-?sent events?|sse)\b|\b(?:while|as long as|until)\b[^.;]{0,25}\b(?:connection|stream|socket)\b[^.;]{0,10}\b(?:is open|lasts|stays open|closes|ends)",
          _STREAM, takes=True),
     said(r"\bstream(?:s|ed|ing)?\b[^.;]{0,30}\bto (?:the|a|its) (?:browser|client|caller|user)\b", _STREAM, takes=True),

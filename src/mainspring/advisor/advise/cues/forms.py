@@ -27,6 +27,9 @@ class Forms:
     request: tuple[str, ...]  # what people ask for, as a title
     nobody: str  # what nobody does, which is no event
     small: str  # an operation that is done in less than a second, wherever nothing else is said of it
+    makes: str  # an operation that is small where it is done to what is at hand
+    matter: str  # what is at hand: parts of a page, a text, a request
+    reaches: str  # what goes to another system, whatever else it does
     removal: str  # an act that throws away
     undo: str  # an act that takes back others
     bearer: tuple[str, ...]  # a thing of ours that goes on by itself, where a text begins with it
@@ -73,8 +76,13 @@ _ENGLISH = Forms(
     ),
     cased=(),
     door=r"\b(?:buttons?|on (?:\w+(?:\'s)? )?demand|on request|upon request|webhooks?|dialog|wizard|admin (?:page|panel|area|ui)|back-?office|form submit\w*|menu entry|self-?service|202|post /\w+)",
-    small=r"^(?:please |just )?(?:sort|sum|add up|count|bump|incr\w*|pick|choose|decide|format|round|trim|strip|split|join|escape|parse|truncate|shorten|slugify|saniti[sz]e|normali[sz]e|lower-?case|upper-?case|mask|hide|show|display|"
+    small=r"^(?:please |just )?(?:verify the|shorten|sort|sum|add up|count|bump|incr\w*|pick|choose|decide|format|round|trim|strip|split|join|escape|parse|truncate|shorten|slugify|saniti[sz]e|normali[sz]e|lower-?case|upper-?case|mask|hide|show|display|"
     r"highlight|toggle|log|measure|observe|compare|convert \w+ to|turn|look up|lookup|return|render|redirect|greet|calculate|compute|work out|validate|check|cache|memoi[sz]e|remember|set|append|prepend|append|fill in|guess|detect|respond)\b",
+    makes=r"^(?:please |just )?(?:build|generate|create|make|get|merge|fill|verify|hash|turn|convert|write|put|tell (?:whether|if)|say|reply|combine|remove|add|update|read|produce|print)\b",
+    matter=r"\b(?:format|signature|keys?|subject line|strings?|urls?|params?|parameters?|fields?|versions?|headers?|cookies?|dicts?|dictionar\w+|configs?|tokens?|regex|checksum|hex|rgb|json|html|markdown|badge|hint|tooltip|placeholder|breadcrumbs?|"
+    r"dropdown|menu|theme|mode|locale|timezone|decimals?|digits?|characters?|letters|words|prefix|suffix|slug|uuid|flags?|timestamp|weekday|age|initials|plural|iban|vat|percent\w*|log|banner|counter|whether|variable|names?)\b",
+    reaches=r"^(?:please |then )?(?:send|post|call|fetch|sync|notify|mail|push|pull|upload|download|ask|query|submit|invoke|charge|publish|deliver|forward|import|export|transfer|request|crawl|scrape|inform|order|translate|transcribe)\b|\b(?:external|outside|remote|third[- ]party)\b|\b(?:with|at|via|"
+    r"through|from|to|by|using|on) (?:the |an? |our |their )?(?:[\w'’-]+ ){0,3}(?:services?|apis?|providers?|gateway|registry|bank|crm|erp|server|bucket|s3|s?ftp|slack|teams|model|llm|gpt|stripe|endpoint|authority|partner|supplier|carrier|warehouse)\b",
     removal=r"^(?:please )?(?:delete|remove|purge|prune|drop|clear|clean|discard|evict|wipe|throw|get rid of|close|expire|archive|kill)\b",
     undo=r"\b(?:give|put|take|roll|go|pay|turn|hand)\w* (?:\w+ ){0,3}back\b|\b(?:undo|revert|restore|refund|release|cancel|reverse|unwind|compensat\w+|clean up|tear down)\b",
     request=(r"\brequests?$",),
@@ -121,8 +129,13 @@ _GERMAN = Forms(
         rf"^(?:(?:[Dd]er|[Dd]ie|[Dd]as|[Ee]ine?|[Uu]nsere?|[Jj]ede[rs]?|[Dd]eren|[Ii]hre?)\s)?(?:[a-zäöü]+e[nrs]?\s)?(?!(?:{_DE_BEARER.title()}|\w+(?:dienst|server|brücke|prozess))\b)(?!KI\b|LLM\b|Modell|System|Software|Backend|Cronjob|Worker|API\b)[A-ZÄÖÜ][\w-]+\s(?!{_DE_MODAL}\b)(?:[a-zäöüß]{{2,}}(?:t|ßt)\b(?!$)|[a-zäöüß]{{2,}}en\s(?:ein\w*|die|das|den|der|ihre?\w*|seine?\w*|sich|uns|etwas)\b)",
     ),
     door=r"\b(?:\w*knopf|\w*button|schaltfläche|webhooks?|formular abschicken|dialog|menüpunkt|adminbereich|backoffice|verwaltungsoberfläche|jemand|klick(?:t|s|en)?|post /\w+)\b",
-    small=r"\b\w*(?:sortieren|sortierung|zählen|addieren|summieren|runden|rechnen|kürzen|formatieren|formatierung|trennen|aufteilen|zusammenfügen|vergleichen|auswählen|aussuchen|anzeigen|einblenden|ausblenden|hervorheben|nachschlagen|ermitteln|bestimmen|"
+    small=r"\b\w*(?:sortieren|sortierung|zählen|addieren|summieren|runden|rechnen|kürzen|formatieren|formatierung|trennen|aufteilen|zusammenfügen|vergleichen|\w*wählen|zeigen|aussuchen|anzeigen|einblenden|ausblenden|hervorheben|nachschlagen|ermitteln|bestimmen|"
     r"prüfen|validieren|merken|setzen|ersetzen|säubern|maskieren|mitloggen|loggen|zurückgeben|umleiten|ausgeben|großschreiben|kleinschreiben|abschneiden)[.!]?$",
+    makes=r"\b(?:bauen|bilden|\w*wandeln|\w*setzen|erzeugen|zusammenführen|entfernen|sagen|wählen|machen|ergänzen|hinzufügen|hashen|lesen)[.!]?$|^(?:sagen|zeigen)\b",
+    matter=r"\b\w*(?:format|signatur|schlüssel|betreff\w*|vorlage|url|parameter|felde?r?|version|header|kopfzeile|cookie|session|konfiguration\w*|token|regex|prüfsumme|hex|rgb|json|html|markdown|hinweis|tooltip|menü|design|theme|zeitzone|stellen|"
+    r"ziffern|zeichen|buchstaben|worten|präfix|slug|uuid|flag|zeitstempel|wochentag|initialen|iban|mehrwertsteuer|prozent|banner|zähler|name)\b",
+    reaches=r"\b(?:\w*senden|\w*schicken|melden|übertragen|abrufen|abfragen|\w*holen|\w*laden|benachrichtigen|synchronisieren|abgleichen|bestellen|anfragen|übermitteln|weiterleiten|\w*buchen|übersetzen)\b|\b(?:extern|fremd)\w*|\b(?:beim|bei|vom|von|über|an|per|mit|durch|"
+    r"gegen) (?:\w+ ){0,3}\w*(?:dienste?|api|schnittstelle|anbieter|bank|crm|erp|server|s3|s?ftp|slack|modell|partner|lieferant\w*|behörde|amt|lager)\b",
     removal=r"\b(?:\w*löschen|\w*räumen|entfernen|entsorgen|\w*misten|wegwerfen|schließen|verwerfen|leeren|archivieren|weg damit|beenden|abschießen)\b",
     undo=r"\bzurück\w*|\b(?:\w*stornieren|rückgängig|freigeben|aufheben|abbauen|wieder \w+)\b",
     request=(r"\w*(?:anfrage|antrag|ersuchen|anforderung|anliegen)\b",),
@@ -171,6 +184,11 @@ _POLISH = Forms(
     door=r"\b(?:przycisk\w*|guzik\w*|panel\w*|webhook\w*|kreator\w*|okienk\w+|klikn(?:ie|ij|ął|ęła|ąć)\w*|kliknięciu|klika\w*|post /\w+)\b",
     small=r"^(?:tylko )?(?:zsum|podsum|sum|policz|licz|zlicz|posort|sort|sformat|format|zaokrągl|skróc|przyci|uci|obci|rozdziel|sklei|złącz|porówn|wybra|wybier|wskaza|pokaz|wyświetl|ukry|podświetl|sprawdz|walid|zwróc|ustaw|zamien|oblicz|dolicz|odj|odwróc|zapamięta|"
     r"zamask|oczyśc|wylosow|wyrender|narysow|znale[źz]|wyszuk|zapisa\w+ w log)\w*",
+    makes=r"^(?:zbud|wygener|gener|utw|zrobi|scal|połącz|usun|dod|powiedz|zweryfik|zhasz|wypeł|odczyt|napis|dopis)\w*",
+    matter=r"\b(?:format|podpis|klucz|temat|szablon|url|parametr|pol[aeu]\b|polem|wersj|nagłów|ciastecz|konfigurac|token|regex|hex|rgb|json|html|markdown|podpowied|menu|motyw|stref|cyfr|znak|liter|słownie|prefiks|slug|uuid|flag|inicjał|iban|vat|procent|baner|"
+    r"licznik|nazw)\w*",
+    reaches=r"\b(?:wysł|wysył|prześ|przesył|pobr|pobier|powiad|zgłos|zgłas|synchroniz|zamówi|obciąż|zapyta|wywoł|przekaz|opublik|przetłum|tłum|zewnętrzn|obc[yae])\w*|\b(?:w|u|do|z|ze|od|przez|poprzez) (?:\w+ ){0,3}(?:usłu[dg]|api\b|dostawc|bank|crm|erp|serwer|s3|ftp|model|partner|"
+    r"urz[ęą]d|magazyn|kurier)\w*",
     removal=r"\b(?:usu[nwń]|kasow|skasow|wyrzuc|czyści|wyczyści|sprząt|posprząt|zamyka|zamkn|archiwiz|pozby)\w*",
     undo=r"\b(?:odda|zwróc|wróc|cofn|wycof|anulow|odwoł|zwolni|przywróc|odkręc|posprząta)\w*",
     request=(r"\b(?:żądanie|wniosek|prośba|zgłoszenie)\b",),

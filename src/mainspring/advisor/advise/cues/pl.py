@@ -39,7 +39,7 @@ CUES = (
     said(rf"\b(?:{_N}\s)?{_UNIT} (?:przed|po)\b \w+", _USER, special=Special.DELAYED, takes=True),
     said(rf"\b(?:po|za) {_N} (?:minut\w*|godzin\w*|dni\w*|tygodni\w*)\b", _USER, special=Special.DELAYED, takes=True),
     said(rf"\bnie\b[^.;]{{0,40}}\bw ciągu {_N} (?:minut\w*|godzin\w*|dni\w*|tygodni\w*)\b", _USER, special=Special.DELAYED, takes=True),
-    said(r"\bdo czekając\w+ \w+|\bpodłączon\w+ (?:przegląd|klient|kart)\w+|\bkawałek po kawałku\b|\btoken(?:y|ów|ami)\b[^.;]{0,40}\b(?:przeglądar\w+|kart\w+|okn\w+|gości\w+|czekając\w+|websocket\w*|zapyta\w+)\b", _STREAM, takes=True),
+    said(r"\bdo czekając\w+ \w+|\bpodłączon\w+ (?:przegląd|klient|kart)\w+|\bkawałek po kawałku\b|\btoken(?:y|ów|ami)\b[^.;]{0,40}\b(?:przeglądar\w+|kart\w+|okn\w+|gości\w+|czekając\w+|websocket\w*)\b", _STREAM, takes=True),
     said(r"\b(?:dopóki|póki|tak długo jak)\b[^.;]{0,20}\b(?:przeglądarka|klient|użytkownik|karta|strona)\b[^.;]{0,12}\b(?:połączon\w+|otwart\w+|online)\b", _STREAM, takes=True),
     said(r"\b(?:tej|tego|tym)\b[^.;]{0,20}\b(?:kart\w+|przeglądar\w+|połączeni\w+)\b", _STREAM, takes=True),
     said(r"\b(?:podczas|przy|w trakcie) (?:pisani\w+|wpisywani\w+)\b|\b(?:gdy|kiedy|jak|podczas gdy) [^.;,]{0,40}\b(?:wpisuje|pisze|wpisują|wstukuje)\b", _INSTANT, _STREAM, _USER),
