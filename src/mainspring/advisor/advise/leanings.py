@@ -76,15 +76,23 @@ def _is_undone(parts: Sequence[Clause], place: int) -> bool:
 
 def _beginning(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
     """Whoever acts in a clause asks for the work; what goes on, and what throws away whatever is in some state, is asked for by nobody."""
-    if _begins(answers) or answers[Question.STREAM] is YES or answers[Question.DURATION] is Length.FOREVER:
+    if answers[Question.USER_TRIGGERED] is not None or answers[Question.STREAM] is YES or answers[Question.DURATION] is Length.FOREVER:
         return
-    if bearer := next((each for each in parts if each.part is Part.BEARER), None):
+    if not _has_clock(answers) and (bearer := next((each for each in parts if each.part is Part.BEARER), None)):
         yield Leaning(Question.DURATION, Length.FOREVER, bearer.words)
         yield Leaning(Question.USER_TRIGGERED, NO, bearer.words)
+    elif by_clock(answers) is YES:
+        return
     elif act := _thrown_away(parts):
         yield Leaning(Question.RECURRING, YES, act.words)
     elif event := next((each for each in parts if each.part in _EVENTS), None):
         yield Leaning(Question.USER_TRIGGERED, YES, event.words)
+
+
+def _has_clock(answers: Answers) -> bool:
+    """Whether a time is named, and not only work that usually comes back."""
+    known = [answers.known.get(each) for each in (Question.RECURRING, Question.SCHEDULE)]
+    return any(each is not None and each.value is YES and each.is_said for each in known)
 
 
 def _begins(answers: Answers) -> bool:
@@ -115,7 +123,7 @@ def _at_once(parts: Sequence[Clause], answers: Answers, found: Sequence[Leaning]
         return
     if any(answers[each] is YES for each in _HEAVY):
         return
-    acts = [each for each in parts if each.part is Part.ACT or Sense.SMALL in each.senses]
+    acts = [each for each in parts if each.part is Part.ACT and Sense.RELATIVE not in each.senses or Sense.SMALL in each.senses]
     if not (told or _begins(answers)) or (acts and all(Sense.SMALL in each.senses for each in acts)):
         words = ", ".join(each.words for each in acts or parts)
         yield Leaning(Question.DURATION, Length.INSTANT, words)

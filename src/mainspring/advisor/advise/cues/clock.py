@@ -40,7 +40,7 @@ _EN_LONG = (
 ENGLISH = (
     *_times(
         rf"(?:every|each)\s+(?:{_EN_NUMBER}\s?|{_EN_NTH}\s|(?:half|quarter) (?:of )?an? )?(?:(?:other|single|half|business|working|calendar|trading|school|full|few|couple of)\s)*{_EN_TIME}\b",
-        r"every (?:now and then|so often)\b|every \d+ ?[hms]\b|per (?:day|hour|night|week|month|quarter|year)\b|each quarter of an hour\b|every (?:full )?hour\b",
+        r"every (?:now and then|so often)\b|every \d+ ?(?:[hms]|st|nd|rd|th)\b|per (?:day|hour|night|week|month|quarter|year)\b|each quarter of an hour\b|every (?:full )?hour\b",
         r"(?:half-?|bi-?|semi-?|tri-?)?(?:hourly|daily|nightly|weekly|monthly|quarterly|yearly)\b|fortnightly\b|(?:semi-?)?annual(?:ly)?\b|periodic\w*|regular(?:ly)?\b|recurring\b|cyclic\w*",
         r"cron(?:jobs?| jobs?|tab)?\b|scheduled (?:job|task|run|import|sync)|on a schedule\b|at (?:regular|fixed) (?:intervals|times)\b|from time to time\b",
         rf"(?:once|twice|thrice|{_EN_NUMBER} ?(?:times|x))\s(?:an?|per|every|each|in an?|the)\s(?:\w+ )?{_EN_TIME}\b|(?:once|twice|thrice|{_EN_NUMBER} ?times) (?:daily|weekly|monthly|nightly|hourly|yearly)\b|once per \w+",
@@ -50,13 +50,14 @@ ENGLISH = (
         r"on the \d+(?:st|nd|rd|th)\b|at \d{1,2}(?:,? \d{1,2})+,? and \d{1,2}\b|(?:round|around) (?:midnight|noon)\b|yesterday(?:'s)?\b|(?:fiscal |financial |calendar |school )?(?:year|quarter|month|week|day|season|term) (?:is over|ends|begins|starts|is done)\b|today is their birthday\b|whose birthday\b|sundays?:",
         r"before (?:(?:the )?(?:markets?|office|shop|store|exchange|business|trading|working day|doors?)) opens?\b|before (?:opening|business) hours\b",
     ),
-    *_hours(r"\d{1,2}(?::\d\d)? ?(?:am|pm|a\.m\.|p\.m\.)(?: utc)?\b|(?:at|by|before|until|around|from) (?:noon|midnight|\d{1,2}(?::\d\d)?\s?(?:am|pm|utc|o'clock)\b|\d{1,2}:\d\d\b)|(?<![\d:])[012]?\d:[0-5]\d (?:am|pm|utc)\b"),
+    *_hours(r"at (?:[0-9]|1\d|2[0-3])(?=$|[.,;)])|\d{1,2}(?::\d\d)? ?(?:am|pm|a\.m\.|p\.m\.)(?: utc)?\b|(?:at|by|before|until|around|from) (?:noon|midnight|\d{1,2}(?::\d\d)?\s?(?:am|pm|utc|o'clock)\b|\d{1,2}:\d\d\b)|(?<![\d:])[012]?\d:[0-5]\d (?:am|pm|utc)\b"),
     *_stale(
         r"(?:drop|delete|remove|discard|purge|prune|expire|throw away|archive|clear|close|deactivate|forget|evict|wipe|get rid of|clean)\w*\b[^.;]{0,45}\b(?:old|older|stale|expired|unused|inactive|orphan\w*|"
         r"outdated|abandoned|nobody|no one|untouched|not been \w+|unpaid|unverified|leftover|left over|dangling|never \w+ed)\b",
         r"(?:poll|check|look|scan|ask)\w*\b[^.;,]{0,40}\b(?:for|at) (?:new|fresh) \w+\b|(?:no|not|never) (?:be )?(?:older|staler) than\b|(?:before|until) (?:it|they|he|she) (?:runs? out|expires?|lapses?|goes? stale)\b|before (?:the |their |its )?expiry\b|(?:that|which|who) never \w+ed\b",
         r"older than\b|(?:for|since) (?:longer|more) than (?:\d+|a|an|one|two|three) (?:hours?|days?|weeks?|months?|years?)\b|(?:without|with no) (?:an? |any )?\w+ (?:for|in|since) (?:\d+|a|an|one|two|three|ten) "
         r"(?:days?|weeks?|months?|years?)\b",
+        r"(?:should|must|has to|have to) (?:vanish|disappear)\b",
         r"(?:go|goes|disappear|vanish|expire|die) (?:away )?(?:by itself|by themselves|automatically|on (?:its|their) own)\b|gets? out of (?:sync|date)\b|keep\w*\b[^.;]{0,40}\b(?:current|up to date|in sync|fresh|from getting stale)\b",
         r"(?:mirror|replicate|sweep|reconcile|re-?sync)\w*\b|(?:status|health) (?:checks?|report)\b|digest\b|backups?\b|(?:throw|throws|thrown) (?:out|away)\b|past (?:its|their) (?:expiry|date|lifetime|due date)\b|overdue\b",
         r"(?:(?:which|that|who|whom) )?(?:nobody|no one|none)\b[^.;]{0,30}\b(?:for|since|any ?more|came|has|have|touched|opened|used|uses)\b|before (?:each|every) \w+|without (?:a )?reply\b|unclaimed\b|pil(?:e|es|ing) up\b",
@@ -114,7 +115,7 @@ POLISH = (
     *_stale(
         r"przed każd\w+ \w+",
         r"bez (?:odpowiedzi|zmian|ruchu) od\b|bez odpowiedzi\b|od (?:\d+|jednego|dwóch|trzech|ponad \w+|tygodnia|miesiąca|roku) ?(?:dni|tygodni|miesięcy|lat)?\b|(?:odśwież\w+|utrzymywa\w+ aktualn\w+)\b",
-        r"(?:star(?:e|y|a|ych|ego|ej|szych|sze)|przestarzał\w+|wygas(?:ł|aj)\w+|nieużywan\w+|nieruszan\w+|niedokończon\w+|porzucon\w+|osieroc\w+|starsz\w+ niż|przeterminowan\w+|zaległ\w+)\b",
+        r"(?:(?:usu|kas|czyś|czyszcz|wyrzuc|archiw|sprząta|pozby|zamyk|skasow)\w*\b[^.;,]{0,40}\bstar(?:e|y|a|ych|ego|ej|szych|sze)|przestarzał\w+|wygas(?:ł|aj)\w+|nieużywan\w+|nieruszan\w+|niedokończon\w+|porzucon\w+|osieroc\w+|starsz\w+ niż|przeterminowan\w+|zaległ\w+)\b",
         r"nie (?:mogą|może|powinn\w+) być starsz\w+ niż\b|(?:zagląda\w*|sprawdza\w*|szuka\w*)\b[^.;,]{0,30}\bpo now\w+\b|(?:zanim|nim) (?:wygas\w+|przepad\w+|się skończ\w+)|przed wygaśnięciem|nigdy nie (?:potwierdz|użyt|odebra|zalogow|ukończ)\w+",
         r"nikt (?:już )?(?:nie|z)\b",
     ),

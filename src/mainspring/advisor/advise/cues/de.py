@@ -90,7 +90,7 @@ LEXICON = Lexicon(
     language="de",
     cues=CUES,
     negation=r"\b(?:nicht|kein\w*|nie|niemals|ohne)\b(?:\W+\w+){0,3}\W*$",
-    common=frozenset(["dauert", "aus", "von", "vom", "dauerhaft", "sofort", "wird", "werden", "alte", "neue", "minuten", "stunden", "der", "die", "das", "und", "oder", "ein", "eine", "einen", "einem", "einer", "zu", "wenn", "nach", "nicht", "mit", "für", "ist", "soll", "muss", "wird", "dem", "den", "auf", "bei", "im", "am", "es", "jede", "alle"]),
+    common=frozenset(["sich", "noch", "über", "nur", "wie", "als", "aber", "wer", "was", "wir", "bis", "dann", "sind", "kann", "dauert", "aus", "von", "vom", "dauerhaft", "sofort", "wird", "werden", "alte", "neue", "minuten", "stunden", "der", "die", "das", "und", "oder", "ein", "eine", "einen", "einem", "einer", "zu", "wenn", "nach", "nicht", "mit", "für", "ist", "soll", "muss", "wird", "dem", "den", "auf", "bei", "im", "am", "es", "jede", "alle"]),
     numbers={"ein": 1, "eine": 1, "einer": 1, "einem": 1, "zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "zehn": 10, "dreißig": 30, "halbe": 0.5,
              "paar": 3, "wenige": 3, "einige": 4, "mehrere": 5},
     units=((r"ms|millisekunden?", 0.001), (r"s|sek|sekunden?", 1), (r"min|minuten?", 60), (r"std|stunden?", 3600), (r"tage?n?", 86400), (r"wochen?", 604800), (r"monate?n?", 2592000), (r"jahre?n?", 31536000)),

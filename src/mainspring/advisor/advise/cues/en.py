@@ -113,7 +113,7 @@ CUES = (
          r"(?:sits|hangs|is attached|runs permanently|is connected|lives|stays|which never|that never|without an end)\b|\b(?<!from the )(?<!to the )(?<!on the )\b(?:smtp|mail|dns|tcp|udp|tftp|ntp|dhcp|socket|websocket|telnet|snmp|sip) (?:server|hub|daemon|listener|gateway) (?:which|that|for|to)\b|\bwebsocket hub\b|\bdebezium\b|\bwal\b|"
          r"\bfollow(?:s|ing)? (?:the )?(?:changes|updates|events)\b|\b(?:ssh|vpn) tunnel\b|\bbackground reader\b|\bconsumer group\b|\bapply(?:ing)? events\b|\bper-?manent\b|\bevent loop of\b|\bwatchdog\b|\bsupervis\w+ (?:a|the) (?:process|connection)\b|\bevery change\b|"
          r"\b(?:all|any|each) (?:incoming|arriving|new) (?:messages?|mails?|events?|packets?|frames?|calls?)\b", _FOREVER, _NOT_USER),
-    said(r"\bif it (?:falls over|dies|crashes|goes down|drops)\b[^.;]{0,40}\b(?:bring|restart|start|come|back)\b|\bas they (?:arrive|come|happen|appear|are mined)\b|\bsocket mode\b|\bhold\w*\b[^.;]{0,20}\b(?:subscription|connection|"
+    said(r"\bif it (?:falls over|dies|crashes|goes down|drops)\b[^.;]{0,40}\b(?:bring|restart|start|come|back)\b|(?<!soon )\bas they (?:arrive|come|happen|appear|are mined)\b|\bsocket mode\b|\bhold\w*\b[^.;]{0,20}\b(?:subscription|connection|"
          r"session|socket|lease)\b|\b(?:gateway|bridge|proxy|relay|forwarder|listener|subscriber|watcher|follower|agent) (?:process|between|from|for|that|which)\b|\b(?:process|service|program) (?:that|which|to) (?:speaks?|listens?|reads?|"
          r"holds?|keeps?|talks?|watches|follows?|forwards?|receives?)\b|\b(?:camera|serial port|rtsp|modbus|opc[- ]ua|can bus|gpio|udp|ami events|change stream|cdc|binlog|logical replication|pub-?sub)\b", _FOREVER, _NOT_USER),
     said(r"\blisten(?:s|er|ing)? (?:on|to|for|at)\b|\bkeep\w*\b[^.;]{0,30}\b(?:connection|websocket|socket|session)\b|\b(?:websocket|connection|socket)\b[^.;]{0,20}\b(?:kept )?open\b|"
@@ -160,7 +160,7 @@ LEXICON = Lexicon(
     language="en",
     cues=CUES,
     negation=r"\b(?:no|not|never|without|n't|cannot|neither|nor|don't|doesn't|needn't|isn't|won't)\b(?:\W+\w+){0,3}\W*$",
-    common=frozenset(["takes", "should", "must", "their", "when", "as", "or", "in", "the", "a", "an", "and", "of", "to", "when", "is", "for", "it", "we", "on", "with", "after", "that", "not", "every", "by", "from", "at", "be", "user"]),
+    common=frozenset(["each", "new", "this", "our", "has", "have", "if", "then", "only", "are", "was", "all", "its", "my", "they", "which", "who", "until", "can", "takes", "should", "must", "their", "when", "as", "or", "in", "the", "a", "an", "and", "of", "to", "when", "is", "for", "it", "we", "on", "with", "after", "that", "not", "every", "by", "from", "at", "be", "user"]),
     numbers={"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10, "twenty": 20, "thirty": 30, "half": 0.5, "few": 3,
              "several": 5, "couple": 2},
     units=((r"ms|milliseconds?", 0.001), (r"s|secs?|seconds?", 1), (r"m|mins?|minutes?", 60), (r"h|hrs?|hours?", 3600), (r"days?", 86400), (r"weeks?", 604800), (r"months?", 2592000), (r"years?", 31536000)),

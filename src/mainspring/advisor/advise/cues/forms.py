@@ -92,6 +92,7 @@ _ENGLISH = Forms(
     ),
     lasts=(
         r"\bmust (?:not|never) (?:drop|disconnect|lose) ?(?:the (?:session|connection|line))?$|\b(?:session|connection|line) (?:must|may|should) (?:not|never) (?:drop|break)\b",
+        r"\bkeep\w* (?:an eye|watch)\b|\bin real time\b",
         r"\b(?:stay|remain|be|keep)s? (?:logged in|connected|online|subscribed|attached|reachable|in touch)\b",
         r"\b(?:something|a thing|a process|a service|a program|an agent|a component|process|service|program)\s(?:that|which|to)\s(?:sits?|listens?|keeps?|holds?|reads?|watches|always|follows?|receives?|speaks?|accepts?|runs?)\b",
         r"\b(?:^|that |which |to |and )(?:listens?|watch(?:es)?|tracks?|follows?(?! up)|monitors?|guards?|observes?|tails?|subscribes?)\b(?! (?:if|whether))",
@@ -147,7 +148,7 @@ _GERMAN = Forms(
         r"\b(?:überwach(?:en|t)|beobacht(?:en|et)|verfolg(?:en|t)|lausch(?:en|t)|horch(?:en|t)|mithören|mitlesen|bewach(?:en|t)|abhören|ausliest)\b",
         r"\b(?:amqp|mqtt|kafka|nats|rabbitmq|udp)-?(?:nachricht|ereignis|paket|telegramm)\w*",
         r"\b(?:vom|von|aus|am) (?:dem |der |einem |unserem )?[\w-]*(?:broker|topic|kafka|mqtt|nats|rabbitmq|amqp|rs-?\d+|modbus|websocket|socket)\b",
-        r"\b(?:etwas|irgendwas|irgendetwas|ein ding|im auge)\b|^(?:websocket|mqtt|tcp|udp|grpc|amqp|irc|smtp|snmp)-?(?:client|empfänger|senke|leser)\b|\bmitführen\b",
+        r"^(?:etwas|irgendwas|irgendetwas|ein ding)$|\b(?:im auge|im blick|in echtzeit)\b|^(?:websocket|mqtt|tcp|udp|grpc|amqp|irc|smtp|snmp)-?(?:client|empfänger|senke|leser)\b|\bmitführen\b",
         r"\b(?:solange|während) (?:das|der|die) (?!browser|tab|client|nutzer|benutzer|kund|seite|besucher|verbindung|anfrage|sach)\w+ (?:\w+ )?(?:ist|sind|läuft|laufen|offen|bleibt)\b",
     ),
     keeps=r"\b(?:\w*konsum\w+|mitlesen|\w*lausch\w+|\w*hör(?:en|t)|horch\w+|empfang\w*|empfäng\w*|entgegennehm\w+|annehmen|annimmt|aufnehmen|aufzeichnen|einsammeln|sammel[nt]|verfolg\w+|halten|hält|beobacht\w+|überwach\w+|abonnier\w+|ableg\w+|wegschreiben|puffern|durchleiten|protokollieren|speichern|festhalten|mitschreiben|lesen|liest|sitzt|hängt)\b",
@@ -198,7 +199,7 @@ _POLISH = Forms(
     ),
     lasts=(
         r"\bnie (?:może|powinn\w+) się (?:zerwać|zrywać|rozłącz\w+)\b",
-        r"\b(?:coś|ma oko)\b|\b(?:być|pozosta\w+|stale|ciągle) (?:\w+ )?(?:zalogowan|połączon|podłączon)\w+",
+        r"^coś$|\bma oko\b|\b(?:być|pozosta\w+|stale|ciągle) (?:\w+ )?(?:zalogowan|połączon|podłączon)\w+",
         r"\b(?:pilnowa|śledzi|obserwowa|nasłuchiw|monitorowa|czuwa|podsłuchiw)\w*\b",
         r"\b(?:komunikat|wiadomo|zdarze|pakiet)\w* (?:amqp|mqtt|kaf[kc]\w|nats|rabbitmq|udp)\b",
         r"\b(?:z|ze) (?:\w+ )?(?:broker|temat|kaf[kc]|mqtt|nats|rabbitmq|amqp|rs-?\d+|modbus|websocket|socket|gniazd)\w*\b|\bpo rs-?\d+\b",
