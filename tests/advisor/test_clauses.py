@@ -270,3 +270,8 @@ def test_every_form_of_every_language_is_a_pattern() -> None:
             for pattern in (value,) if isinstance(value, str) else value:
                 assert compiled(pattern).search("") is None, pattern
     assert set(FORMS) == set(LANGUAGES)
+
+
+def test_an_answer_quotes_what_it_rests_on_and_not_the_whole_text() -> None:
+    found = describe("Barn: beams, walls, roof, door, a weathercock")
+    assert found.answers.known[Question.MULTI_STEP].because == "beams, walls, roof …"

@@ -1,6 +1,7 @@
 """Reads answers out of a description in words. No model: a lexicon, so that the same words always mean the same, and each is named.
 
-What contradicts itself is left open and said; what is denied is denied ("need not survive a restart"); what nobody says stays unknown here.
+What contradicts itself is left open and said; what is denied is denied ("need not survive a restart"). Where words are silent, the form of
+the clauses speaks (`leanings`), more softly than any word; what neither says stays unknown here.
 """
 
 from __future__ import annotations

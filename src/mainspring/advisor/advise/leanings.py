@@ -17,6 +17,7 @@ from mainspring.advisor.advise.decide import by_clock
 
 _FEWEST = 2  # words from which a form can be read: one alone is a name
 _LISTED = 4  # things that stand behind a title are its steps; fewer may be its parts
+_QUOTED = 3  # clauses that stand for all: an answer quotes what it rests on, and not the whole text
 _DAY = 86_400.0  # no work is said to take days in passing: so many are an age, a limit or a period
 _EVENTS = (Part.OCCASION, Part.DEED)
 _HEAVY = (Question.SURVIVE, Question.RETRIED, Question.POLLED, Question.NETWORK, Question.MULTI_STEP, Question.STREAM)
@@ -48,6 +49,10 @@ def leanings(
     return (*found, *_at_once(parts, answers, found))
 
 
+def _quoted(parts: Sequence[Clause]) -> str:
+    return ", ".join(each.words for each in parts[:_QUOTED]) + (" …" if len(parts) > _QUOTED else "")
+
+
 def _steps(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
     """Acts of ours with a deed of others between them, a title with the list of what belongs to it, an act that takes back others."""
     if answers[Question.MULTI_STEP] is not None or by_clock(answers) is YES or answers[Question.DURATION] is Length.FOREVER:
@@ -58,7 +63,7 @@ def _steps(parts: Sequence[Clause], answers: Answers) -> Iterator[Leaning]:
     is_listed = title is not None and len(listed) >= _LISTED
     is_undone = any(_is_undone(parts, place) for place in range(len(parts)))
     if is_shared or is_listed or is_undone:
-        yield Leaning(Question.MULTI_STEP, YES, ", ".join(each.words for each in listed))
+        yield Leaning(Question.MULTI_STEP, YES, _quoted(listed))
 
 
 def _is_between(parts: Sequence[Clause], place: int, *, is_titled: bool) -> bool:
@@ -123,8 +128,8 @@ def _at_once(parts: Sequence[Clause], answers: Answers, found: Sequence[Leaning]
         return
     if any(answers[each] is YES for each in _HEAVY):
         return
-    acts = [each for each in parts if each.part is Part.ACT and Sense.RELATIVE not in each.senses or Sense.SMALL in each.senses]
+    acts = [each for each in parts if (each.part is Part.ACT and Sense.RELATIVE not in each.senses) or Sense.SMALL in each.senses]
     if not (told or _begins(answers)) or (acts and all(Sense.SMALL in each.senses for each in acts)):
-        words = ", ".join(each.words for each in acts or parts)
+        words = _quoted(acts or parts)
         yield Leaning(Question.DURATION, Length.INSTANT, words)
         yield Leaning(Question.NETWORK, NO, words)
