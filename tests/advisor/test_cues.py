@@ -15,7 +15,7 @@ from mainspring.advisor.finding import Kind
 
 @pytest.mark.scenario("G-26", part="text")
 def test_descriptions_are_right_far_oftener_than_keywords_are_and_never_wrong_in_silence() -> None:
-    """Those by which the lexicons were extended, and those that were kept aside: for these the bar is four in five."""
+    """Those by which the lexicons were extended, and those that were kept aside: for these the bar is higher than four in five."""
     got = measure("tune")
     assert got.n > 400
     assert got.right / got.n > 0.93 > FLOOR
@@ -24,7 +24,7 @@ def test_descriptions_are_right_far_oftener_than_keywords_are_and_never_wrong_in
         own = measure("tune", language)
         assert own.right / own.n > 0.9, language
     aside = measure("held")
-    assert (aside.silent, aside.right / aside.n > 0.8) == (0, True)
+    assert (aside.silent, aside.right / aside.n > 0.85) == (0, True)
 
 
 def test_the_descriptions_are_many_labelled_and_distinct() -> None:

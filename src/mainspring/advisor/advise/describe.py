@@ -1,17 +1,20 @@
 """Reads answers out of a description in words. No model: a lexicon, so that the same words always mean the same, and each is named.
 
-What contradicts itself is left open and said; what is denied is denied ("need not survive a restart"); what nobody says stays unknown here.
+What contradicts itself is left open and said; what is denied is denied ("need not survive a restart"). Where words are silent, the form of
+the clauses speaks (`leanings`), more softly than any word; what neither says stays unknown here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
 
 from mainspring.advisor.advise.answers import NO, NOTHING, YES, Answers, Length, Question, length_of
+from mainspring.advisor.advise.clauses import Clause, Sense, clauses
 from mainspring.advisor.advise.cues.lexicon import Cue, Lexicon, Special, compiled
+from mainspring.advisor.advise.leanings import leanings
 
 LANGUAGES = ("en", "de", "pl")
 ENOUGH = 2  # marks of order that make several steps of it
@@ -20,7 +23,18 @@ _DENIABLE = frozenset({
     Question.RECURRING, Question.SURVIVE, Question.RETRIED, Question.POLLED, Question.NETWORK, Question.SCHEDULE, Question.MULTI_STEP,
 })  # fmt: skip
 _SPACE = re.compile(r"\s+")
+_QUOTED = re.compile(r"[\"„”“»«][^\"„”“»«]*[\"„”“»«]")  # an example, and nothing that is said of the work
+_MILLISECONDS = re.compile(r"m(?:illi)?s", re.IGNORECASE)
 _NEAR = 48  # characters before a duration within which something must say that the work takes it
+
+
+# What words of a language are made of: headlines have no common words, and often no marks.
+_MARKS = {"de": "äöüß", "pl": "ąćęłńóśźż"}
+_TRAITS = {
+    "en": r"th|wh|ck|ght|ing$|tion|ed$|ly$|[^aeiouy]s$",
+    "de": r"sch|cht|ung|pf|tz|(?<=..)(?:en|ern|eln)$|ei|heit|lich",
+    "pl": r"cz|sz|rz|dz|(?:ego|emu|ych|ymi|nie|nia|ach|ami|aje|uje|owa|amy|emy|imy|ek|ka|ki|ow|ie|ej)$|j[aeu]$|^(?:w|z|o|i)$|yw|w[szc]",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,8 @@ def describe(text: str, language: str | None = None) -> Description:
         seconds, words = length
         heard = [each for each in heard if each.question is not Question.DURATION or each.value is Length.FOREVER]
         heard.append(Heard(words, Question.DURATION, length_of(seconds), is_said=True))
+    parts = clauses(plain, lexicon.language)
+    heard = _without_matter(heard, parts)
     weight = sum(cue.weight for cue, _ in marked)
     # Order and resumption together are several steps, one alone is not: what has no parts is not resumed.
     weight += any(each.question is Question.SURVIVE and each.value is YES and each.is_said for each in heard) and weight > 0
@@ -66,6 +82,11 @@ def describe(text: str, language: str | None = None) -> Description:
         heard.append(Heard(words, Question.MULTI_STEP, YES, is_said=any(cue.weight >= ENOUGH for cue, _ in marked)))
     specials, heard = _sorted_out(specials, heard)
     answers, conflicts = _settled(heard)
+    disputed = {question for question, _ in conflicts}
+    amounts = [(seconds, words) for seconds, words, _ in _amounts(_QUOTED.sub("", plain), lexicon)]
+    for each in leanings(parts, answers, amounts, has_shape=bool(specials)):
+        if each.question not in disputed:
+            answers = answers.given(each.question, each.value, each.words, is_said=False)
     if length is not None:
         answers = replace(answers, seconds=length[0])
     return Description(plain, lexicon.language, answers, tuple(specials), tuple(conflicts))
@@ -79,12 +100,13 @@ def lexicon_of(language: str) -> Lexicon:
 
 def guess_language(text: str) -> str:
     """Return the language whose common words and letters the text has most of; English where none stands out."""
-    words = re.findall(r"[^\W\d_]+", text.lower())
+    words = re.findall(r"(?<![\d.])(?<!\d )[^\W\d_]+", text.lower())  # "5 am" is no German
 
     def score(language: str) -> float:
-        common = lexicon_of(language).common
-        letters = {"de": "äöüß", "pl": "ąćęłńóśźż"}.get(language, "")
-        return sum(word in common for word in words) + 0.7 * sum(any(letter in word for letter in letters) for word in words)
+        common, marks, traits = lexicon_of(language).common, _MARKS.get(language, ""), compiled(_TRAITS[language])
+        return sum(
+            (word in common) + 0.7 * any(mark in word for mark in marks) + 0.35 * (traits.search(word) is not None) for word in words
+        )
 
     scores = {language: score(language) for language in LANGUAGES}
     best = [language for language in LANGUAGES if scores[language] == max(scores.values())]
@@ -125,21 +147,24 @@ def _clause_before(text: str, end: int) -> str:
     return text[start + 1 : end]
 
 
-def _length(text: str, lexicon: Lexicon) -> tuple[float, str] | None:
-    """Return the longest time that the text says the work takes, in seconds, and the words that say so."""
+def _amounts(text: str, lexicon: Lexicon) -> Iterator[tuple[float, str, str]]:
+    """Yield each time that the text names: its seconds, its words, and those before it in its clause."""
     numbers = "|".join(sorted(map(re.escape, lexicon.numbers), key=len, reverse=True))
-    found: list[tuple[float, str]] = []
     for unit, seconds in lexicon.units:
-        pattern = compiled(rf"\b(?P<n>\d+(?:[.,]\d+)?|{numbers})(?:\s(?:an?|of))?\s?(?:{unit})\b")
+        pattern = compiled(rf"\b(?:(?P<figure>\d+(?:[.,]\d+)?)\s?|(?P<word>{numbers})\s(?:(?:an?|of)\s)?)(?:{unit})\b")
         for each in pattern.finditer(text):
-            before = text[max(0, each.start() - _NEAR) : each.start()]
-            clause = re.split(r"[.;()]", before)[-1]
-            if not _is_length(clause, lexicon, seconds):
-                continue
-            number = each["n"].lower().replace(",", ".")
+            number = (each["figure"] or each["word"]).lower().replace(",", ".")
             value = next((size for name, size in lexicon.numbers.items() if compiled(name).fullmatch(number)), None)
             value = float(number) if value is None else value
-            found.append((value * seconds, each[0]))
+            yield value * seconds, each[0], re.split(r"[.;()]", text[max(0, each.start() - _NEAR) : each.start()])[-1]
+
+
+def _length(text: str, lexicon: Lexicon) -> tuple[float, str] | None:
+    """Return the longest time that the text says the work takes, in seconds, and the words that say so."""
+    # Milliseconds leave nothing else to mean.
+    found = [
+        (seconds, words) for seconds, words, before in _amounts(text, lexicon) if _takes(before, lexicon) or _MILLISECONDS.search(words)
+    ]
     for each in compiled(rf"(?:{lexicon.lasting})[^.;,]{{0,20}}\b(?P<unit>{'|'.join(unit for unit, _ in lexicon.units)})\b").finditer(text):
         seconds = next(size for unit, size in lexicon.units if re.fullmatch(unit, each["unit"], re.IGNORECASE))
         if not re.search(r"\d", each[0]) and len(each["unit"]) > 2 and _takes(each[0], lexicon) and seconds > 1:
@@ -151,9 +176,18 @@ def _takes(clause: str, lexicon: Lexicon) -> bool:
     return compiled(lexicon.takes).search(clause) is not None
 
 
-def _is_length(clause: str, lexicon: Lexicon, unit: float) -> bool:
-    """Whether a duration is how long the work takes: something says so before it, or its unit leaves nothing else to mean."""
-    return unit < 1 or _takes(clause, lexicon)
+def _without_matter(heard: Iterable[Heard], parts: Iterable[Clause]) -> list[Heard]:
+    """Return what was heard without what only names the matter of a small act: "the format of a mail address" reaches nobody."""
+    small = [(each.words, Sense.AT_HAND in each.senses) for each in parts if Sense.SMALL in each.senses]
+
+    def is_matter(each: Heard) -> bool:
+        if each.is_said or each.value not in (YES, Length.LONG):
+            return False
+        if each.question in (Question.NETWORK, Question.RETRIED):
+            return any(each.words in words for words, _ in small)
+        return each.question is Question.DURATION and any(each.words in words for words, is_at_hand in small if is_at_hand)
+
+    return [each for each in heard if not is_matter(each)]
 
 
 def _sorted_out(specials: list[tuple[Special, str]], heard: list[Heard]) -> tuple[list[tuple[Special, str]], list[Heard]]:

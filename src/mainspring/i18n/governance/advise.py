@@ -115,7 +115,7 @@ TEXTS: Texts = {
     "advise.assumption.worth-keeping": ("it must be done, for that is the safe side", "es muss geschehen, das ist die sichere Seite", "musi zostać zrobione, to bezpieczniejsza strona"),
     "advise.assumption.may-fail-for-good": ("no retry, for nothing says that it fails for a while", "kein neuer Versuch, denn von zeitweisem Scheitern ist nicht die Rede", "bez ponawiania, bo nic nie mówi o chwilowych błędach"),
     "advise.assumption.may-take-long": ("it may take more than five seconds, for no time is named", "es kann länger als fünf Sekunden dauern, denn keine Zeit ist genannt", "może trwać dłużej niż pięć sekund, bo nie podano czasu"),
-    "advise.assumption.heard": ("{reason}, as work that is called “{words}” usually does", "{reason}, wie es bei „{words}“ meist ist", "{reason}, jak zwykle przy „{words}”"),
+    "advise.assumption.heard": ("{reason}, for so “{words}” is understood", "{reason}, denn so ist „{words}“ verstanden", "{reason}, bo tak rozumiane jest „{words}”"),
     "advise.otherwise": ("otherwise {kinds}", "sonst {kinds}", "w przeciwnym razie {kinds}"),
     # What was rejected, and why: completes "not X, because …".
     "advise.rejected.adhoc.cron": ("a clock would come too late or in vain for what somebody asks for", "eine Uhr käme für Angefordertes zu spät oder umsonst", "zegar przyszedłby za późno albo na próżno do tego, o co ktoś prosi"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mainspring.advisor.advise.answers import NO, YES, Length, Question
-from mainspring.advisor.advise.cues.lexicon import Lexicon, Special, implied, marks, said
+from mainspring.advisor.advise.cues.clock import ENGLISH
+from mainspring.advisor.advise.cues.lexicon import MANY, Lexicon, Special, implied, marks, said
 
 _USER, _RECURRING, _SURVIVE = (Question.USER_TRIGGERED, YES), (Question.RECURRING, YES), (Question.SURVIVE, YES)
 _RETRIED, _POLLED, _NETWORK, _STEPS = (Question.RETRIED, YES), (Question.POLLED, YES), (Question.NETWORK, YES), (Question.MULTI_STEP, YES)
@@ -52,26 +53,30 @@ CUES = (
     said(r"\b(?:(?:my|our|your|their) own|a custom|custom|home-?made|hand-?written)\b.{0,12}\b(?:queue|scheduler|job runner|task runner|worker pool|lock)|"
          r"\bqueue table\b|\bworker loop\b|\bleader election\b|\bdistributed lock\b|\badvisory lock\b|\bstatus (?:=|is)? ?'?pending'?",
          special=Special.OWN_INFRASTRUCTURE, takes=True),
-    said(r"\b(?:spawn|start|use|launch|run)\w*\b.{0,12}\b(?:threads?|create_task|threadpool|executor|a process|subprocess)\b|\bfire[- ]and[- ]forget\b",
+    said(r"\b(?:spawn|start|use|launch|run)\w*\b.{0,12}\b(?:threads?|threading\b\S*|create_task|threadpool|executor|a process|subprocess)\b|\bfire[- ]and[- ]forget\b",
          _USER, special=Special.OWN_INFRASTRUCTURE, takes=True),
     said(rf"(?<!older than )(?<!for )(?<!up to )(?<!once )(?<!twice )(?<!times )(?<!every )(?<!each )(?<!per )\b{_N}\s{_UNIT}\s(?:before|prior to|ahead of|after|past|following)\b(?: the| an?| their| his| her)?(?: last)? \w+",
          _USER, special=Special.DELAYED, takes=True),
     said(rf"(?:\bnot\b|n't\b|\bun\w+)[^.;]{{0,40}}\bwithin {_N} (?:minutes?|hours?|days?|weeks?)\b", _USER, special=Special.DELAYED, takes=True),
     said(rf"\bif [^.;,]{{0,50}} (?:after|within|for) {_N} {_UNIT}\b", _USER, special=Special.DELAYED, takes=True),
+    said(rf"\b\d+ ?(?:h|hrs?|mins?|m|d) (?:before|after|prior to|past)\b|\b{_N} {_UNIT}, then\b", _USER, special=Special.DELAYED, takes=True),
     said(rf"\b(?:after|in) {_N} (?:minutes?|hours?|days?|weeks?)\b(?! of)", _USER, special=Special.DELAYED, takes=True),
     said(r"\b(?:check|look|scan|poll|read|quer)\w*\b.{0,40}\b\w*(?:requests?|jobs?|tasks?|exports?|uploads?|orders?|queue)\b[^.;]{0,12}\btable\b[^.;]{0,25}\b(?:new|pending|open|fresh|"
          r"waiting|any)\b", _USER, special=Special.POLLS_USER_WORK, takes=True),
+    said(rf"\b(?:look|check|poll|scan|search|see|peek|quer)\w*\b[^.;]{{0,60}}\b(?:tables?|rows|records|outbox|queue)\b[^.;]{{0,40}}\b(?:new|pending|open|waiting|unprocessed|{_PERSON}|colleagues?|staff|clerks?|(?:which|that) the \w+)\b", _USER,
+         special=Special.POLLS_USER_WORK, takes=True),
+    said(r"\b(?:is|are|being) (?:often |sometimes |regularly )?(?:down|offline|unavailable|asleep)\b[^.;,]{0,30}", (Question.RETRIED, YES), takes=True),
+    implied(r"\b(?:if|whether) (?:the|an?|this|its?|their) (?:\w+ )?(?:jwt|token|session|cookie|link|code|coupon|voucher|password|name|number|address)\b[^.,;]{0,20}\b(?:valid|expired|known|correct|well-formed|allowed|empty|set)\b", _INSTANT, _LOCAL),
     said(r"\b(?:look|check|poll|scan|see)\w*\b[^.;]{0,10}\b(?:if|whether|for)\b[^.;]{0,50}\b(?:table|outbox)\b[^.;]{0,40}\b(?:written|put|left|added|inserted|stored|queued)\b", _USER, special=Special.POLLS_USER_WORK, takes=True),
     said(r"\b(?:look|check|poll|scan|search)\w*\b[^.;]{0,15}\b(?:for|at)\b[^.;]{0,15}\b(?:rows|records|entries)\b[^.;]{0,60}\b(?:enters?|entered|adds?|added|writes?|written|puts?|creates?|created|inserts?|inserted)\b",
          _USER, special=Special.POLLS_USER_WORK, takes=True),
     said(r"\bwhen (?:it is|it's|they are|this is|that is) (?:ready|done|finished|complete)|\bas soon as (?:it is|they are) (?:ready|done)", _POLLED, takes=True),
-    said(r"\bonce in a while\b", _RECURRING, takes=True),
     # Bound to a request or a stream.
     said(r"\b(?:relay|forward|pass|push|pipe|proxy)\w*\b[^.;]{0,40}\b(?:this (?:one )?|the same |its own )(?:websocket|connection|visitor|client|socket|request|user)\b|\bto the (?:websocket|socket|connection) of (?:this|one|the)\b", _STREAM, takes=True),
     said(r"\b(?:as long as|while|until)\b[^.;]{0,15}\b(?:it|he|she|they|browser|client|user|tab|visitor|viewer|page) (?:is|are|stays?|remains?) (?:connected|online|open|subscribed|on the page)\b",
          _STREAM, takes=True),
     said(r"\b(?:while|as|when) (?:\w+ ){0,4}(?:typing|types?)\b", _INSTANT, _STREAM, _USER),
-    said(r"\bto (?:the|a|its|each) waiting \w+|\btoken by token\b|\bchunk by chunk\b", _STREAM, takes=True),
+    said(r"\bto (?:the|a|its|each) waiting \w+|\bconnected (?:browsers?|clients?|visitors?|tabs?)\b|\btoken by token\b|\bchunk by chunk\b|\b(?:tokens|chunks|deltas)\b[^.;]{0,40}\b(?:browser|tab|visitor|viewer|websocket|socket|caller|reader|window|waiting)\b", _STREAM, takes=True),
     said(r"\b(?:server-?sent events?|sse)\b|\b(?:while|as long as|until)\b[^.;]{0,25}\b(?:connection|stream|socket)\b[^.;]{0,10}\b(?:is open|lasts|stays open|closes|ends)",
          _STREAM, takes=True),
     said(r"\bstream(?:s|ed|ing)?\b[^.;]{0,30}\bto (?:the|a|its) (?:browser|client|caller|user)\b", _STREAM, takes=True),
@@ -81,51 +86,20 @@ CUES = (
     # How it begins.
     said(r"\b(?:once|twice|(?:two|three|five|ten|several|many|\d+) times) (?:a|per|every) second\b|\bevery (?:second|other second|[1-5] ?s(?:ec(?:ond)?s?)?|(?:two|three|five|few|couple of) seconds)\b|\bmany times (?:a|per) second\b",
          _FOREVER, _NOT_USER, takes=True),
-    said(rf"\b(?:every|each|per)\s+{_N}?\s?{_PERIOD}\b|\bevery (?:now and then|so often)\b|\b(?:\d+|two|three|four|five|six) ?(?:x|times) (?:a|an|per) (?:day|hour|week|month)\b",
-         _RECURRING),
-    said(r"\b(?:hourly|daily|nightly|weekly|fortnightly|monthly|quarterly|yearly|annual(?:ly)?|periodic(?:al(?:ly)?)?|regular(?:ly)?|recurring|"
-         r"cron(?:jobs?| jobs?|tab)?|scheduled (?:job|task|run|import|sync)|on a schedule|at (?:regular|fixed) intervals)\b", _RECURRING),
-    said(r"\b(?:once|twice|three times|several times|four times) (?:an?|per|every) (?:second|minute|hour|day|night|week|month|quarter|year)\b", _RECURRING),
-    said(rf"\b(?:on )?(?:the (?:\d+(?:st|nd|rd|th)|first|last)(?: day)? of (?:the|each|every) \w+|{_DAY} (?:nights?|mornings?|evenings?|at)|weekdays|weekends|off-?hours|over ?night|"
-         r"at night)\b|\bon the (?:1st|2nd|3rd|\d+th)\b|\bat the (?:end|start|beginning) of (?:each|every|the) (?:day|week|month|quarter|year)\b", _RECURRING),
-    said(rf"\bin the small hours\b|\b{_DAY[:-2]}s\b|\b(?:when|whenever|as) (?:a|the) new (?:day|week|month|quarter|year) (?:begins|starts)|\b(?:half|bi|semi)-?(?:hourly|weekly|monthly|yearly|annual\w*)\b|"
-         r"\beach quarter of an hour\b|\bevery (?:season|release cycle|sprint|payday|term|semester)\b|\bbefore the \w+ (?:meeting|standup) each\b|\b(?:in|during) the (?:night|evening|morning)s?\b|"
-         r"\b(?:on|over) (?:the )?weekends?\b|\bend of (?:day|month|quarter|year)\b|\b(?:month|quarter|year)[- ]?end\b|\bfrom time to time\b|\bonce in a (?:day|week|month)\b|\bper (?:day|hour|week|month)\b", _RECURRING),
-    implied(r"\b(?:drop|delete|remove|discard|purge|prune|expire|throw away|archive|clear|close|deactivate|forget|evict|wipe)\w*\b[^.;]{0,40}\b(?:old|older|stale|expired|unused|inactive|orphan\w*|outdated|"
-            r"abandoned|nobody|no one|untouched|not been \w+|unpaid|unverified|leftover|dangling)\b", _RECURRING),
-    said(r"\b(?:first|last|second|third|\d+(?:st|nd|rd|th)) (?:working |business |week)?day of (?:the|each|every) \w+|\bon the \d+(?:st|nd|rd|th)\b|\bat (?:dawn|dusk|sunrise|sunset|lunch ?time|night)\b|\beach (?:evening|morning|night|noon)\b|\b(?:twice|three times|several times) (?:daily|weekly|monthly)\b", _RECURRING),
-    said(r"\b(?:on|with|from) the first of (?:january|february|march|april|may|june|july|august|september|october|november|december|the|each|every|next)\b|\bat regular times\b|\bat \d{1,2}(?:,? \d{1,2})+,? and \d{1,2}\b|\bat \d{1,2} ?(?:am|pm|utc)\b|\bat \d{1,2}:\d\d\b|"
-         r"\bbefore (?:(?:the )?(?:markets?|office|shop|store|exchange|business|trading|working day|doors?)) opens?\b|\bbefore (?:opening|business) hours\b|\b(?:at|after) (?:the )?close of (?:each day|business|trading)\b|\bonce per \w+\b|\b(?:round|around) (?:midnight|noon)\b|\bovernight\b|"
-         r"\bnight(?:ly)?-?time\b|\byesterday(?:'s)?\b|\btoday is their birthday\b|\bwhose birthday\b", _RECURRING),
-    implied(r"\bolder than\b|\b(?:for|since) (?:longer|more) than (?:\d+|a|an|one|two|three) (?:hours?|days?|weeks?|months?|years?)\b|\b(?:without|with no) (?:an? |any )?\w+ (?:for|in|since) (?:\d+|a|an|one|two|three|ten) (?:days?|weeks?|months?|years?)\b|"
-            r"\b(?:go|goes|disappear|vanish|expire|die) (?:away )?(?:by itself|by themselves|automatically|on (?:its|their) own)\b|\bgets? out of (?:sync|date)\b|\bkeep\w*\b[^.;]{0,40}\b(?:up to date|in sync|fresh|from getting stale)\b|\b(?:mirror|replicate|sweep|reconcile|re-?sync)\w*\b|"
-            r"\b(?:status|health) (?:checks?|report)\b|\bdigest\b|\bbackups?\b", _RECURRING),
-    said(r"\bat (?:noon|midnight|\d{1,2}(?::\d\d)?\s?(?:am|pm|o'clock)\b|\d{1,2}:\d\d\b)", _RECURRING, (Question.SCHEDULE, YES)),
-    implied(r"\b(?:throw|throws|thrown) (?:out|away)\b|\bpast (?:its|their) (?:expiry|date|lifetime|due date)\b|\boverdue\b|\bsundays?:", _RECURRING),
-    said(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day \d{1,2}(?::\d\d)?\b|\bevery \d+ ?h\b", _RECURRING),
-    implied(r"\b(?:which|that) (?:nobody|no one|none)\b[^.;]{0,30}\bfor\b|\bwithout (?:a )?reply\b", _RECURRING),
-    said(r"\bhouse-?keeping\b|\bmaintenance (?:job|task|work)\b", (Question.HOUSEKEEPING, YES)),
-    implied(r"\b(?:purge|prune|expire|(?<!the )(?<!our )(?<!an )archive(?! of)|clean[- ]?up|vacuum)\b", (Question.HOUSEKEEPING, YES)),
+    *ENGLISH,
     said(rf"\b{_PERSON}\b(?: \w+){{0,2}} (?:clicks?|press(?:es)?|hits?|asks?|requests?|submits?|starts?|triggers?|presses|chooses?|selects?|uploads?|closes?|types?|wants?)\b",
          _USER),
-    said(r"\b(?:clicks?|press(?:es|ed)|the button|on demand|ad[- ]hoc|user[- ](?:triggered|initiated|requested)|(?:users?|customers?)(?:'s?|s') request|"
+    said(r"\b(?:click(?:s|ed|ing)?\b(?! (?:events?|data|streams?))|press(?:es|ed)|the button|on demand|ad[- ]hoc|user[- ](?:triggered|initiated|requested)|(?:users?|customers?)(?:'s?|s') request|"
          r"from the (?:dashboard|admin|panel|ui|console|website|browser|view|form|checkout|app)\b|in the (?:view|handler|request handler|endpoint))", _USER),
     said(r"\b(?:\w+ )?(?:submitted|requested|uploaded|typed|selected|started|picked|chosen|ordered) by (?:an?|the|our|one) \w+|\ban? uploaded\b|\buploaded (?:\w+)\b",
          _USER),
     said(r"\bwithout (?:making|letting|keeping|blocking) (?:the |a )?(?:user|client|caller|customer|request)|\b(?:response|request|ui|user|page) should not (?:block|wait)|"
-         r"\bnot block\b|\bshould not wait\b", _USER),
-    implied(rf"\b(?:when|whenever|as soon as|if|once|after|upon)\s+(?:(?:an?|the|some|any|each|one|our|their|its|another|somebody|someone)\b|{_PERSON}\b|"
-            r"sign-?up|registration|checkout|upload(?:ing|s)?|login|edit(?:s|ing)?|saving|creat\w+|publish\w+|payment|deploy\w*|closing|order\w*)", _USER),
-    implied(r"\b(?:webhooks?|(?:bounce|payment|order) event|sign-?up|signs up|registration|checkout|password reset|verification code|reset (?:mail|email)|"
-            r"welcome (?:mail|email)|the user\b|a user\b|a customer\b|admin(?:istrator)?\b|request(?:ed)?\b|in the background|background (?:job|task)|asynchronous(?:ly)?|async)\b", _USER),
+         r"\bnot block\b|\b(?:blocks (?:the|their|my|our|his|her)|freezes|hangs)\b|\bshould not wait\b", _USER),
+    implied(r"\b(?:webhooks?|(?:bounce|payment|order) event|sign-?up|signs up|registration|verification code|reset (?:mail|email)|"
+            r"welcome (?:mail|email)|in the background|background (?:job|task)|asynchronous(?:ly)?|async)\b", _USER),
     said(r"\bby hand\b|\bmanually\b|\b(?:triggered|initiated|asked for|pasted|entered|chosen|requested) by\b|\b\w+ (?:pasted|entered|typed|dropped) (?:in|into|on)\b", _USER),
-    implied(r"\b(?:when|while|on|after) (?:creating|saving|editing|deleting|adding|importing|uploading|ordering|placing|signing|closing|opening|joining|leaving)\b", _USER),
-    implied(r"\b(?:wants?|would like|drops? (?:an?|the|their))\b|\b(?:when|whenever|as soon as|once)\s+(?!an? (?:day|week|month|hour|night|year)\b|per\b|every\b|needed\b|possible\b|in\b)\w+|\bif \w+ (?:changes|edits|cancels|confirms|orders|asks)\b|\s->\s", _USER),
-    implied(r"\b(?:has|have) (?:\w+ed|put|sent|written|made|left|begun|gone|bought|sold|paid)\b|\bthat (?:the|an?|one) \w+ (?:\w+ed|puts? (?:in|up|down)|sent|made|wrote)\b|^(?:an? |the |one |each )?\w+(?: \w+)? (?:cancels|records|reports|changes|"
-            r"changed|leaves|joins|buys|sells|pays|moves|ends|finishes|signs|confirms|enters)\b|\bafter (?:saving|editing|creating|buying)\b|\bfor (?:the|a|one|each) new \w+|\bfrom (?:the|our) (?:back ?office|admin)\b", _USER),
     implied(r",\s(?:and |then |so )?(?:we|our \w+|the (?:system|backend|server))\b|\b(?:on|for|after|with|at) (?:each|every|any) (?!(?:second|minute|hour|day|night|week|month|quarter|year|morning|evening|\w+day)s?\b|few\b|other\b|\d)\w+",
             _USER),
-    implied(r"\b(?:an?|the|each|one|some) \w+ (?:hands? in|submits|requests|orders|applies for|publishes|posts|books|files|uploads|asks for|reports|registers|signs up|checks out)\b|\bon (?:his|her|their|its) request\b", _USER),
     # How long it goes on.
     said(r"\b(?:for ?ever|permanent(?:ly)?|24/7|all the time|never (?:ends|stops)|continuous(?:ly)?|round the clock|around the clock|always (?:on|running|connected)|"
          r"as long as the (?:system|server|app|application|process|site|shop) (?:is up|runs|is open)|long-?lived|daemon|until (?:it is )?stopped|stays? connected|day and night|never goes away|non-?stop|"
@@ -139,7 +113,7 @@ CUES = (
          r"(?:sits|hangs|is attached|runs permanently|is connected|lives|stays|which never|that never|without an end)\b|\b(?<!from the )(?<!to the )(?<!on the )\b(?:smtp|mail|dns|tcp|udp|tftp|ntp|dhcp|socket|websocket|telnet|snmp|sip) (?:server|hub|daemon|listener|gateway) (?:which|that|for|to)\b|\bwebsocket hub\b|\bdebezium\b|\bwal\b|"
          r"\bfollow(?:s|ing)? (?:the )?(?:changes|updates|events)\b|\b(?:ssh|vpn) tunnel\b|\bbackground reader\b|\bconsumer group\b|\bapply(?:ing)? events\b|\bper-?manent\b|\bevent loop of\b|\bwatchdog\b|\bsupervis\w+ (?:a|the) (?:process|connection)\b|\bevery change\b|"
          r"\b(?:all|any|each) (?:incoming|arriving|new) (?:messages?|mails?|events?|packets?|frames?|calls?)\b", _FOREVER, _NOT_USER),
-    said(r"\bif it (?:falls over|dies|crashes|goes down|drops)\b[^.;]{0,40}\b(?:bring|restart|start|come|back)\b|\bas they (?:arrive|come|happen|appear|are mined)\b|\bsocket mode\b|\bhold\w*\b[^.;]{0,20}\b(?:subscription|connection|"
+    said(r"\bif it (?:falls over|dies|crashes|goes down|drops)\b[^.;]{0,40}\b(?:bring|restart|start|come|back)\b|(?<!soon )\bas they (?:arrive|come|happen|appear|are mined)\b|\bsocket mode\b|\bhold\w*\b[^.;]{0,20}\b(?:subscription|connection|"
          r"session|socket|lease)\b|\b(?:gateway|bridge|proxy|relay|forwarder|listener|subscriber|watcher|follower|agent) (?:process|between|from|for|that|which)\b|\b(?:process|service|program) (?:that|which|to) (?:speaks?|listens?|reads?|"
          r"holds?|keeps?|talks?|watches|follows?|forwards?|receives?)\b|\b(?:camera|serial port|rtsp|modbus|opc[- ]ua|can bus|gpio|udp|ami events|change stream|cdc|binlog|logical replication|pub-?sub)\b", _FOREVER, _NOT_USER),
     said(r"\blisten(?:s|er|ing)? (?:on|to|for|at)\b|\bkeep\w*\b[^.;]{0,30}\b(?:connection|websocket|socket|session)\b|\b(?:websocket|connection|socket)\b[^.;]{0,20}\b(?:kept )?open\b|"
@@ -149,63 +123,47 @@ CUES = (
     # How it may go wrong, and who looks.
     said(r"\b(?:retr(?:y|ies|ied|ying)|tr(?:y|ied) again|back-?off|flaky|unreliable|(?:is|are|may be|often|sometimes|being) (?:often |sometimes |frequently )?(?:unreachable|offline|asleep|busy|slow|overloaded|late)|(?:rejects|refuses|drops|fails)\b[^.;]{0,15}\b(?:one|some|every|now|sometimes|at times)|hiccup\w*|called again|sent again|tried once more|sometimes (?:answers|fails|returns|is|times)|is (?:sometimes )?(?:down|unavailable|away)|"
          r"down for maintenance|rate[- ]limit(?:s|ed)\b|time-?outs?|50[234]\b|on failure|on errors?|at times)", _RETRIED),
-    said(r"\bprogress(?: bar)?\b|\bdownload link\b|\b(?:show|see|watch)\b[^.;]{0,20}\b(?:status|state|progress)\b|\bnotified when\b|\bcancel button\b", _POLLED),
+    said(r"(?<!in )\bprogress(?: bar)?\b|\bdownload link\b|\b(?:show|see|watch)\b[^.;]{0,20}\b(?:status|state|progress)\b|\bnotified when\b|\bcancel button\b", _POLLED),
     # Several steps.
-    marks(r"\bthen\b|\bafter that\b|\bafterwards\b|\bfinally\b|\bfollowed by\b|\bnext\b,|\bif a later\b|\bdepend(?:s|ing)? on the (?:previous|result)", 1),
-    marks(r"\b(?:saga|multi-?step|work-?flows?|compensat\w+|undo(?:ne)?|undoes|roll(?:ed|s)?[- ]back|step by step|state machine|each (?:stage|step) |pipeline|"
+    marks(r"(?<!right )(?<!now and )\bthen\b(?=\W+\w)|\bafter that\b|\bafterwards\b|\bfinally\b|\bfollowed by\b|\bnext\b,|\bif a later\b|\bdepend(?:s|ing)? on the (?:previous|result)", 1),
+    marks(r"\b(?:saga|multi-?step|work-?flows?|compensat\w+|undo(?:ne)?|undoes|roll(?:ed|s)?[- ]back|step by step|state machine|each (?:stage|step|phase)\b|pipeline|"
           r"(?:last )?finished (?:stages?|steps?|ones)|half ?way|cancel(?:s)? the ones|cancel what)\b", 2),
     marks(r"\bwait (?:until|for|\w+ days|\w+ hours)\b|\bhold until\b", 1),
     marks(r"\b(?:next|previous|earlier|preceding|later) (?:stage|step|phase|one)s?\b|\bthe one before\b|\bin (?:that|this|the right) order\b|\bone after (?:the other|another)\b|\bstart from scratch\b|\bnothing may be done twice\b", 2),
     marks(r"\b(?:any|one|each|either) of (?:them|these|those) (?:can|may|might|could)? ?(?:fail|break)|\bif (?:the|a|one|any) [\w ]{2,25} (?:fails|breaks|goes wrong|cannot be \w+)[^.;]{0,10}(?:,| we| the| then)", 1),
-    marks(r"\b\w+ [^.;:,]{2,40}, \w+ [^.;:,]{2,40}(?:, | and )(?:\w+ )[^.;:,]{2,40}(?:,| and )", 1),
     marks(r"\b(?:when|if|should)\b [^.;,]{3,45}\b(?:does not|doesn't|do not|don't|is not|isn't|cannot|can't|fails?|withdraws?|refuses?|declines?|cancels?|rejects?|is refused|is rejected|times out|comes back)\b[^.;]{2,70}", 1),
-    marks(r"\b(?:interrupted|aborted|broken[- ]off|half[- ]done|partial(?:ly)? (?:done|finished)) \w+|\b(?:phase|stage|step|point|place)s? (?:they|it|we|he|she) (?:had )?(?:reached|stopped|left|got)\b|\bnever (?:only )?half\b|\beverything (?:has to|must|should) be (?:taken back|undone|reversed|rolled back|"
-          r"cancelled)\b|\btwo-?step\b|\bthree-?step\b|\bwhere it is stuck\b|\bgive the \w+ free\b|\bend to end\b|\border of (?:the )?steps\b", 2),
     marks(r"\b(?:takes?|wait(?:s|ing)?) (?:for )?(?:several |some |a few )?days\b|\bafter (?:two|three|four|a few|some|\d+) (?:days|weeks)\b", 1),
-    marks(r"\bwait (?:a|an|another|again|some|two|three) ?(?:day|hour|while|week|days|hours)?\b|\bin waves\b|\b(?:stage|phase|wave) by (?:stage|phase|wave)\b|\band so on\b|\bgo(?:es)? back (?:to|when|if)\b|\bone by one\b", 1),
-    marks(r"\b(?:reverse[sd]?|revert(?:s|ed)?|refund(?:s|ed)? the|take back|give back|release the (?:hold|reservation|stock)|unwind|put back)\b[^.;]{0,50}\b(?:when|if|refused|fails?|later|again|rejected)\b|\bmust not be (?:repeated|done (?:twice|again))|\bnot (?:be )?"
-          r"repeat(?:ed)? (?:finished|done|what|steps)|\b(?:missing|remaining|outstanding|unfinished) (?:parts|steps|ones|pieces)\b|\bcheckpoint\w*\b|\bwhere it (?:left off|stopped|was)\b|\btwo-?phase\b|\bin several (?:steps|stages|phases)\b", 2),
     marks(r":[^.;:]+(?:,[^.;:,]+){3,}|\((?:\w+ )?(?:days|weeks|months)\)|\bwait\w* (?:till|for)\b", 1),
-    marks(r"\b(?:something|anything|one|any step)\b (?:goes wrong|breaks|fails)\b|\bin reverse\b|\b(?:clean|tear) (?:everything|all of it|it all) (?:up|down)\b", 1),
-    marks(r"\bno (?:step|stage) twice\b|\brestartable\b|\bfrom the failed (?:step|stage|one)\b|\bor release (?:again|it|them)\b|\bdo not \w+ again\b", 1),
     marks(r"\b(?:several|multiple|two|three|four|five|many)\b(?: [\w-]+){0,3} (?:steps|stages|phases)\b", 2),
-    marks(r"\bdays!", 1),
-    marks(r"(?::|\bsteps\b)[^.;:]+,[^.;:,]+,", 1),
     # What sort of work it is.
     said(r"\b(?:in|within) the same (?:database )?transaction\b", _INSTANT, _LOCAL, _STREAM),
-    implied(r"^(?:turn|render|draw|build|make) (?:an?|the|two) (?:\w+ )?(?:menu|navigation|datetime|timestamp|date|string|number|label|badge|icon|template|list|url|slug)\b|\b(?:\w+|\d+) characters\b|\bfriendly\b", _INSTANT, _LOCAL),
-    implied(r"^(?:saniti[sz]e|log|pick|split|strip|set|slugify|mask|truncate|concatenate|convert \w+ to)\b|\bhow long the (?:request|query|call) took\b", _INSTANT, _LOCAL),
-    implied(r"\b(?:valid|validity|well-formed|checksums?|price string|formatted|headers?|decimals?|approximate is fine)\b", _INSTANT, _LOCAL),
     said(r"\bauto-?(?:suggest|complet)\w*|\btype-?ahead\b", _INSTANT, _STREAM, _USER),
-    implied(r"(?<![\d.,])\d{1,2} (?:entries|items|rows|elements|records)\b", _INSTANT, _LOCAL),
     said(r"\b(?:two|three|four|a few|some) (?:numbers|strings|dictionar(?:y|ies)|dicts|lists|dates|values|fields|flags)\b|\bin a (?:module|global|local) variable\b|\bhistogram\b|\bcsrf\b", _INSTANT, _LOCAL),
     said(r"\b(?:few|some|a couple of|in|within) (?:a )?(?:milliseconds?|ms)\b|\bsub-?second\b|\binstant(?:ly|aneous)?\b", _INSTANT),
-    implied(r"\b(?:in-?(?:memory|process)|in memory|in (?:each|every|its own|this) (?:\w+ )?process|its own memory|of this process|this process's|each process on its own|per process)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
+    implied(r"\b(?:in-?(?:memory|process)|in memory|in (?:each|every|its own|this) (?:\w+ )?process|its own memory|of this process|this (?:process|worker|pod|instance|node)'s|each process on its own|(?:by|in|of|for) (?:each|every) process|per (?:process|worker)|(?:just|only|purely) memory|(?:memory|ram) only)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
     implied(r"\b(?:(?:emit|incr|inc|record|count|bump|update)\w*\b[^.;]{0,25}\b(?:counters?|metrics?|gauges?|connections)|memory gauge|log (?:the|a) (?:request|line|duration)|"
             r"(?:set|send|add)s? an? (?:\w+ )?(?:cookie|header)|validate\w* (?:the|a) (?:form|jwt|token|input)|jwt|format\w* (?:the|a) (?:date|number|name)|hash\w* the|"
             r"compute\w* the (?:total|sum)|it is cached|lru)\b", _INSTANT, _LOCAL, _NOT_SURVIVE),
-    implied(r"^(?:please )?(?:check|validate|verify|validation|lookup|sorting|formatting|look up|return|trim|parse|format|normali[sz]e|escape|lower-?case|upper-?case|calculate|compute|add up|sort|filter|count|bump|increment|serialize|set|read|pick|choose|select|decide|record|measure|observe|cache|memoi[sz]e|throttle|add|prepend|join|split|reverse|copy|swap|clamp|map|hide|show|display|greet|negate|highlight|tell|fill|put|cast|decode|detect|guess|fill in|round|strip|render|redirect|"
-            r"respond|answer|compare|mask|append|toggle)\b|\b(?:middleware|bookkeeping|etag|in a dict(?:ionary)?|in a variable|for debugging|lookup table|put it into the (?:json|response|template)|for the template|query string|"
-            r"nobody cares (?:when|if))\b", _INSTANT, _LOCAL),
     implied(r"\b(?:tell|inform|alert|report (?:it |this )?to|push\w*|hand (?:it|them) over|transfer|submit)\b[^.;,]{0,40}\b(?:to |the |our |an? )\w+", _NETWORK, _RETRIED),
     implied(r"\b(?:exports?|xlsx|excel|csv|pdfs?|reports?|transcod\w+|transcri\w+|videos?|thumbnails?|resiz\w+|ocr|imports?|backfill\w*|re-?index\w*|search index|crawl\w*|scrap\w+|"
-            r"train\w*|simulat\w+|zip\w*|unzip\w*|unpack\w*|archiv\w+|embeddings?|convert\w*|conversion|virus scan|snapshots?|bulk|merge|large files?|heavy|long[- ]running|"
-            r"regenerat\w+|generat\w+|rebuild\w*|migrat\w+|provision\w*|deployment|clone|gdpr|delete all|snapshot|index it|notebook|payroll|calculation|audio|exif|pictures?|images?|photos?|catalogue|docs|build|sitemap|translat\w+|anonymi[sz]\w+|mass|moderat\w+|extract\w+|classif\w+|"
+            r"train\w*|simulat\w+|(?<!by )zip\w*|unzip\w*|unpack\w*|archiv\w+|embeddings?|virus scan|snapshots?|bulk|merge|large files?|heavy|long[- ]running|"
+            r"regenerat\w+|generat\w+|rebuild\w*|migrat\w+|provision\w*|deployment|clone|gdpr|delete all|snapshot|index it|notebook|payroll|calculation|audio|exif|pictures?|images?|photos?|catalogue|docs|sitemap|translat\w+|anonymi[sz]\w+|mass|moderat\w+|extract\w+|classif\w+|"
             r"analy[sz]e|recalc\w*|score|scoring|speech to text|recomput\w+|render\w* (?:a|the) video|compress\w*|encod\w+|encrypt\w* (?:the|all)|deduplicat\w+|thousand\w*|million\w*|\d{3,} (?:students|users|rows|items|customers)|\d+k)\b", _LONG),
     implied(r"\b(?:e-?mails?|mails?|newsletters?|sms|slack|telegram|push notifications?|notify|notif(?:y|ies|ications?)|webhooks?|apis?|http|soap|rest|graphql|endpoints?|stripe|paypal|payments?|"
             r"charg(?:e|es|ing)|crm|erp|cms|twilio|sendgrid|mailchimp|salesforce|hubspot|google|s3|ftp|sftp|ldap|openai|llms?|gpt|model|whisper|geocod\w+|identity provider|third[- ]party|"
             r"external|partner\w*|download\w*|upload\w*|fetch\w*|sync\w*|call (?:the|an?|our)|deliver\w*|elasticsearch|remind\w*|warehouse|link preview|fedex|dhl|ups|zapier|segment|docusign|github|gitlab|jira|deepl|telephony|phone|text (?:the|a)|ping \w+|registry|authorit(?:y|ies)|carrier|provider|insurer|bureau|outside|remote|other (?:system|side|company|service)s?|jenkins|steam|printer|router|device|sso|psp|bucket|bank|youtube|mail(?:s|ed)?|push message|embedding|"
-            r"gpt|toxicity|inference|analytics|tracking event|forward(?:s|ed)? to)\b", _NETWORK, _RETRIED),
+            r"gpt|toxicity|inference|analytics|tracking event|forward(?:s|ed)? to|let \w+(?: \w+)? know|teams|whatsapp)\b", _NETWORK, _RETRIED),
+    implied(MANY, _LONG),
 )  # fmt: skip
 
 LEXICON = Lexicon(
     language="en",
     cues=CUES,
     negation=r"\b(?:no|not|never|without|n't|cannot|neither|nor|don't|doesn't|needn't|isn't|won't)\b(?:\W+\w+){0,3}\W*$",
-    common=frozenset(["takes", "should", "must", "their", "when", "as", "or", "in", "the", "a", "an", "and", "of", "to", "when", "is", "for", "it", "we", "on", "with", "after", "that", "not", "every", "by", "from", "at", "be", "user"]),
+    common=frozenset(["each", "new", "this", "our", "has", "have", "if", "then", "only", "are", "was", "all", "its", "my", "they", "which", "who", "until", "can", "takes", "should", "must", "their", "when", "as", "or", "in", "the", "a", "an", "and", "of", "to", "when", "is", "for", "it", "we", "on", "with", "after", "that", "not", "every", "by", "from", "at", "be", "user"]),
     numbers={"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "ten": 10, "twenty": 20, "thirty": 30, "half": 0.5, "few": 3,
              "several": 5, "couple": 2},
-    units=((r"ms|milliseconds?", 0.001), (r"s|secs?|seconds?", 1), (r"m|mins?|minutes?", 60), (r"h|hrs?|hours?", 3600), (r"days?", 86400)),
+    units=((r"ms|milliseconds?", 0.001), (r"s|secs?|seconds?", 1), (r"m|mins?|minutes?", 60), (r"h|hrs?|hours?", 3600), (r"days?", 86400), (r"weeks?", 604800), (r"months?", 2592000), (r"years?", 31536000)),
     takes=r"\b(?:roughly|approx\w*|some|tak\w+|lasts?|runs? for|runtime|duration|hours,|for up to|up to|around|about)\b",
     lasting=r"\b(?:tak(?:e|es|ing)|lasts?|last|runs? for|needs?|runtime|duration|up to|around|about|within|less than|more than|over|for|of)\b",
 )  # fmt: skip

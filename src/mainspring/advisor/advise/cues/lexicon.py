@@ -76,14 +76,18 @@ def _unmarked(found: re.Match[str]) -> str:
     return letter if letter not in _PLAIN else f"(?:{'|'.join([letter, *_PLAIN[letter].split()])})"
 
 
+# Thousands of anything take their time; years and codes of answers are no such number.
+MANY = r"(?<![\d.,:#])(?:[1-9]\d{0,2}(?:[.,  ]000)+|[1-9]\d{0,2}[.,]\d{3}|(?!19\d\d\b|20\d\d\b)[1-9]\d{3,})\b(?! ?(?:ms|px|bytes?|%))"
+
+
 def said(pattern: str, *answers: tuple[Question, bool | Length], takes: bool = False, special: Special | None = None) -> Cue:
     """Return a cue whose words answer by themselves."""
     return Cue(pattern, answers, special, takes=takes)
 
 
-def implied(pattern: str, *answers: tuple[Question, bool | Length]) -> Cue:
+def implied(pattern: str, *answers: tuple[Question, bool | Length], takes: bool = False) -> Cue:
     """Return a cue whose words name work that usually is so."""
-    return Cue(pattern, answers, is_said=False)
+    return Cue(pattern, answers, is_said=False, takes=takes)
 
 
 def marks(pattern: str, weight: int) -> Cue:
