@@ -67,19 +67,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("corpus", type=Path, help="a folder with one folder for each package of packages.txt")
     parser.add_argument("--split", type=Split, default=Split.TUNE, choices=list(Split))
     parser.add_argument("--package", action="append", default=[], help="only these")
+    parser.add_argument("--readers", type=int, default=1, metavar="N", help="only labels that at least N people agree on")
     parser.add_argument("--list", action="store_true", help="print every mistake with its line of code")
     parser.add_argument(
         "--sample", type=int, default=0, metavar="N", help="print N findings at random that nobody has judged yet, to be read"
     )
     parser.add_argument("--seed", type=int, default=6)
     options = parser.parse_args(arguments)
-    labels = [each for each in read() if each.split is options.split and (not options.package or each.package in options.package)]
+    labels = [
+        each
+        for each in read()
+        if each.split is options.split and each.readers >= options.readers and (not options.package or each.package in options.package)
+    ]
+    read_by_all = {each.package for each in labels}
     for each in stale(labels, options.corpus):
         print(f"not in this corpus: {each.folder}/{each.path}:{each.lines[0]}", file=sys.stderr)
     folders = {
         folder.name.rpartition("-")[0]: folder
         for folder in sorted(options.corpus.iterdir())
         if split_of(folder.name.rpartition("-")[0]) is options.split
+        and (options.readers == 1 or folder.name.rpartition("-")[0] in read_by_all)
     }
     found = [
         each for package, folder in folders.items() if not options.package or package in options.package for each in scan(package, folder)

@@ -44,6 +44,7 @@ class Label:
     why: str
     split: Split
     is_exhaustive: bool = False  # all of this file's places were judged
+    readers: int = 1  # who judged it without knowing of one another: where they differ, it is unclear
 
     @property
     def folder(self) -> str:
@@ -106,4 +107,5 @@ def _label(row: Mapping[str, object]) -> Label:
         why=str(row["why"]),
         split=Split(str(row["split"])),
         is_exhaustive=bool(row.get("exhaustive", False)),
+        readers=int(str(row.get("readers", 1))),
     )
