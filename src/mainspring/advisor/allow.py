@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from mainspring.advisor.record import record
 
 _SAID = re.compile(r"#\s*mainspring:\s*(?P<word>[A-Za-z-]+)(?P<rest>.*)", re.DOTALL)
 _REST = re.compile(r"\s*(?:\[(?P<codes>[^\]]*)\])?(?P<head>(?:(?!--).)*)(?:--(?P<reason>.*))?$", re.DOTALL)
@@ -11,7 +12,7 @@ _NEVER = ("ignore", "noqa", "skip", "suppress", "off", "nosec")  # what people t
 _WIDE = ("disable", "enable", "allow-file", "file-allow", "allow-all")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Directive:
     """A comment that wants to be an exception, as written. ``is_wide``: it asks for a whole file or a block, which no comment may."""
 

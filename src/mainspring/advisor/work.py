@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from mainspring.advisor.codebase import Codebase, Known
 from mainspring.advisor.effects import Effect, Effects, effect_of
 from mainspring.advisor.finding import Evidence
 from mainspring.advisor.read.facts import Call, FileFacts, Value, ValueForm
+from mainspring.advisor.record import record
 
 DEPTH = 3  # calls inside the project that are followed
 _SHOWN = 8  # lines of evidence that are kept for each effect
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Seen:
     """The effects of a function, as they are where it was not come to from one of those that it reaches."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from mainspring.advisor.finding import Place
 from mainspring.advisor.read.facts import Call, Class, Decorator, FileFacts, Function, Param, Value, ValueForm
+from mainspring.advisor.record import record
 from mainspring.core.duration import parse_duration
 from mainspring.core.errors import ConfigurationError
 
@@ -55,7 +56,7 @@ _MODULE_KEYS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ScheduleFact:
     """One schedule of a definition. ``text`` None: only a running program knows; ``tz`` None: nobody said."""
 
@@ -79,7 +80,7 @@ class ScheduleFact:
         return value is not None and value.form is not ValueForm.NONE
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Definition:
     """One definition. ``scope`` is the function whose calls the options' values count in; ``place`` is the decorator's."""
 
@@ -130,7 +131,7 @@ class Definition:
         return self.scope.calls[value.call]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Enqueue:
     """One call that makes runs. ``ref`` is the task's dotted name; ``options`` are those of ``.options(…)``, ``params`` the keywords."""
 
@@ -596,7 +597,7 @@ def _options_within(function: Function, call: Call) -> Mapping[str, Value] | Non
 DEPTH = 3
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Reached:
     """A call that a body makes, itself or by functions of the project that it calls."""
 

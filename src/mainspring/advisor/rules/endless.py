@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from mainspring.advisor.effects import Effect
@@ -12,6 +11,7 @@ from mainspring.advisor.finding import Evidence, Place
 from mainspring.advisor.memory import Answers
 from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Loop, ValueForm
+from mainspring.advisor.record import record
 from mainspring.advisor.rules.sources import (
     Nature,
     asks_sql_for_waiting,
@@ -74,7 +74,7 @@ _ANSWERS = frozenset({"set_result", "set_exception"})
 _WORDS = (ValueForm.TEXT, ValueForm.FLAG, ValueForm.NUMBER, ValueForm.NONE)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Endless:
     """A loop without an end. ``what`` names what it waits for, ``shared`` what it does that others can see, each with a line."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mainspring.advisor.effects import Effect, Effects
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Place, Role, Severity
 from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Call, Decorator, FileFacts, Function, Value, ValueForm
+from mainspring.advisor.record import record
 from mainspring.advisor.rules.loops import is_of_a_connection
 from mainspring.advisor.rules.sources import asks_sql_for_waiting, looks_for_waiting, tables_of
 from mainspring.advisor.rules.spawn import HINTS
@@ -131,7 +132,7 @@ _OWN_CARE = re.compile(
 """Names of what a process does again and again for itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Job:
     """One job that a scheduler is told of. ``what`` is the function where it is known, or else what stands there."""
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Protocol
 
 from mainspring.advisor.read.facts import Call, Fate, Value, ValueForm
+from mainspring.advisor.record import record
 
 
 class Way(StrEnum):
@@ -27,7 +28,7 @@ class Way(StrEnum):
     TIMER = "timer"  # begins after a delay; cancelled
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Spawn:
     """One way to start work. ``target`` is the position of what is started (-1: it has none), ``keyword`` its name."""
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mainspring.advisor.finding import Place
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Value, ValueForm
+from mainspring.advisor.record import record
 
 if TYPE_CHECKING:
     from mainspring.advisor.project import Project
@@ -28,7 +28,7 @@ _UPDATE = re.compile(r"\bupdate\s+(?:only\s+)?[\"'`\[]?([\w.]+)[\"'`\]]?\s+(?:as
 _SET = re.compile(r"[\"'`]?(\w+)[\"'`]?\s*=\s*('[^']*'|[:%$?\w.()]+)")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Write:
     """One write of a column. ``owner`` is the class or table, "" where nobody knows it; ``row`` what is written to, as written."""
 

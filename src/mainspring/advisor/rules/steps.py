@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Evidence
 from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Assign, Call, FileFacts, Function, ValueForm
+from mainspring.advisor.record import record
 from mainspring.advisor.rules.sources import writes_state
 
 DEPTH = 3  # calls that are followed
@@ -21,7 +21,7 @@ _STATE = re.compile(r"\w*(status|state)|processed\w*|sent_at|is_sent|is_done", r
 _ASKS = frozenset({"select", "query", "scalars", "update", "exists", "get", "select_from", "find", "exec"})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Step:
     """A call that a piece of code makes, itself (depth 0) or through others, and the function that it stands in."""
 

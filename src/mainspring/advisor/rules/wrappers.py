@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mainspring.advisor.finding import Role
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Param, Value, ValueForm
+from mainspring.advisor.record import record
 from mainspring.advisor.rules.handles import Hold, hold_of, is_handle_awaited, is_started
 from mainspring.advisor.rules.spawn import CALLBACK, SPAWNS, SURE, Spawn, Way, may_spawn, spawn_of
 from mainspring.advisor.shelf import mentioning
@@ -35,7 +36,7 @@ _DEPTH = 2  # wrappers of wrappers of wrappers
 SILENT = frozenset({Role.VENDORED, Role.TEST, Role.CLI, Role.MIGRATION})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Wrapper:
     """One such function. ``param``: what of its arguments is started, empty where it always starts the same (``fixed``)."""
 
@@ -61,7 +62,7 @@ class Wrapper:
         return call.argument(self.position, self.param)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Wrappers:
     """The wrappers of a project. ``called``: what starts work when it is called, by its dotted name; ``names``: the last parts of those."""
 
