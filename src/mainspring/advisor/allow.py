@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.record import record
 
-_SAID = re.compile(r"#\s*mainspring:\s*(?P<word>[A-Za-z-]+)(?P<rest>.*)", re.DOTALL)
-_REST = re.compile(r"\s*(?:\[(?P<codes>[^\]]*)\])?(?P<head>(?:(?!--).)*)(?:--(?P<reason>.*))?$", re.DOTALL)
+_SAID = pattern(r"#\s*mainspring:\s*(?P<word>[A-Za-z-]+)(?P<rest>.*)", re.DOTALL)
+_REST = pattern(r"\s*(?:\[(?P<codes>[^\]]*)\])?(?P<head>(?:(?!--).)*)(?:--(?P<reason>.*))?$", re.DOTALL)
 _NEVER = ("ignore", "noqa", "skip", "suppress", "off", "nosec")  # what people try who know other checkers
 _WIDE = ("disable", "enable", "allow-file", "file-allow", "allow-all")
 

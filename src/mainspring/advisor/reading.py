@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from mainspring.advisor.cache import digest_of
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import FileFacts
 from mainspring.advisor.read.words import words_of
 from mainspring.advisor.record import record
@@ -102,7 +102,7 @@ def calls_any(data: bytes, words: Sequence[bytes]) -> bool:
     )
 
 
-_NAME = re.compile(rb"[A-Za-z_][A-Za-z_0-9]*")
+_NAME = pattern(rb"[A-Za-z_][A-Za-z_0-9]*")
 
 
 @lru_cache(maxsize=64)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from mainspring.advisor.features import Backend, Profile
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.record import record
 from mainspring.core.capability import version_key
 
@@ -29,8 +30,8 @@ NAME = "mainspring"
 LOCK = "mainspring.lock"
 MOST_BYTES = 32 * 1024 * 1024  # a larger lock file is left alone: it is nobody's
 _MOST_FOLDERS = 64  # looked into below a root that says nothing itself
-_REQUIREMENT = re.compile(r"\s*mainspring\s*(?:\[[^\]]*\])?\s*(?P<spec>[^;#@]*)", re.IGNORECASE)
-_CLAUSE = re.compile(r"(?P<sign>===|==|~=|!=|>=|<=|>|<|\^|~)?\s*(?P<version>[0-9][0-9A-Za-z.!+*-]*)")
+_REQUIREMENT = pattern(r"\s*mainspring\s*(?:\[[^\]]*\])?\s*(?P<spec>[^;#@]*)", re.IGNORECASE)
+_CLAUSE = pattern(r"(?P<sign>===|==|~=|!=|>=|<=|>|<|\^|~)?\s*(?P<version>[0-9][0-9A-Za-z.!+*-]*)")
 
 
 @record(frozen=True, slots=True)

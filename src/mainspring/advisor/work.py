@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from mainspring.advisor.codebase import Codebase, Known
 from mainspring.advisor.effects import Effect, Effects, effect_of
 from mainspring.advisor.finding import Evidence
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, FileFacts, Value, ValueForm
 from mainspring.advisor.record import record
 
@@ -161,7 +162,7 @@ class _Gathered:
             self._sleep = max(self._sleep or 0.0, seconds)
 
 
-_SELECTS = re.compile(r"\s*(with|select|listen)\b(?!.*\b(insert|update|delete)\b)", re.IGNORECASE)
+_SELECTS = pattern(r"\s*(with|select|listen)\b(?!.*\b(insert|update|delete)\b)", re.IGNORECASE)
 _OPENS = frozenset({"open", "io.open", "pathlib.Path.open", "aiofiles.open", "gzip.open", "codecs.open", "anyio.open_file", "bz2.open"})
 _ENQUEUES = frozenset({"enqueue", "delay", "apply_async", "send", "send_with_options", "kiq", "defer", "defer_async", "enqueue_many"})
 

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from mainspring.advisor.finding import Place
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, Class, Decorator, FileFacts, Function, Param, Value, ValueForm
 from mainspring.advisor.record import record
 from mainspring.core.duration import parse_duration
@@ -309,9 +310,7 @@ def _fields_of(project: Project, execute: Function) -> Iterator[Param]:
 
 # Other engines
 
-_NAMED_CELERY = re.compile(
-    r"(^|\.)(celery|celery_app|celery_worker)(\.(app|current_app))?\.(task|shared_task)$"
-)  # an app that nobody types
+_NAMED_CELERY = pattern(r"(^|\.)(celery|celery_app|celery_worker)(\.(app|current_app))?\.(task|shared_task)$")  # an app that nobody types
 _CELERY = ("celery.shared_task", "celery.Celery.task", "celery.app.base.Celery.task", "celery.task", "celery.app.shared_task")
 
 

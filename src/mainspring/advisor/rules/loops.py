@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Role, Severity
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Known, Project, Target
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Loop, ValueForm
 from mainspring.advisor.record import record
@@ -202,7 +203,7 @@ _CONNECTIONS = (
     "twisted.internet.protocol.",
     "autobahn.",
 )
-_CONNECTIONISH = re.compile(r"socket|connection|channel|session|protocol|peer", re.IGNORECASE)
+_CONNECTIONISH = pattern(r"socket|connection|channel|session|protocol|peer", re.IGNORECASE)
 
 
 def is_of_a_connection(project: Project, file: FileFacts, function: Function) -> bool:

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mainspring.advisor.finding import Place
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.record import record
 
 if TYPE_CHECKING:
     from mainspring.advisor.project import Project
 
-_COLUMN = re.compile(
+_COLUMN = pattern(
     r"^(status|state|stage|phase|progress|percent|outcome|result_status|([a-z0-9]+_)*(status|state|progress)"
     r"|(started|finished|completed|failed|processed|done|ended)_at|is_(done|finished|completed|processed|failed|running)|last_error|error_message)$"
 )
@@ -24,8 +25,8 @@ INITIAL = frozenset(
     ("queued", "pending", "new", "created", "scheduled", "requested", "waiting", "enqueued", "submitted", "accepted", "draft", "initial",
      "not_started", "in_queue", "todo", "received")
 )  # fmt: skip
-_UPDATE = re.compile(r"\bupdate\s+(?:only\s+)?[\"'`\[]?([\w.]+)[\"'`\]]?\s+(?:as\s+\w+\s+|\w+\s+)?set\b(.*)", re.IGNORECASE | re.DOTALL)
-_SET = re.compile(r"[\"'`]?(\w+)[\"'`]?\s*=\s*('[^']*'|[:%$?\w.()]+)")
+_UPDATE = pattern(r"\bupdate\s+(?:only\s+)?[\"'`\[]?([\w.]+)[\"'`\]]?\s+(?:as\s+\w+\s+|\w+\s+)?set\b(.*)", re.IGNORECASE | re.DOTALL)
+_SET = pattern(r"[\"'`]?(\w+)[\"'`]?\s*=\s*('[^']*'|[:%$?\w.()]+)")
 
 
 @record(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Evidence
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Assign, Call, FileFacts, Function, ValueForm
 from mainspring.advisor.record import record
@@ -17,7 +18,7 @@ CALLS = 400  # looked at in all, so that a huge program stays cheap
 SHARED = (Effect.DB_WRITE, Effect.NETWORK, Effect.LLM, Effect.SUBPROCESS, Effect.ENQUEUE, Effect.FILE)
 WRITES = (Effect.DB_WRITE, Effect.LLM, Effect.ENQUEUE)
 
-_STATE = re.compile(r"\w*(status|state)|processed\w*|sent_at|is_sent|is_done", re.IGNORECASE)
+_STATE = pattern(r"\w*(status|state)|processed\w*|sent_at|is_sent|is_done", re.IGNORECASE)
 _ASKS = frozenset({"select", "query", "scalars", "update", "exists", "get", "select_from", "find", "exec"})
 
 
