@@ -8,7 +8,6 @@ is replaced whole.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import stat
@@ -18,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mainspring.advisor import codec
+from mainspring.advisor.digest import blake2b, digest_of
 from mainspring.advisor.finding import Finding
 from mainspring.advisor.record import record
 from mainspring.core.version import VERSION
@@ -170,11 +170,6 @@ def _replace(file: Path, content: bytes) -> None:
         raise
 
 
-def digest_of(data: bytes) -> str:
-    """Return what a content is known by."""
-    return hashlib.blake2b(data, digest_size=8).hexdigest()
-
-
 def stamp() -> str:
     """Return what the rules and their reader are known by: other rules, or another Python, read other facts."""
     found = [VERSION, sys.version]
@@ -185,4 +180,4 @@ def stamp() -> str:
             if name.endswith(".py"):
                 known = os.stat(os.path.join(folder, name))
                 found.append(f"{name} {known.st_size} {known.st_mtime_ns}")
-    return hashlib.blake2b("\n".join(found).encode(), digest_size=16).hexdigest()
+    return blake2b("\n".join(found).encode(), digest_size=16).hexdigest()

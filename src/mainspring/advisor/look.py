@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import field
 from typing import Protocol
 
-from mainspring.advisor.cache import Entry, digest_of
+from mainspring.advisor.cache import Entry
 from mainspring.advisor.desk import Desk, Judged, Question, Told
+from mainspring.advisor.digest import digest_of
 from mainspring.advisor.neighbours import Names, Neighbours
 from mainspring.advisor.reading import word_of
 from mainspring.advisor.record import record

@@ -6,7 +6,6 @@ is edited does not. Entries end after half a year, as a migration does, and are 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections import Counter
@@ -149,4 +148,6 @@ def _normal(statement: str) -> str:
 
 
 def _hash(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+    from hashlib import sha256  # it loads OpenSSL, which a tree without findings need not wait for
+
+    return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from mainspring.advisor.cache import digest_of
+from mainspring.advisor.digest import digest_of
 from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import FileFacts
 from mainspring.advisor.read.words import words_of

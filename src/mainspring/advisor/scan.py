@@ -6,15 +6,15 @@ is much larger than the others, else one after the other, each in several.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 
-from mainspring.advisor.cache import Cache, Entry, digest_of
+from mainspring.advisor.cache import Cache, Entry
 from mainspring.advisor.desk import Question
+from mainspring.advisor.digest import blake2b, digest_of
 from mainspring.advisor.finding import Finding, Role
 from mainspring.advisor.look import Look, Part, patiently
 from mainspring.advisor.read.facts import FileFacts
@@ -123,7 +123,7 @@ class Scan:
         from mainspring.advisor.versions import read_versions
 
         question = self._question
-        asked = hashlib.blake2b(digest_size=16)
+        asked = blake2b(digest_size=16)
         told = replace(question.settings, select=(), ignore=(), per_file_allow=(), max_allows_per_file=0, max_justifications=None)
         asked.update(repr((told, question.is_strict, read_versions(question.root))).encode("utf-8", "surrogatepass"))
         for each in tree.files:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -95,6 +94,8 @@ def _from_table(table: Mapping[str, Any], where: str) -> Settings:
     values: dict[str, Any] = {}
     for key, value in table.items():
         if (read := _KEYS.get(key)) is None:
+            import difflib
+
             near = difflib.get_close_matches(key, _KEYS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_KEYS)}"
             raise ConfigurationError(f"{where}: the key {key} is unknown; {hint}")
@@ -109,6 +110,8 @@ def parse_codes(given: Iterable[str], where: str) -> tuple[str, ...]:
         if not code:
             continue
         if not any(known.startswith(code) for known in RULES) or not code.startswith("MS"):
+            import difflib
+
             by_name = next((rule.code for rule in RULES.values() if rule.name == code), None)
             near = [by_name] if by_name else difflib.get_close_matches(code.upper(), RULES, n=1)
             hint = f"did you mean {near[0]}?" if near else "codes look like MS101, and MS1 stands for all that begin so"

@@ -8,7 +8,7 @@ from dataclasses import field
 from datetime import date
 from pathlib import Path
 
-from mainspring.advisor import diff, directives, ratchet
+from mainspring.advisor import directives, ratchet
 from mainspring.advisor.finding import Finding, Judged, Place, Role, Severity, Status
 from mainspring.advisor.read.facts import FileFacts
 from mainspring.advisor.record import record
@@ -61,6 +61,8 @@ def judge(scanned: Scanned, settings: Settings, terms: Terms, seconds: float = 0
     judged += _unmatched(settings, scanned, codes, give)
     changed = None
     if terms.base is not None:
+        from mainspring.advisor import diff
+
         files = {each.finding.path for each in judged} | {e.path for each in judged for e in each.finding.evidence}
         changed = diff.changed_lines(terms.base, {path: scanned.on_disk.get(path) or str(Path(terms.root) / path) for path in files})
         judged = [each for each in judged if diff.is_touched(each, changed)]
