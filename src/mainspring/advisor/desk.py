@@ -123,11 +123,18 @@ class Desk:
         self.shelf.hold(outcome.facts)
         return outcome.facts
 
-    def look_up(self, module: str, *, is_whole: bool = True) -> Outcome | None:
-        """Read a module that is on no shelf; unless ``is_whole``, only where it holds a word."""
-        found = None if module in self._missing else self._by_module.get(module) or self._disk.find(module)
+    def find(self, module: str) -> Found | None:
+        """Return where a module lies, None where this tree has none."""
+        if module in self._missing:
+            return None
+        found = self._by_module.get(module) or self._disk.find(module)
         if found is None:
             self._missing.add(module)
+        return found
+
+    def look_up(self, module: str, *, is_whole: bool = True) -> Outcome | None:
+        """Read a module that is on no shelf; unless ``is_whole``, only where it holds a word."""
+        if (found := self.find(module)) is None:
             return None
         self._by_module[module] = found
         return self._outcome(found, is_whole=is_whole, is_judged=not is_whole)

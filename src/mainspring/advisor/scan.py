@@ -150,8 +150,8 @@ class Scan:
     def _has_moved(self, tree: Tree) -> bool:
         """Tell whether anything that is known beside the asked files has changed: what they are judged by may be there."""
         asked = {each.path for each in tree.files}
-        for path, entry in self._cache.entries.items():
-            if path not in asked:
+        for path in self._cache.entries:
+            if path not in asked and (entry := self._cache.entries.get(path)) is not None:
                 try:
                     found = os.stat(os.path.join(self._walker.root, path))
                 except OSError:
@@ -190,21 +190,30 @@ class Scan:
             names = {path: tuple(self._cache.names(path)) for path, entry in known.items() if entry.has_facts}
             for files, part in parts(self._question, projects, known, names, self._jobs):
                 read += len(files)
-                self._take(part, read)
+                self._take(part, read, files)
             return
         for folder, files in projects.items():
-            looked = Look(self._question, folder, files, known, self._cache.names, self._walker, self._cache.entries, self._jobs)
-            self._take(looked.look(partial(self._tell, read)), read + len(files))
+            looked = Look(self._question, folder, files, known, self._cache.names, self._walker, self._cache, self._jobs)
+            self._take(looked.look(partial(self._tell, read)), read + len(files), files)
             read += len(files)
 
-    def _take(self, part: Part, read: int) -> None:
+    def _take(self, part: Part, read: int, files: Sequence[Found]) -> None:
         self._scanned.findings += part.findings
         self._scanned.unscanned += part.unscanned
         for path, entry, names in part.entries:
             self._cache.put(path, entry, names)
+        if part.starting is not None and self._scanned.is_whole:
+            self._note_starting(files, part.starting)
         noted = {path for path, _, _ in part.entries}
         self._cache.forget(each.path for each in part.unscanned if each.path not in noted and each.path not in self._known)
         self._tell(read)
+
+    def _note_starting(self, files: Sequence[Found], starting: frozenset[str]) -> None:
+        """Keep which files define functions that start what they are given: who looks at one file later need not look for them."""
+        for each in files:
+            known = self._cache.entries.get(each.path)
+            if known is not None and known.has_facts and known.is_starting != (is_starting := each.module in starting):
+                self._cache.put(each.path, replace(known, is_starting=is_starting))
 
     def _tell(self, read: int, more: int = 0) -> None:
         if self._on_read is not None:
