@@ -149,6 +149,75 @@ class TestRemembers:
         assert [each.path for each in look(tree).commented] == ["shop/views.py"]
 
 
+class TestOneFileOfMany:
+    @pytest.fixture
+    def large(self, tree: Path) -> Path:
+        for n in range(30):
+            text = (
+                f"import asyncio\nfrom shop.mail import send\n\n\nasync def show{n}():\n    await send({n})\n    await asyncio.sleep({n})\n"
+            )
+            write(tree / "shop" / f"page{n}.py", text)
+        look(tree)
+        return tree
+
+    def test_it_is_read_alone_with_what_rules_ask_for(self, large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        write(large / "shop" / "mail.py", MAIL + "# sent\n", age=60)
+        read = read_paths(monkeypatch)
+        look(large, "shop/mail.py")
+        assert read == ["mail.py"]
+
+    def test_its_callers_are_known_and_what_it_calls(self, large: Path) -> None:
+        write(large / "shop" / "views.py", SPAWN + "\n# paid\n", age=60)
+        assert look(large, "shop/views.py").findings == look(large).findings
+        write(large / "shop" / "mail.py", QUIET, age=60)
+        assert look(large, "shop/views.py").findings == look(large).findings
+
+    def test_little_is_written(self, large: Path) -> None:
+        folder = large / ".mainspring_cache" / "check"
+        before = (folder / "index.json").stat().st_ino
+        write(large / "shop" / "mail.py", QUIET, age=60)
+        (large / "shop" / "plain.py").unlink()
+        look(large, "shop/mail.py")
+        found = look(large)
+        assert (folder / "index.json").stat().st_ino == before
+        assert (folder / "recent.json").exists()
+        assert look(large).is_remembered and look(large).findings == found.findings
+
+    def test_it_makes_nobody_forget_what_the_whole_tree_holds(self, large: Path) -> None:
+        look(large, "shop/views.py")
+        assert look(large).is_remembered
+        assert look(large, "shop/views.py").is_remembered
+
+    def test_much_is_written_anew(self, large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(cache, "MOST_RECENT", 3)
+        for n in range(5):
+            write(large / "shop" / f"page{n}.py", "x = 1\n", age=60)
+        found = look(large)
+        assert not (large / ".mainspring_cache" / "check" / "recent.json").exists()
+        assert look(large).is_remembered and look(large).findings == found.findings
+
+
+def test_who_speaks_of_a_word_is_known_from_both_writings(tmp_path: Path) -> None:
+    def entry(name: str) -> cache.Entry:
+        return cache.Entry(1, 1, "", name, str(tmp_path), has_facts=True, wrappers=(f"{name}_off a",))
+
+    first = cache.Cache(tmp_path)
+    for name, words in {"a b.py": ["send", "pay"], "c.py": ["send"], "d.py": ["say", "two words", "é"]}.items():
+        first.put(name, entry(name[0]), words)
+    first.save()
+    second = cache.Cache(tmp_path)
+    assert list(second.speaking("send")) == ["a b.py", "c.py"] and list(second.speaking("é")) == ["d.py"]
+    assert not second.speaking("words") and not second.speaking("sen") and not second.speaking("zzz")
+    assert list(second.starting("a_off")) == ["a b.py"]
+    second.put("c.py", entry("x"), ["pay"])
+    second.forget(["d.py"])
+    second.save()
+    third = cache.Cache(tmp_path)
+    assert list(third.speaking("pay")) == ["a b.py", "c.py"] and list(third.speaking("send")) == ["a b.py"] and not third.speaking("say")
+    assert list(third.names("c.py")) == ["pay"] and list(third.names("a b.py")) == ["send", "pay"] and third.entries.get("d.py") is None
+    assert list(third.starting("x_off")) == ["c.py"] and not third.starting("c_off")
+
+
 class TestFolder:
     def test_it_is_kept_out_of_backups_and_repositories(self, tree: Path) -> None:
         look(tree)
@@ -164,7 +233,7 @@ class TestFolder:
         monkeypatch.setattr(cache, "stamp", lambda: "another version")
         assert not look(tree).is_remembered
 
-    @pytest.mark.parametrize("name", ["index.json", "findings.json", "names.json"])
+    @pytest.mark.parametrize("name", ["index.json", "findings.json", "names.txt", "words.txt", "recent.json"])
     @pytest.mark.parametrize(
         "text", [b"", b"[", b"null", b'{"stamp": 1, "files": 3}', b"[[[[" * 50_000, b"\xff\x00", b'{"shop/views.py": 7}']
     )
@@ -181,11 +250,11 @@ class TestFolder:
         look(tree)
         assert list(other.iterdir()) == []
 
-    @pytest.mark.parametrize("name", ["index.json", "findings.json", "names.json"])
+    @pytest.mark.parametrize("name", ["index.json", "findings.json", "names.txt", "words.txt", "recent.json"])
     def test_a_pipe_in_its_place_is_not_waited_for(self, tree: Path, name: str) -> None:
         first = look(tree).findings
         file = tree / ".mainspring_cache" / "check" / name
-        file.unlink()
+        file.unlink(missing_ok=True)
         os.mkfifo(file)
         assert look(tree).findings == first
 

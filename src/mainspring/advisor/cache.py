@@ -1,33 +1,38 @@
 """What is known from the last time: which files hold nothing, what the others speak of, and all findings where nothing has changed.
 
-One folder a project, ``.mainspring_cache/check``. Everything is JSON; what cannot be read, or was written by another version of these
-rules, was never there. Facts are not kept: a file is read as quickly as they could be. Two checkers at once do no harm, since each file
-is replaced whole.
+One folder a project, ``.mainspring_cache/check``. Everything is JSON or plain lines; what cannot be read, or was written by another version
+of these rules, was never there. Facts are not kept: a file is read as quickly as they could be. Two checkers at once do no harm, since each
+file is replaced whole.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import stat
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from mainspring.advisor import codec
+from mainspring.advisor.digest import blake2b
 from mainspring.advisor.finding import Finding
+from mainspring.advisor.lines import Lines, is_plain, written
+from mainspring.advisor.record import record
 from mainspring.core.version import VERSION
 
 FOLDER = ".mainspring_cache"
 SUSPICIOUS = 2 * 10**9  # ns: a file that changed so shortly before it was noted may have changed again within one tick of its clock
+MOST_RECENT = 200  # files that are noted beside the index before it is written anew
+_STARTS = "starts"  # and a word behind it: no key of what files speak of has a space in it
+_MOST_RESULTS = 6  # questions whose findings are kept
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of mainspring check; it may be deleted at any time.\n"
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Entry:
     """What is known of a file. One without facts holds no word that a rule looks for, or could not be read: ``problem`` says why."""
 
@@ -44,18 +49,29 @@ class Entry:
     problem: str = ""
     problem_line: int = 0
     seen_at: int = 0
+    is_starting: bool = True  # it may define functions that start what they are given; an earlier look at the whole tree knows better
 
 
 class Cache:
-    """The memory of one project. Reading never fails; writing fails silently, since a check without memory is only slower."""
+    """The memory of one project. Reading never fails; writing fails silently, since a check without memory is only slower.
+
+    ``index.json`` says what is known of each file, ``names.txt`` what it speaks of and ``words.txt`` who speaks of a word. What came since
+    is in ``recent.json``, as long as it is little: saving a changed file must not take as long as saving a tree.
+    """
 
     def __init__(self, root: Path, *, is_used: bool = True) -> None:
         self._folder = root / FOLDER / "check"
         self._is_used = is_used
-        self.entries: dict[str, Entry] = {}
-        self._names: dict[str, list[str]] | None = None
-        self._result: tuple[str, bytes] | None = None
-        self.is_changed = False
+        self._began_at = time.time_ns()  # before any file is looked at: what changes while they are read is not believed the next time
+        self.entries = Entries({})
+        self._token = ""
+        self._sizes: tuple[int, int] = (0, 0)
+        self._paths: list[str] = []  # as ``words.txt`` counts them
+        self._spoken: Lines | None = None
+        self._speaking: Lines | None = None
+        self._recent: dict[str, list[str]] = {}  # what files speak of that were noted since the index was written
+        self._results: list[tuple[str, list[Any]]] | None = None
+        self.is_changed = self._is_result_changed = False
         if is_used:
             self._load()
 
@@ -73,50 +89,108 @@ class Cache:
 
     def names(self, path: str) -> Sequence[str]:
         """Return what a file speaks of, by the last parts of the names."""
-        return self._known_names().get(path, ())
+        if (recent := self._recent.get(path)) is not None:
+            return recent
+        return self._names_file().words(path)
 
-    def put(self, path: str, entry: Entry, names: Sequence[str] = ()) -> None:
-        """Note a file, and what it speaks of."""
-        entry.seen_at = time.time_ns()
+    def speaking(self, word: str) -> Sequence[str]:
+        """Return the paths of the files that speak of a word, in the order in which they were noted."""
+        return self._of_words(word, lambda path: word in self._recent[path])
+
+    def starting(self, word: str) -> Sequence[str]:
+        """Return the paths of the files that define a function called so which may start what it is given."""
+        return self._of_words(f"{_STARTS} {word}", lambda path: word in _starts(self.entries.get(path)))
+
+    def _of_words(self, key: str, is_recent: Callable[[str], bool]) -> Sequence[str]:
+        if self._speaking is None:
+            self._speaking = self._lines("words.txt", 1)
+        try:
+            found = [self._paths[int(number)] for number in self._speaking.words(key)]
+        except (ValueError, IndexError):
+            found = []
+        found = [path for path in found if path not in self._recent and path in self.entries]
+        return [*found, *(path for path in self._recent if path in self.entries and is_recent(path))]
+
+    def put(self, path: str, entry: Entry, names: Sequence[str] | None = None) -> None:
+        """Note a file, and what it speaks of; None where that is what it was."""
+        if not is_plain(path, is_key=True):
+            return
+        entry.seen_at = self._began_at
+        if names is not None:
+            self._recent[path] = [name for name in names if is_plain(name)]
         self.entries[path] = entry
-        if names:
-            self._known_names()[path] = list(names)
         self.is_changed = True
 
     def result(self, digest: str) -> tuple[Finding, ...] | None:
-        """Return the findings of the last check, where it was of the very same files and settings."""
-        if self._result is None or self._result[0] != digest:
-            return None
-        try:
-            return tuple(codec.value_of(Finding, each) for each in json.loads(self._result[1]))
-        except ValueError:
-            return None
+        """Return the findings of a check, where one of the last was of the very same files and settings."""
+        for known, findings in self._known_results():
+            if known == digest:
+                try:
+                    return tuple(codec.value_of(Finding, each) for each in findings)
+                except (ValueError, TypeError):
+                    return None
+        return None
 
     def put_result(self, digest: str, findings: Sequence[Finding]) -> None:
-        """Keep the findings of this check."""
-        self._result = digest, json.dumps([codec.plain_of(each) for each in findings], separators=(",", ":")).encode()
-        self.is_changed = True
+        """Keep the findings of this check, and of some before it: who checks single files checks the whole tree as well."""
+        fresh = (digest, [codec.plain_of(each) for each in findings])
+        self._results = [fresh, *(each for each in self._known_results() if each[0] != digest)][:_MOST_RESULTS]
+        self._is_result_changed = True
 
     def forget(self, paths: Iterable[str]) -> None:
         """Forget files that are no more."""
         for path in list(paths):
-            if self.entries.pop(path, None) is not None:
+            if self.entries.pop(path) is not None:
+                self._recent.pop(path, None)
                 self.is_changed = True
 
     def save(self) -> None:
         """Write what is new, where anything is."""
-        if not (self._is_used and self.is_changed):
+        if not self._is_used or not (self.is_changed or self._is_result_changed):
             return
         with contextlib.suppress(OSError):
             self._prepare()
-            files = {path: codec.plain_of(entry) for path, entry in self.entries.items()}
-            named = {path: names for path, names in self._known_names().items() if path in self.entries}
-            text = json.dumps(named, separators=(",", ":")).encode()
-            _replace(self._folder / "names.json", text)
-            index = {"stamp": stamp(), "names": digest_of(text), "files": files}
-            _replace(self._folder / "index.json", json.dumps(index, separators=(",", ":")).encode())
-            if self._result is not None:
-                _replace(self._folder / "findings.json", self._result[0].encode() + b"\n" + self._result[1])
+            if self.is_changed and not self._save_recent():
+                self._save_all()
+            if self._is_result_changed:
+                _replace(self._folder / "findings.json", json.dumps(self._known_results(), separators=(",", ":")).encode())
+
+    def _save_recent(self) -> bool:
+        """Write what came since the index was written; tells whether that is little enough."""
+        changed = self.entries.changed
+        if not self._token or len(changed) > MOST_RECENT:
+            return False
+        plain = {
+            "token": self._token,
+            "files": {path: self.entries.plain(path) for path in changed},  # nothing for one that is gone
+            "names": self._recent,
+        }
+        _replace(self._folder / "recent.json", json.dumps(plain, separators=(",", ":")).encode())
+        return True
+
+    def _save_all(self) -> None:
+        paths = list(self.entries)
+        old = dict(self._names_file()) if self._token else {}
+        spoken = {path: self._recent.get(path) or old.get(path) or () for path in paths}
+        speaking: dict[str, list[str]] = {}
+        for number, path in enumerate(paths):
+            for word in spoken[path]:
+                speaking.setdefault(word, []).append(str(number))
+            for word in _starts(self.entries.get(path)):
+                speaking.setdefault(f"{_STARTS} {word}", []).append(str(number))
+        token = blake2b(f"{time.time_ns()} {os.getpid()}".encode(), digest_size=8).hexdigest()
+        texts = written(token, spoken.items()), written(token, speaking.items())
+        index = {
+            "stamp": stamp(),
+            "token": token,
+            "sizes": [len(each) for each in texts],
+            "files": {path: self.entries.plain(path) for path in paths},
+        }
+        with contextlib.suppress(FileNotFoundError):
+            (self._folder / "recent.json").unlink()
+        _replace(self._folder / "names.txt", texts[0])
+        _replace(self._folder / "words.txt", texts[1])
+        _replace(self._folder / "index.json", json.dumps(index, separators=(",", ":")).encode())
 
     def _prepare(self) -> None:
         if self._folder.parent.is_symlink() or self._folder.is_symlink():
@@ -127,35 +201,134 @@ class Cache:
                 file.write_text(text, "utf-8")
 
     def _load(self) -> None:
-        try:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             plain = json.loads(_read(self._folder / "index.json"))
-            if plain["stamp"] == stamp() and digest_of(self._names_text()) == plain["names"]:
-                self.entries = {path: codec.value_of(Entry, values) for path, values in plain["files"].items()}
+            if plain["stamp"] != stamp():
+                return
+            files, token, (names, words) = dict(plain["files"]), str(plain["token"]), plain["sizes"]
+            if not all(type(each) is list for each in files.values()) or not self._is_whole(token, names, words):
+                return
+            self._token, self._sizes, self._paths = token, (names, words), list(files)
+            self.entries = Entries(files)
+        if self._token:
+            self._load_recent()
+
+    def _is_whole(self, token: str, *sizes: int) -> bool:
+        """Tell whether the other files of the index are there, and of the same writing."""
+        for name, size in zip(("names.txt", "words.txt"), sizes, strict=True):
+            with _opened(self._folder / name) as file:
+                if os.fstat(file.fileno()).st_size != size or file.readline(64).strip() != token.encode():
+                    return False
+        return True
+
+    def _load_recent(self) -> None:
+        try:
+            plain = json.loads(_read(self._folder / "recent.json"))
+            if plain["token"] != self._token:
+                return
+            files = dict(plain["files"])
+            names = {str(path): [str(name) for name in names] for path, names in plain["names"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            self.entries = {}
-        if self.entries:
-            with contextlib.suppress(OSError, ValueError):
-                digest, _, text = _read(self._folder / "findings.json").partition(b"\n")
-                self._result = digest.decode("ascii"), text
+            return
+        self.entries.change(files)
+        self._recent = names
 
-    def _names_text(self) -> bytes:
-        return _read(self._folder / "names.json")
+    def _names_file(self) -> Lines:
+        if self._spoken is None:
+            self._spoken = self._lines("names.txt", 0)
+        return self._spoken
 
-    def _known_names(self) -> dict[str, list[str]]:
-        if self._names is None:
-            self._names = {}
+    def _lines(self, name: str, number: int) -> Lines:
+        if self._token:
+            with contextlib.suppress(OSError):
+                found = Lines(_read(self._folder / name))
+                if found.head == self._token and len(found) == self._sizes[number]:
+                    return found
+        return Lines(b"")
+
+    def _known_results(self) -> list[tuple[str, list[Any]]]:
+        if self._results is None:
+            self._results = []
             if self.entries:
                 with contextlib.suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
-                    self._names = {path: [str(name) for name in names] for path, names in json.loads(self._names_text()).items()}
-        return self._names
+                    plain = json.loads(_read(self._folder / "findings.json"))
+                    self._results = [(str(digest), list(findings)) for digest, findings in plain]
+        return self._results
+
+
+class Entries:
+    """What is known of files by their paths, each understood when somebody asks."""
+
+    def __init__(self, plain: dict[str, Any]) -> None:
+        self._plain = plain
+        self._known: dict[str, Entry] = {}
+        self.changed: dict[str, None] = {}  # paths of those that are not what they were when the index was written
+
+    def get(self, path: str) -> Entry | None:
+        """Return what is known of a file."""
+        if (known := self._known.get(path)) is None and (plain := self._plain.get(path)) is not None:
+            try:
+                known = self._known[path] = codec.value_of(Entry, plain)
+            except ValueError:
+                return None
+        return known
+
+    def __setitem__(self, path: str, entry: Entry) -> None:
+        self._known[path] = entry
+        self._plain.setdefault(path, None)
+        self.changed[path] = None
+
+    def pop(self, path: str) -> Entry | None:
+        """Forget a file."""
+        found = self.get(path)
+        if self._plain.pop(path, self) is not self:
+            self._known.pop(path, None)
+            self.changed[path] = None
+        return found
+
+    def plain(self, path: str) -> Any:
+        """Return what is known of a file as it is written, None where it is gone."""
+        known = self._known.get(path)
+        return self._plain.get(path) if known is None or path not in self.changed else codec.plain_of(known)
+
+    def change(self, plain: dict[str, Any]) -> None:
+        """Take over what came since the index was written."""
+        for path, each in plain.items():
+            self._known.pop(path, None)
+            self.changed[path] = None
+            if type(each) is list:
+                self._plain[path] = each
+            else:
+                self._plain.pop(path, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._plain))
+
+    def __len__(self) -> int:
+        return len(self._plain)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._plain
+
+
+def _starts(entry: Entry | None) -> Iterable[str]:
+    """Return the names of the functions of a file that may start what they are given."""
+    return dict.fromkeys(word.partition(" ")[0] for word in entry.wrappers) if entry is not None else ()
+
+
+def _opened(file: Path) -> BinaryIO:
+    """Open a plain file; raises `OSError` for anything else, which may have no end or nobody at its other one."""
+    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
+    opened = open(descriptor, "rb")  # noqa: SIM115 - who asks closes it
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        opened.close()
+        raise OSError("no plain file")
+    return opened
 
 
 def _read(file: Path) -> bytes:
-    """Read a plain file; raises `OSError` for anything else, which may have no end or nobody at its other one."""
-    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
-    with open(descriptor, "rb") as opened:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError("no plain file")
+    """Read a plain file."""
+    with _opened(file) as opened:
         return opened.read()
 
 
@@ -170,11 +343,6 @@ def _replace(file: Path, content: bytes) -> None:
         raise
 
 
-def digest_of(data: bytes) -> str:
-    """Return what a content is known by."""
-    return hashlib.blake2b(data, digest_size=8).hexdigest()
-
-
 def stamp() -> str:
     """Return what the rules and their reader are known by: other rules, or another Python, read other facts."""
     found = [VERSION, sys.version]
@@ -185,4 +353,4 @@ def stamp() -> str:
             if name.endswith(".py"):
                 known = os.stat(os.path.join(folder, name))
                 found.append(f"{name} {known.st_size} {known.st_mtime_ns}")
-    return hashlib.blake2b("\n".join(found).encode(), digest_size=16).hexdigest()
+    return blake2b("\n".join(found).encode(), digest_size=16).hexdigest()

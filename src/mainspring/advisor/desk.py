@@ -7,7 +7,7 @@ somebody else has read are read again when a rule asks for them. Nothing here im
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from mainspring.advisor.disk import Disk
 from mainspring.advisor.finding import Finding, Role
 from mainspring.advisor.read.facts import FileFacts
 from mainspring.advisor.reading import Outcome, bytes_of, may_call, read_file, read_one
+from mainspring.advisor.record import record
 from mainspring.advisor.report import Unscanned
 from mainspring.advisor.settings import Settings
 from mainspring.advisor.shelf import Shelf
@@ -29,7 +30,7 @@ Speaks = Callable[[], Sequence[str]]  # the last parts of all names that a file 
 MOST_SEARCHED = 400  # files that one word may lead to: it is no name of theirs then
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Question:
     """How a tree is looked at: plain values, which every process is given."""
 
@@ -39,7 +40,7 @@ class Question:
     instead: Mapping[str, bytes] = field(default_factory=dict)  # contents of files that are not read from the disk
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Told:
     """What reading a file has given, without its facts."""
 
@@ -52,7 +53,7 @@ class Told:
     problem_line: int
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Judged:
     """What the rules say of some files."""
 
@@ -128,11 +129,18 @@ class Desk:
         self.shelf.hold(outcome.facts)
         return outcome.facts
 
-    def look_up(self, module: str, *, is_whole: bool = True) -> Outcome | None:
-        """Read a module that is on no shelf; unless ``is_whole``, only where it holds a word."""
-        found = None if module in self._missing else self._by_module.get(module) or self._disk.find(module)
+    def find(self, module: str) -> Found | None:
+        """Return where a module lies, None where this tree has none."""
+        if module in self._missing:
+            return None
+        found = self._by_module.get(module) or self._disk.find(module)
         if found is None:
             self._missing.add(module)
+        return found
+
+    def look_up(self, module: str, *, is_whole: bool = True) -> Outcome | None:
+        """Read a module that is on no shelf; unless ``is_whole``, only where it holds a word."""
+        if (found := self.find(module)) is None:
             return None
         self._by_module[module] = found
         return self._outcome(found, is_whole=is_whole, is_judged=not is_whole)

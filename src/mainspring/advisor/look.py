@@ -9,13 +9,15 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
-from mainspring.advisor.cache import Entry, digest_of
+from mainspring.advisor.cache import Cache, Entry
 from mainspring.advisor.desk import Desk, Judged, Question, Told
+from mainspring.advisor.digest import digest_of
 from mainspring.advisor.neighbours import Names, Neighbours
 from mainspring.advisor.reading import word_of
+from mainspring.advisor.record import record
 from mainspring.advisor.report import Unscanned
 from mainspring.advisor.walk import Found, Walker
 
@@ -23,18 +25,20 @@ ROUNDS = 3  # wrappers of wrappers of wrappers
 SHARED_FROM = 2 * 2**20  # bytes to be read: for fewer, starting processes takes longer than they save
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Part(Judged):
     """What was found in one project: small enough to be handed from process to process."""
 
     entries: list[tuple[str, Entry, tuple[str, ...]]] = field(default_factory=list)  # for the cache: path, entry, names
+    starting: frozenset[str] | None = None  # modules that define functions which start what they are given; None: not all were asked
 
 
 class Desks(Protocol):
     """Whoever reads and judges the files of a project."""
 
     def read(self, files: Sequence[Found], words: tuple[bytes, ...], *, is_second: bool) -> Iterable[tuple[Found, Told | None]]: ...
-    def judge(self, names: Names, wrappers: frozenset[str], modules: Sequence[str]) -> Iterable[Judged]: ...
+    def know(self, names: Names, wrappers: frozenset[str], modules: Sequence[str], starting: frozenset[str] | None) -> frozenset[str]: ...
+    def judge(self, modules: Sequence[str]) -> Iterable[Judged]: ...
 
 
 class Alone:
@@ -48,9 +52,15 @@ class Alone:
         for each in files:
             yield each, self._desk.read((each,), words, is_second)[0]
 
-    def judge(self, names: Names, wrappers: frozenset[str], modules: Sequence[str]) -> Iterable[Judged]:
-        """Yield what the rules say of the modules, where these names and wrappers are known."""
+    def know(self, names: Names, wrappers: frozenset[str], modules: Sequence[str], starting: frozenset[str] | None) -> frozenset[str]:
+        """Know these names and wrappers, and which modules start what they are given: looked for where that is None, and returned."""
         self._desk.know(names, wrappers)
+        found = frozenset(self._desk.starting(modules)) if starting is None else starting
+        self._desk.start_with(found)
+        return found
+
+    def judge(self, modules: Sequence[str]) -> Iterable[Judged]:
+        """Yield what the rules say of the modules."""
         yield self._desk.judge(modules)
 
 
@@ -65,11 +75,11 @@ class Look:
         known: Mapping[str, Entry],
         names: Callable[[str], Sequence[str]],
         walker: Walker | None = None,
-        beside: Mapping[str, Entry] | None = None,
+        cache: Cache | None = None,
         jobs: int = 1,
     ) -> None:
         self._question, self._folder, self._files, self._known, self._names_of = question, folder, files, known, names
-        self._beside, self._jobs = beside or {}, jobs
+        self._cache, self._jobs = cache, jobs
         self._walker = walker or Walker(question.root, question.settings.exclude)
         self._are_single = all(each.is_asked for each in files)  # the tree around them is not looked at
         self._part = Part()
@@ -110,8 +120,12 @@ class Look:
         }  # in the order of the tree
         modules = list(self._names)
         if desk is not None and self._are_single:
-            Neighbours(desk, self._folder, self._walker, self._names).add(self._beside, self._names_of)
-        for each in desks.judge(self._names, frozenset(self._wrappers), modules):
+            around = Neighbours(desk, self._folder, self._walker, self._names)
+            around.add(self._cache)
+            desks.know(self._names, frozenset(self._wrappers | around.wrappers), modules, frozenset(around.starting))
+        else:
+            self._part.starting = desks.know(self._names, frozenset(self._wrappers), modules, None)
+        for each in desks.judge(modules):
             self._part.findings += each.findings
             self._part.unscanned += each.unscanned
         return self._part

@@ -45,13 +45,18 @@ class Shared:
                 self._owners[each.module] = number
                 yield each, told[at] if told is not None else None
 
-    def judge(self, names: Names, wrappers: frozenset[str], modules: Sequence[str]) -> Iterable[Judged]:
-        """Yield what the rules say of the modules, where these names and wrappers are known."""
+    def know(self, names: Names, wrappers: frozenset[str], modules: Sequence[str], starting: frozenset[str] | None) -> frozenset[str]:
+        """Know these names and wrappers, and which modules start what they are given: looked for where that is None, and returned."""
         self._crew.tell(partial(Desk.know, names={module: tuple(speaks()) for module, speaks in names.items()}, wrappers=wrappers))
-        shares = self._shares_of_owners(modules)
-        starting = [module for _, _, found in self._crew.do(Desk.starting, shares) for module in found or ()]
-        self._crew.tell(partial(Desk.start_with, modules=frozenset(starting)))
-        for share, _, judged in self._crew.do(Desk.judge, shares):
+        if starting is None:
+            found = self._crew.do(Desk.starting, self._shares_of_owners(modules))
+            starting = frozenset(module for _, _, some in found for module in some or ())
+        self._crew.tell(partial(Desk.start_with, modules=starting))
+        return starting
+
+    def judge(self, modules: Sequence[str]) -> Iterable[Judged]:
+        """Yield what the rules say of the modules."""
+        for share, _, judged in self._crew.do(Desk.judge, self._shares_of_owners(modules)):
             yield judged or Judged(unscanned=[died(self._paths[module], "file") for module in share.items])
 
     def _shares_of_owners(self, modules: Sequence[str]) -> list[Share[str]]:

@@ -6,23 +6,23 @@ is edited does not. Entries end after half a year, as a migration does, and are 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 from mainspring.advisor.finding import Finding, Judged, Status
+from mainspring.advisor.record import record
 from mainspring.core.errors import ConfigurationError
 
 FORM = 1
 LIFE = timedelta(days=180)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Entry:
     """A finding that was there when the ratchet was set. ``until`` is the last day on which it is forgiven."""
 
@@ -148,4 +148,6 @@ def _normal(statement: str) -> str:
 
 
 def _hash(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+    from hashlib import sha256  # it loads OpenSSL, which a tree without findings need not wait for
+
+    return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]

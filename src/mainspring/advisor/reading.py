@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
-from mainspring.advisor.cache import digest_of
+from mainspring.advisor.digest import digest_of
 from mainspring.advisor.read.facts import FileFacts
 from mainspring.advisor.read.words import names_of, words_of
+from mainspring.advisor.record import record
 
 LARGEST_PARSED = 2 * 2**20  # bytes: a syntax tree takes some hundred times as much, and nobody writes such files by hand
 LARGEST_READ = 64 * 2**20  # bytes of a file that is at least searched for words
 SHORTEST_WRAPPER = 4  # characters: "run" and "do" stand in every file
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Outcome:
     """What reading one file has given. ``facts`` are None where it holds no word that a rule looks for, or no Python.
 

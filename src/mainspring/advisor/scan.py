@@ -6,19 +6,20 @@ is much larger than the others, else one after the other, each in several.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 
-from mainspring.advisor.cache import Cache, Entry, digest_of
+from mainspring.advisor.cache import Cache, Entry
 from mainspring.advisor.desk import Question
+from mainspring.advisor.digest import blake2b, digest_of
 from mainspring.advisor.finding import Finding, Role
 from mainspring.advisor.look import Look, Part, patiently
 from mainspring.advisor.read.facts import FileFacts
 from mainspring.advisor.reading import bytes_of, read_file, read_one
+from mainspring.advisor.record import record
 from mainspring.advisor.report import Unscanned
 from mainspring.advisor.settings import Settings
 from mainspring.advisor.walk import Found, Tree, Walker
@@ -26,7 +27,7 @@ from mainspring.advisor.walk import Found, Tree, Walker
 POOL_FROM = 1_500  # files to be read: for fewer, starting processes takes longer than they save
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Scanned:
     """What was found in a tree, before anybody asked what may stand."""
 
@@ -122,7 +123,7 @@ class Scan:
         from mainspring.advisor.versions import read_versions
 
         question = self._question
-        asked = hashlib.blake2b(digest_size=16)
+        asked = blake2b(digest_size=16)
         told = replace(question.settings, select=(), ignore=(), per_file_allow=(), max_allows_per_file=0, max_justifications=None)
         asked.update(repr((told, question.is_strict, read_versions(question.root))).encode("utf-8", "surrogatepass"))
         for each in tree.files:
@@ -149,8 +150,8 @@ class Scan:
     def _has_moved(self, tree: Tree) -> bool:
         """Tell whether anything that is known beside the asked files has changed: what they are judged by may be there."""
         asked = {each.path for each in tree.files}
-        for path, entry in self._cache.entries.items():
-            if path not in asked:
+        for path in self._cache.entries:
+            if path not in asked and (entry := self._cache.entries.get(path)) is not None:
                 try:
                     found = os.stat(os.path.join(self._walker.root, path))
                 except OSError:
@@ -189,21 +190,30 @@ class Scan:
             names = {path: tuple(self._cache.names(path)) for path, entry in known.items() if entry.has_facts}
             for files, part in parts(self._question, projects, known, names, self._jobs):
                 read += len(files)
-                self._take(part, read)
+                self._take(part, read, files)
             return
         for folder, files in projects.items():
-            looked = Look(self._question, folder, files, known, self._cache.names, self._walker, self._cache.entries, self._jobs)
-            self._take(looked.look(partial(self._tell, read)), read + len(files))
+            looked = Look(self._question, folder, files, known, self._cache.names, self._walker, self._cache, self._jobs)
+            self._take(looked.look(partial(self._tell, read)), read + len(files), files)
             read += len(files)
 
-    def _take(self, part: Part, read: int) -> None:
+    def _take(self, part: Part, read: int, files: Sequence[Found]) -> None:
         self._scanned.findings += part.findings
         self._scanned.unscanned += part.unscanned
         for path, entry, names in part.entries:
             self._cache.put(path, entry, names)
+        if part.starting is not None and self._scanned.is_whole:
+            self._note_starting(files, part.starting)
         noted = {path for path, _, _ in part.entries}
         self._cache.forget(each.path for each in part.unscanned if each.path not in noted and each.path not in self._known)
         self._tell(read)
+
+    def _note_starting(self, files: Sequence[Found], starting: frozenset[str]) -> None:
+        """Keep which files define functions that start what they are given: who looks at one file later need not look for them."""
+        for each in files:
+            known = self._cache.entries.get(each.path)
+            if known is not None and known.has_facts and known.is_starting != (is_starting := each.module in starting):
+                self._cache.put(each.path, replace(known, is_starting=is_starting))
 
     def _tell(self, read: int, more: int = 0) -> None:
         if self._on_read is not None:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from mainspring.advisor.allow import parse
 from mainspring.advisor.catalogue import RULES
 from mainspring.advisor.finding import Role, Severity
+from mainspring.advisor.record import record
 from mainspring.core.errors import ConfigurationError
 
 MAX_ALLOWS = 3  # in one file: with more of them it is the file that should change
 MARKERS = ("pyproject.toml", "mainspring.toml", ".git", "setup.py", "setup.cfg", "manage.py")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class FileAllow:
     """A written exception for whole files: paths that it covers, the directive as written, and the file that it stands in."""
 
@@ -26,7 +26,7 @@ class FileAllow:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Settings:
     """Plain values; globs match paths from the root, with forward slashes."""
 
@@ -94,6 +94,8 @@ def _from_table(table: Mapping[str, Any], where: str) -> Settings:
     values: dict[str, Any] = {}
     for key, value in table.items():
         if (read := _KEYS.get(key)) is None:
+            import difflib
+
             near = difflib.get_close_matches(key, _KEYS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_KEYS)}"
             raise ConfigurationError(f"{where}: the key {key} is unknown; {hint}")
@@ -108,6 +110,8 @@ def parse_codes(given: Iterable[str], where: str) -> tuple[str, ...]:
         if not code:
             continue
         if not any(known.startswith(code) for known in RULES) or not code.startswith("MS"):
+            import difflib
+
             by_name = next((rule.code for rule in RULES.values() if rule.name == code), None)
             near = [by_name] if by_name else difflib.get_close_matches(code.upper(), RULES, n=1)
             hint = f"did you mean {near[0]}?" if near else "codes look like MS101, and MS1 stands for all that begin so"

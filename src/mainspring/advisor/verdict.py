@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from pathlib import Path
 
-from mainspring.advisor import diff, directives, ratchet
+from mainspring.advisor import directives, ratchet
 from mainspring.advisor.finding import Finding, Judged, Place, Role, Severity, Status
 from mainspring.advisor.read.facts import FileFacts
+from mainspring.advisor.record import record
 from mainspring.advisor.report import Accepted, Report, Unscanned
 from mainspring.advisor.scan import Scanned
 from mainspring.advisor.settings import Settings
@@ -19,7 +20,7 @@ from mainspring.core.version import VERSION
 Notes = list[tuple[str, tuple[tuple[str, str], ...]]]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Terms:
     """By what findings are judged, beside the settings. ``today`` is the date that exceptions end by."""
 
@@ -60,6 +61,8 @@ def judge(scanned: Scanned, settings: Settings, terms: Terms, seconds: float = 0
     judged += _unmatched(settings, scanned, codes, give)
     changed = None
     if terms.base is not None:
+        from mainspring.advisor import diff
+
         files = {each.finding.path for each in judged} | {e.path for each in judged for e in each.finding.evidence}
         changed = diff.changed_lines(terms.base, {path: scanned.on_disk.get(path) or str(Path(terms.root) / path) for path in files})
         judged = [each for each in judged if diff.is_touched(each, changed)]

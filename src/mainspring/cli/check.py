@@ -9,12 +9,13 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mainspring.advisor.record import record
 from mainspring.cli.exits import FAILED
 from mainspring.cli.session import Session, command
 from mainspring.core.errors import ConfigurationError
@@ -66,7 +67,7 @@ def check(session: Session, **given: Any) -> int:
     return _Check(session, _Options(**{name: value for name, value in given.items() if name not in ("explain", "against")})).run()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Options:
     """What stood on the command line."""
 
@@ -176,11 +177,13 @@ class _Check:
     def _terms(self) -> Terms:
         from datetime import UTC, datetime
 
-        from mainspring.advisor import diff, ratchet
+        from mainspring.advisor import ratchet
         from mainspring.advisor.verdict import Terms
 
         options = self._options
         if options.base is not None:
+            from mainspring.advisor import diff
+
             top = self._paths[0]
             diff.check_base(top if top.is_dir() else top.parent, options.base)
         entries: tuple[ratchet.Entry, ...] | None = None

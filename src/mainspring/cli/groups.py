@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -53,8 +52,11 @@ class LazyGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or say which one was probably meant."""
         known = self.list_commands(ctx)
-        if args and args[0] not in known and (near := difflib.get_close_matches(args[0], known, n=2)):
-            ctx.fail(t("cli.did-you-mean", name=args[0], near=" or ".join(near)))
+        if args and args[0] not in known:
+            import difflib
+
+            if near := difflib.get_close_matches(args[0], known, n=2):
+                ctx.fail(t("cli.did-you-mean", name=args[0], near=" or ".join(near)))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import re
 
-_STOP = re.compile(
+from mainspring.advisor.patterns import pattern
+
+_STOP = pattern(
     r"stop|shut|running|clos(ed|ing)|exit|quit|terminat|cancel|kill|alive|keep_going|disconnect|is_active|\bactive|interrupt|should_(run|continue)"
 )
 """Names of signals from outside: who leaves a loop by these has not got anywhere."""
-_PROGRESS = re.compile(r"time\(|monotonic|deadline|timeout|remaining|attempt|retries|tries|count|len\(|<|>|\bdone\b|finished")
-_STILL_ITS_OWN = re.compile(r" is (threading\.current_thread|asyncio\.current_task|current_thread|current_task)\(\)$")  # no other took over
-_WAIT = re.compile(r"\.wait\([^()]*(\([^()]*\)[^()]*)*\)")  # its limit is none of the loop's
+_PROGRESS = pattern(r"time\(|monotonic|deadline|timeout|remaining|attempt|retries|tries|count|len\(|<|>|\bdone\b|finished")
+_STILL_ITS_OWN = pattern(r" is (threading\.current_thread|asyncio\.current_task|current_thread|current_task)\(\)$")  # no other took over
+_WAIT = pattern(r"\.wait\([^()]*(\([^()]*\)[^()]*)*\)")  # its limit is none of the loop's
 _ENDLESS_ITERATORS = ("itertools.cycle", "itertools.count", "itertools.repeat")
-_RECEIVE = re.compile(r"\.(get|get_nowait|recv|receive|pop|popleft)\((timeout=[^)]*|block=[^)]*|)\)")
+_RECEIVE = pattern(r"\.(get|get_nowait|recv|receive|pop|popleft)\((timeout=[^)]*|block=[^)]*|)\)")
 
 
 def is_stop_signal(text: str) -> bool:

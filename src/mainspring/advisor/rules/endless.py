@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Evidence, Place
 from mainspring.advisor.memory import Answers
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Loop, ValueForm
+from mainspring.advisor.record import record
 from mainspring.advisor.rules.sources import (
     Nature,
     asks_sql_for_waiting,
@@ -31,14 +32,14 @@ from mainspring.advisor.rules.writers import writer_of
 SEARCH = 2  # calls that are followed from a spawn to a loop
 NEAR = 2  # how deep in a loop's calls its pauses and its sources may stand
 
-_STOPS = re.compile(
+_STOPS = pattern(
     r"stop|shut|cancel|exit|quit|clos|running|alive|kill|terminat|is_set|disconnect|sentinel|poison|interrupt|signal|finish_event"
     r"|enabled|active|\bnone\b",
     re.IGNORECASE,
 )
-_STOPPING_ERRORS = re.compile(r"Cancel|Interrupt|Exit|Stop|Clos|Shut|Disconnect|EOF")
+_STOPPING_ERRORS = pattern(r"Cancel|Interrupt|Exit|Stop|Clos|Shut|Disconnect|EOF")
 _PASSES_ON = frozenset({"write", "flush", "send", "put", "push", "writelines", "print", "drain"})
-_OUTLETS = re.compile(
+_OUTLETS = pattern(
     r"(stream|pipe|console|stdout|stderr|writer|outbox|queue|sock(et)?|output|terminal|logger|transport|buffer)$", re.IGNORECASE
 )
 _FANS_OUT = frozenset(
@@ -48,33 +49,33 @@ _FANS_OUT = frozenset(
     }
 )  # fmt: skip
 _DELETES = frozenset({"unlink", "rmtree", "removedirs"})  # of files, whatever library has them
-_JOB = re.compile(r"(^|[._])\w*(func|fn|callback|job|task|handler|callable|coro|method|work|cb|action|command)$|^f$", re.IGNORECASE)
+_JOB = pattern(r"(^|[._])\w*(func|fn|callback|job|task|handler|callable|coro|method|work|cb|action|command)$|^f$", re.IGNORECASE)
 _RUNS = frozenset({"execute", "run", "process", "handle", "dispatch", "perform"})
-_CHANGES = re.compile(
+_CHANGES = pattern(
     r"_*(delete|clean_?up|purge|prune|save|send|publish|upload|persist|commit|dispatch|archive|reconcile|sweep|process|execute|ingest|export"
     r"|backup|renew|retry|trigger|deliver|enqueue|mark_|remove_(old|stale|expired|dead)|update_(status|state)"
     r"|run_(all|once|pending|due|jobs|tasks|cycle|round|iteration))"
 )
 
 
-_OWN_CARE = re.compile(
+_OWN_CARE = pattern(
     r"metric|heart_?beat|keep_?alive|ping|tick|_lag|stall|stats|statistic|memory|cpu|cache|animat|spinner|progress|uptime|watch_?(parent|dog)|monitor_resource",
     re.IGNORECASE,
 )
 """Names of loops that look after this process alone."""
-_KEEPS_ALIVE = re.compile(r"heart_?beat|keep_?alive|(^|_)ping(_|$)|ping_?loop", re.IGNORECASE)
-_LOOKS = re.compile(
+_KEEPS_ALIVE = pattern(r"heart_?beat|keep_?alive|(^|_)ping(_|$)|ping_?loop", re.IGNORECASE)
+_LOOKS = pattern(
     r"_*(get|look|is|has|list|read|load|find|count|query|parse|validate|format|make|build|to|as|log|calculate|compute|collect|measure)(_\w+|$)"
     r"|(all|first|one|unique|scalars?|fetchall|fetchone|time|cancelled|done|stat|children|exists|next|items|keys|values|set|inc|dec|observe"
     r"|labels|set_value|wait|acquire|release|cast|poll|_*db|put\w*|close|aclose|admit|add|append|begin|end|cls|self|super|__\w+__)$"
 )
-_CONNECTED = re.compile(r"(^|[._])_?(ws|\w*socket|conn|connection|sock|stream|transport|channel|session)$", re.IGNORECASE)
-_LOGS = re.compile(r"(^|[._])_?(log|logger|logging|console|tracer|span|gauge|counter|histogram)$", re.IGNORECASE)
+_CONNECTED = pattern(r"(^|[._])_?(ws|\w*socket|conn|connection|sock|stream|transport|channel|session)$", re.IGNORECASE)
+_LOGS = pattern(r"(^|[._])_?(log|logger|logging|console|tracer|span|gauge|counter|histogram)$", re.IGNORECASE)
 _ANSWERS = frozenset({"set_result", "set_exception"})
 _WORDS = (ValueForm.TEXT, ValueForm.FLAG, ValueForm.NUMBER, ValueForm.NONE)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Endless:
     """A loop without an end. ``what`` names what it waits for, ``shared`` what it does that others can see, each with a line."""
 
@@ -176,7 +177,7 @@ def is_forever(loop: Loop) -> bool:
     return not loop.has_exit or (bool(loop.exits) and all(_is_stop(each) or (is_asked and not each) for each in loop.exits))
 
 
-_WHILE_ANOTHER = re.compile(r"(?!self\.\w+\(|.*main_thread)[\w.\[\]]+\.(is_alive|is_running|is_active|running)\(\)$")
+_WHILE_ANOTHER = pattern(r"(?!self\.\w+\(|.*main_thread)[\w.\[\]]+\.(is_alive|is_running|is_active|running)\(\)$")
 
 
 def outlasts(loop: Loop) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import MODULE, Call, Fate, FileFacts, Function, ValueForm
 from mainspring.advisor.rules.spawn import Spawn, Way, spawn_of
 
@@ -273,7 +273,7 @@ def _attribute(call: Call) -> str:
     return next((bind[4:] for bind in call.binds if bind.startswith("set:") and "[" not in bind), "")
 
 
-_COLLECTS = re.compile(r"(?:add|append|put|insert):|set:.*\]$")
+_COLLECTS = pattern(r"(?:add|append|put|insert):|set:.*\]$")
 
 
 def _is_given_to_an_await(function: Function, name: str) -> bool:
@@ -427,5 +427,5 @@ def _looks_up(call: Call, method: str) -> bool:
 
 
 _EVENTS = ("asyncio.Event.", "threading.Event.", "anyio.Event.", "asyncio.locks.Event.")
-_CHANNELS = re.compile(r"(Streamer|Queue|Pipe|Channel|Event|Condition|Future)$|^create_future$")
+_CHANNELS = pattern(r"(Streamer|Queue|Pipe|Channel|Event|Condition|Future)$|^create_future$")
 _RECEIVES = frozenset({"wait", "get", "get_nowait", "acquire", "result", "recv", "read", "join", "readline"})

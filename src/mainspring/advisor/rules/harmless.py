@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Role
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, FileFacts, Function, ValueForm
 from mainspring.advisor.rules.handles import STOPPERS, Hold, is_awaited_by_signal
 from mainspring.advisor.rules.kinds import LEAVES, TENDS, UPKEEP, Weight
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from mainspring.advisor.project import Known, Project, Target
 
 _OPENERS = frozenset({"open", "xdg-open", "explorer", "explorer.exe", "osascript", "notify-send", "say", "start", "cmd"})
-_RUNS_A_LOOP = re.compile(r"loop\.(start|run)$", re.IGNORECASE)
-_WAITS_FOR_A_CHILD = re.compile(r"(^|[._])(proc(ess)?|child|popen)\.(wait|join)$", re.IGNORECASE)
-_PIPED = re.compile(r"readline\b|\.std(out|err)\b|\bpipe\b")
+_RUNS_A_LOOP = pattern(r"loop\.(start|run)$", re.IGNORECASE)
+_WAITS_FOR_A_CHILD = pattern(r"(^|[._])(proc(ess)?|child|popen)\.(wait|join)$", re.IGNORECASE)
+_PIPED = pattern(r"readline\b|\.std(out|err)\b|\bpipe\b")
 
 
 def is_long(site: Site, target: Target | None) -> bool:
@@ -96,7 +97,7 @@ def reads_a_pipe(project: Project, site: Site, target: Target | None) -> bool:
     return False
 
 
-_READS_A_CHILD = re.compile(r"\.(stdout|stderr)\.(read|readline|readlines|readuntil|readexactly)$")
+_READS_A_CHILD = pattern(r"\.(stdout|stderr)\.(read|readline|readlines|readuntil|readexactly)$")
 
 
 def is_soon(site: Site) -> bool:
@@ -129,7 +130,7 @@ def _is_same(known: Known, file: FileFacts, function: Function) -> bool:
     return known.file.module == file.module and known.function.name == function.name and known.function.place == function.place
 
 
-_REPEATS = re.compile(r"Repeat|Periodic|Interval|Recurring", re.IGNORECASE)
+_REPEATS = pattern(r"Repeat|Periodic|Interval|Recurring", re.IGNORECASE)
 
 
 def repeats(site: Site) -> bool:
@@ -156,7 +157,7 @@ def is_leaving(function: Function) -> bool:
 
 
 _LEAVING = frozenset({"on_shutdown", "shutdown_event", "on_stop", "before_stop", "__exit__", "__aexit__", "__del__"})
-BEGINS = re.compile(r"^_*(a?enter|init|start|connect|open|run|setup|set_up|launch|resume|ensure|initialize|begin|on_start|schedule)")
+BEGINS = pattern(r"^_*(a?enter|init|start|connect|open|run|setup|set_up|launch|resume|ensure|initialize|begin|on_start|schedule)")
 _CONNECTIONS = frozenset({"on_close", "on_disconnect", "connection_lost", "connection_made", "websocket_disconnect", "on_connection_close"})
 
 
@@ -177,7 +178,7 @@ def is_a_job(site: Site, method: str) -> bool:
     return any(given & {name.rpartition(".")[2] for name in (each.text, *each.names)} for each in site.function.calls[value.call].given)
 
 
-_RUNS = re.compile(r"_*(a?start|run|launch|schedule|begin)(_|$)")
+_RUNS = pattern(r"_*(a?start|run|launch|schedule|begin)(_|$)")
 
 
 def tends(site: Site, hold: Hold, weight: Weight, name: str) -> bool:
@@ -204,7 +205,7 @@ def _is_told_to_leave(call: Call) -> bool:
     return args is not None and any(each.text.startswith("self.") and _LEAVES_BY.search(each.text) for each in args.items)
 
 
-_LEAVES_BY = re.compile(r"(stop|exit|quit|cancel|shutdown|leave|done|finish)(_?(event|flag))?$|stopping$|exiting$", re.IGNORECASE)
+_LEAVES_BY = pattern(r"(stop|exit|quit|cancel|shutdown|leave|done|finish)(_?(event|flag))?$|stopping$|exiting$", re.IGNORECASE)
 
 
 def _is_part_of_the_object(call: Call, method: str) -> bool:
@@ -214,8 +215,8 @@ def _is_part_of_the_object(call: Call, method: str) -> bool:
     return _STARTS.fullmatch(method) is not None and any(bind.partition(":")[2].startswith("self.") for bind in call.binds)
 
 
-_STARTS = re.compile(r"_*(?:a?start|connect|open|enter|aenter|init|setup)_*")
-_ENGINES = re.compile(r"(Executor|Pool|Timer|Queue)\w*$")
+_STARTS = pattern(r"_*(?:a?start|connect|open|enter|aenter|init|setup)_*")
+_ENGINES = pattern(r"(Executor|Pool|Timer|Queue)\w*$")
 
 
 def opens_a_window(function: Function, call: Call) -> bool:

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Role, Severity
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Known, Project, Target
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Loop, ValueForm
+from mainspring.advisor.record import record
 from mainspring.advisor.rules.endless import Endless, endless, head, is_forever, is_inner, line_of, source_iterated
 from mainspring.advisor.rules.sources import WATCHES, Nature
 from mainspring.advisor.rules.spawn import HINTS, RUNNERS, Spawn, Way, spawn_of
 from mainspring.advisor.rules.steps import WRITES
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Verdict:
     """Which rule a loop breaks, how much, and with which words. ``code`` is empty where it may stay."""
 
@@ -66,7 +68,7 @@ def verdict(loop: Endless, *, is_apart: bool) -> Verdict:
             return Verdict("MS202", Kind.CRON if loop.nature is Nature.PERIOD else Kind.SIDE, Severity.NOTICE, "local")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Site:
     """A spawn whose target never ends."""
 
@@ -201,7 +203,7 @@ _CONNECTIONS = (
     "twisted.internet.protocol.",
     "autobahn.",
 )
-_CONNECTIONISH = re.compile(r"socket|connection|channel|session|protocol|peer", re.IGNORECASE)
+_CONNECTIONISH = pattern(r"socket|connection|channel|session|protocol|peer", re.IGNORECASE)
 
 
 def is_of_a_connection(project: Project, file: FileFacts, function: Function) -> bool:

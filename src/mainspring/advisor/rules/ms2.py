@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Role, Severity
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Loop, Value, ValueForm
 from mainspring.advisor.rules import loops
@@ -18,8 +19,8 @@ from mainspring.advisor.rules.spawn import HINTS, RUNNERS, Way, mentions, second
 from mainspring.advisor.rules.steps import SHARED, WRITES, inside
 
 _GIVEN = frozenset({"function", "target", "callback", "func", "fn", "method", "action"})
-_TIMERISH = re.compile(r"Timer|Repeat|Period|Interval|Ticker|Schedul", re.IGNORECASE)
-_GIVEN_CALL = re.compile(r"self\.\w+(?:\.(run|execute|perform|process|tick|work|call|update))?")
+_TIMERISH = pattern(r"Timer|Repeat|Period|Interval|Ticker|Schedul", re.IGNORECASE)
+_GIVEN_CALL = pattern(r"self\.\w+(?:\.(run|execute|perform|process|tick|work|call|update))?")
 _ASKS_A_CHILD = frozenset({"poll", "is_alive"})
 SHORTEST = 0.5  # seconds: what re-arms itself faster is an animation or a debounce, not a schedule
 
@@ -233,7 +234,7 @@ def contradicted(effects_of: tuple[Evidence, ...], *, is_write: bool) -> tuple[t
 
 # --- MS206 ---
 
-_BOUNDED = re.compile(
+_BOUNDED = pattern(
     r"time|deadline|attempt|retr(y|ies)|tries|max_|limit|elapsed|count|budget|expire|remaining|rounds|iterations|polls|is_disconnected|disconnected|closed|stop|cancel",
     re.IGNORECASE,
 )
@@ -247,7 +248,7 @@ _LIMITS = (
     "eventlet.Timeout",
     "trio.fail_after",
 )
-_JOB_WORDS = re.compile(
+_JOB_WORDS = pattern(
     r"status|state|done|finish|complet|ready|result|pending|running|progress|job|task|exists|processed|success|fail", re.IGNORECASE
 )
 
@@ -291,10 +292,8 @@ def _is_bounded(project: Project, function: Function, loop: Loop, number: int, b
 
 # --- MS207 ---
 
-_LEADERISH = re.compile(
-    r"lead(er)?|elect|master|sched|cron|beat|singleton|primary|only_one|one_worker|owner|background|poll", re.IGNORECASE
-)
-_ADVISORY = re.compile(r"pg_(try_)?advisory_(xact_)?lock|get_lock\s*\(", re.IGNORECASE)
+_LEADERISH = pattern(r"lead(er)?|elect|master|sched|cron|beat|singleton|primary|only_one|one_worker|owner|background|poll", re.IGNORECASE)
+_ADVISORY = pattern(r"pg_(try_)?advisory_(xact_)?lock|get_lock\s*\(", re.IGNORECASE)
 _LOCKS = frozenset(
     {
         "fcntl.flock",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mainspring.advisor.effects import Effect, Effects
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Place, Role, Severity
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Call, Decorator, FileFacts, Function, Value, ValueForm
+from mainspring.advisor.record import record
 from mainspring.advisor.rules.loops import is_of_a_connection
 from mainspring.advisor.rules.sources import asks_sql_for_waiting, looks_for_waiting, tables_of
 from mainspring.advisor.rules.spawn import HINTS
@@ -70,16 +72,16 @@ _BEATERS = {  # classes that call what they are given again and again: position 
     "oslo_service.loopingcall.FixedIntervalLoopingCall": (0, "f"),
     "oslo_service.loopingcall.DynamicLoopingCall": (0, "f"),
 }
-_BEATERISH = re.compile(r"^(?=[A-Z])\w*(Callback|LoopingCall|Monitor|Timer|Task)$")
+_BEATERISH = pattern(r"^(?=[A-Z])\w*(Callback|LoopingCall|Monitor|Timer|Task)$")
 _ADDS = frozenset(
     {
         "add_job", "scheduled_job", "add_schedule", "add_cron_job", "add_interval_job", "add_date_job", "interval_schedule",
         "cron_schedule", "cron_job",
     }
 )  # fmt: skip
-_SCHEDULERISH = re.compile(r"sched\w*(\(\))?$", re.IGNORECASE)
+_SCHEDULERISH = pattern(r"sched\w*(\(\))?$", re.IGNORECASE)
 _TRIGGERS = frozenset({"interval", "cron", "date"})
-_TRIGGER_CLASSES = re.compile(r"(Interval|Cron|Date|Calendar\w*|And|Or)Trigger")
+_TRIGGER_CLASSES = pattern(r"(Interval|Cron|Date|Calendar\w*|And|Or)Trigger")
 _RECURS = frozenset(
     {
         "seconds", "minutes", "hours", "days", "weeks", "hour", "minute", "second", "day", "day_of_week", "month", "cron", "interval",
@@ -123,7 +125,7 @@ _NO_JOBS = (Role.VENDORED, Role.MIGRATION)
 _BEATS = frozenset(
     {"PeriodicCallback", "LoopingCall", "CherryPy's Monitor", "oslo.service"}
 )  # of an event loop, which people use for its own upkeep as well
-_OWN_CARE = re.compile(
+_OWN_CARE = pattern(
     r"metric|heart_?beat|keep_?alive|(^|_)ping|nop(_|$)|(^|_)lag(_|$)|stats?(_|$)|memory|cpu|cache|animat|spinner|progress|uptime|watch_?dog"
     r"|_store$|idle|inactiv|no_activity|garbage|timeout|countdown",
     re.IGNORECASE,
@@ -131,7 +133,7 @@ _OWN_CARE = re.compile(
 """Names of what a process does again and again for itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Job:
     """One job that a scheduler is told of. ``what`` is the function where it is known, or else what stands there."""
 
