@@ -8,7 +8,9 @@ import pytest
 
 from mainspring.advisor.project import Project
 from mainspring.advisor.read.facts import MODULE, Value, ValueForm
-from mainspring.advisor.rules.definitions import UNKNOWN, Definition, Enqueue, Sort, definitions, duration, enqueues, plain
+from mainspring.advisor.rules.definitions import Definition, Sort, definitions
+from mainspring.advisor.rules.enqueues import Enqueue, enqueues
+from mainspring.advisor.rules.literals import UNKNOWN, duration, plain
 from tests.advisor.conftest import project_of
 
 HEAD = (

@@ -14,7 +14,7 @@ from typing import Any
 
 from mainspring.advisor.against import Cause, Comparison, Expected, Origin, Stored, Wrong
 from mainspring.advisor.finding import Place
-from mainspring.advisor.rules.definitions import ScheduleFact
+from mainspring.advisor.rules.schedule_facts import ScheduleFact
 from mainspring.advisor.rules.timetable import shortest_period
 from mainspring.app import Mainspring
 from mainspring.core.access import EVERYTHING

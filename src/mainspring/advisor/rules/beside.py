@@ -11,12 +11,10 @@ from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, FileFacts, Function
 from mainspring.advisor.rules import status
 from mainspring.advisor.rules.carried import object_kind
-from mainspring.advisor.rules.definitions import (
-    Enqueue,
-    Sort,
-    canonical,
-    handlers_named,
-)
+from mainspring.advisor.rules.definitions import Sort
+from mainspring.advisor.rules.enqueues import Enqueue
+from mainspring.advisor.rules.ours import canonical
+from mainspring.advisor.rules.reached import handlers_named
 
 if TYPE_CHECKING:
     from mainspring.advisor.project import Project

@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING
 from mainspring.advisor.finding import Finding, Role, Severity
 from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import FileFacts, Function, Param, Value, ValueForm
-from mainspring.advisor.rules.definitions import (
-    Definition,
-    Enqueue,
-    canonical,
-    constant,
-    plain,
-)
+from mainspring.advisor.rules.definitions import Definition
+from mainspring.advisor.rules.enqueues import Enqueue
+from mainspring.advisor.rules.literals import constant, plain
+from mainspring.advisor.rules.ours import canonical
 from mainspring.core.marks import looks_secret, secret_in
 
 if TYPE_CHECKING:

@@ -19,18 +19,11 @@ from mainspring.advisor.rules import beside, carried, outward
 from mainspring.advisor.rules.clients import (
     nondeterminism,
 )
-from mainspring.advisor.rules.definitions import (
-    ENQUEUES,
-    Definition,
-    Enqueue,
-    Reached,
-    Sort,
-    body_calls,
-    canonical,
-    definitions,
-    enqueues,
-)
+from mainspring.advisor.rules.definitions import Definition, Sort, definitions
+from mainspring.advisor.rules.enqueues import ENQUEUES, Enqueue, enqueues
+from mainspring.advisor.rules.ours import canonical
 from mainspring.advisor.rules.outward import evident, is_network
+from mainspring.advisor.rules.reached import Reached, body_calls
 
 if TYPE_CHECKING:
     from mainspring.advisor.project import Project
@@ -157,7 +150,7 @@ def _nondeterminism(project: Project, definition: Definition) -> Iterator[Findin
         if what is None or what in seen:
             continue
         seen.add(what)
-        place = definition.place_of(each)
+        place = each.place_for(definition)
         yield evident(
             project.finding(
                 "MS411", definition.file, definition.function, place, variant=what, task=definition.name, call=each.call.source

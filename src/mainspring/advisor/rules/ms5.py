@@ -10,32 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mainspring.advisor.effects import Effect
-from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Role, Severity
+from mainspring.advisor.finding import Evidence, Finding, Ground, Severity
 from mainspring.advisor.patterns import pattern
-from mainspring.advisor.read.facts import Call, FileFacts, Function, Loop, Param, Value, ValueForm
-from mainspring.advisor.rules.definitions import (
-    ENQUEUES,
-    Definition,
-    ScheduleFact,
-    Sort,
-    Unknown,
-    canonical,
-    constant,
-    definition_at,
-    definitions,
-    duration,
-    enqueues,
-    plain,
-    schedule_of_call,
-    schedule_of_text,
-)
-from mainspring.advisor.rules.status import bodies
+from mainspring.advisor.read.facts import Call, FileFacts, Function, Loop, Value, ValueForm
+from mainspring.advisor.rules.definitions import Definition, Sort, definition_at, definitions
+from mainspring.advisor.rules.demand import polls_user_work, submitted, user_params
+from mainspring.advisor.rules.enqueues import ENQUEUES, enqueues
+from mainspring.advisor.rules.literals import Unknown, constant, duration, plain, span
+from mainspring.advisor.rules.ours import canonical
+from mainspring.advisor.rules.rests import fired_by_timer, is_in, sleeps
+from mainspring.advisor.rules.schedule_facts import ScheduleFact, schedule_of_call, schedule_of_text
 from mainspring.advisor.rules.timetable import fixed_times, has_clocks, oddities, shortest_period, zone_of
-from mainspring.advisor.rules.writers import writer_of
 from mainspring.advisor.shelf import mentioning
 from mainspring.core import cron as crons
 from mainspring.core.calendar import zone, zones_like
@@ -54,14 +42,14 @@ def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
         if not definition.is_ours:
             continue
         if definition.sort is Sort.SERVICE:
-            yield from _sleeps(project, definition)
+            yield from sleeps(project, definition)
         for schedule in definition.schedules:
             yield from _of_schedule(project, file, definition.function, definition.name, schedule)
         if definition.schedules:
             yield from _of_scheduled(project, definition)
     for function in file.calling(*ENQUEUES, "create"):
-        yield from _fired_by_timer(project, file, function)
-        yield from _submitted(project, file, function)
+        yield from fired_by_timer(project, file, function)
+        yield from submitted(project, file, function)
         yield from _made_at_run_time(project, file, function)
     yield from _herd(project, file)
 
@@ -74,18 +62,10 @@ def _of_schedule(project: Project, file: FileFacts, function: Function, task: st
 def _of_scheduled(project: Project, definition: Definition) -> Iterator[Finding]:
     yield from _too_short(project, definition)
     yield from _overlapping(project, definition)
-    yield from _polls_user_work(project, definition)
-    yield from _user_params(project, definition)
+    yield from polls_user_work(project, definition)
+    yield from user_params(project, definition)
     if not definition.is_variant:
         yield from _giant_run(project, definition)
-
-
-def _written(schedule: ScheduleFact) -> str:
-    return f"every {schedule.text}" if schedule.kind == "every" else str(schedule.text)
-
-
-def _span(seconds: float) -> str:
-    return describe(timedelta(seconds=seconds))
 
 
 # MS505: what the engine refuses when it starts
@@ -93,7 +73,7 @@ def _span(seconds: float) -> str:
 
 def _never_fires(project: Project, file: FileFacts, function: Function, task: str, schedule: ScheduleFact) -> Iterator[Finding]:
     def found(variant: str, why: str) -> Finding:
-        return project.finding("MS505", file, function, schedule.place, variant=variant, task=task, text=_written(schedule), problem=why)
+        return project.finding("MS505", file, function, schedule.place, variant=variant, task=task, text=schedule.written, problem=why)
 
     if schedule.kind == "cron" and schedule.text is not None:
         problems = crons.problems_of(schedule.text)
@@ -133,7 +113,7 @@ def _no_zone(project: Project, file: FileFacts, function: Function, task: str, s
         is_office = _names_office_hours(schedule.text or "", times)
         yield project.finding(
             "MS504", file, function, schedule.place, severity=Severity.WARNING if is_office else Severity.NOTICE, task=task,
-            text=_written(schedule), time=shown,
+            text=schedule.written, time=shown,
         )  # fmt: skip
         return
     if tz is None or not _is_zone(tz) or not has_clocks(tz):
@@ -142,7 +122,7 @@ def _no_zone(project: Project, file: FileFacts, function: Function, task: str, s
     for odd in oddities(schedule.text or "", tz):
         yield project.finding(
             "MS504", file, function, schedule.place, severity=Severity.WARNING if literal == "wall" else Severity.NOTICE,
-            variant=f"{odd.kind}.wall" if literal == "wall" else odd.kind, task=task, text=_written(schedule), time=odd.time, zone=tz,
+            variant=f"{odd.kind}.wall" if literal == "wall" else odd.kind, task=task, text=schedule.written, time=odd.time, zone=tz,
             day=odd.day,
         )  # fmt: skip
         return
@@ -179,7 +159,7 @@ def _below_timeout(
     yield project.finding(
         "MS502", file, function, schedule.place, severity=Severity.ERROR if is_unbounded else Severity.WARNING,
         variant="allow" if is_unbounded else policy if policy in ("replace", "queue") else "", task=definition.name,
-        period=_span(period), timeout=describe(timeout), policy=policy or "unknown",
+        period=span(period), timeout=describe(timeout), policy=policy or "unknown",
     )  # fmt: skip
 
 
@@ -209,8 +189,8 @@ def _overlapping(project: Project, definition: Definition) -> Iterator[Finding]:
         period = shortest_period(schedule)
         if period is not None and period < APP_TIMEOUT:
             yield project.finding(
-                "MS503", definition.file, definition.function, schedule.place, variant="allow", task=definition.name, period=_span(period),
-                timeout=_span(APP_TIMEOUT),
+                "MS503", definition.file, definition.function, schedule.place, variant="allow", task=definition.name, period=span(period),
+                timeout=span(APP_TIMEOUT),
             )  # fmt: skip
             return
 
@@ -236,7 +216,7 @@ def _made_at_run_time(project: Project, file: FileFacts, function: Function) -> 
         timeout = duration(project, definition.file, definition.scope, definition.option("timeout"))
         bound = APP_TIMEOUT if timeout is None else 0.0 if isinstance(timeout, Unknown) else timeout.total_seconds()
         if period is not None and bound > period:
-            yield project.finding("MS503", file, function, call, task=named, period=_span(period), timeout=_span(bound))
+            yield project.finding("MS503", file, function, call, task=named, period=span(period), timeout=span(bound))
 
 
 def _schedule_value(project: Project, file: FileFacts, function: Function, value: Value | None, call: Call) -> ScheduleFact | None:
@@ -261,259 +241,6 @@ def _by_name(project: Project, name: str) -> Definition | None:
     return found[0] if len(found) == 1 else None
 
 
-# MS501, and the other way round
-
-_PENDING = "pending|queued|requested|new|waiting|todo|submitted|unprocessed|not_started|enqueued|created|to_process|to_do|unsent|ready"
-_WAITS = pattern(rf"\b(status|state|stage)\b\s*(?:==|=|\.is_\(|\.in_\()\s*[^,)]*?['\"\.]({_PENDING})\b", re.IGNORECASE)
-_UNDONE = pattern(
-    r"(?:\bnot\s+|~)\w*\.?(?:is_)?(?:processed|sent|done|handled|delivered|exported|executed)\b"
-    r"|\b(?:is_)?(?:processed|sent|done|handled|delivered|exported|executed)\b\s*(?:==|=|\.is_\()\s*(?:False|false|0)\b"
-    r"|\b(?:processed|sent|handled|started|executed|exported)_at\b\s*(?:==\s*None|\.is_\(None\)|\s+is\s+null)",
-    re.IGNORECASE,
-)
-_FIELD = pattern(r"^(status|state|stage)(__in|__exact|__iexact)?$")
-_UNDONE_FIELD = pattern(r"^(is_)?(processed|sent|done|handled|delivered|exported|executed)$")
-_NULL_FIELD = pattern(r"^(processed|sent|handled|started|executed|exported)_at__isnull$")
-_TIMED = pattern(
-    r"(__lte?\b|__gte?\b|timedelta|_at\s*[<>]|\b(?:created|updated|expires?|due|scheduled|run|send|publish|starts?|next)\w*\s*(?:<=?|>=?)|cutoff"
-    r"|deadline|older|stale|expire|before|\bdue\b|interval\s+')",
-    re.IGNORECASE,
-)
-_WORD = pattern(rf"^({_PENDING})$", re.IGNORECASE)
-_FROM = pattern(r"\bfrom\s+[\"'`]?([\w.]+)", re.IGNORECASE)
-
-
-def _polls_user_work(project: Project, definition: Definition) -> Iterator[Finding]:
-    """Find a schedule that looks for rows which somebody's request left behind: it is work on demand."""
-    periods = [period for each in definition.schedules if (period := shortest_period(each)) is not None]
-    if not periods or min(periods) > 3600:
-        return
-    query = _pending_query(project, definition)
-    if query is None:
-        return
-    model, evidence = query
-    maker = _made_by_handler(project, model) if model else None
-    if maker is None and min(periods) > 300:
-        return
-    schedule = definition.schedules[0]
-    finding = project.finding(
-        "MS501", definition.file, definition.function, schedule.place, kind=Kind.ADHOC, variant="" if maker is None else "handler",
-        task=definition.name, period=_span(min(periods)), rows=model.rpartition(".")[2] or evidence.text,
-        where="" if maker is None else f"{maker.path}:{maker.line}",
-    )  # fmt: skip
-    yield replace(
-        finding,
-        evidence=(evidence, *((maker,) if maker is not None else ())),
-        contradicts=((Ground.PROCESS_LOCAL, f"{evidence.text} reads shared rows"),),
-    )
-
-
-def _pending_query(project: Project, definition: Definition) -> tuple[str, Evidence] | None:
-    """Return the class or table whose waiting rows a body asks for, without asking for a time, and the line."""
-    for file, function in bodies(project, definition.home or definition.file, definition.function, depth=3):
-        for call in function.calls:
-            if not _asks_for_waiting(call) or _is_timed(function, call):
-                continue
-            return _model_of(project, function, call), Evidence(file.path, call.place.line, call.statement)
-        for line, text in function.texts:
-            if text.lstrip().lower().startswith("select") and (_WAITS.search(text) or _UNDONE.search(text)) and not _TIMED.search(text):
-                table = _FROM.search(text)
-                return (table[1].rpartition(".")[2] if table else ""), Evidence(file.path, line, text[:120])
-    return None
-
-
-def _asks_for_waiting(call: Call) -> bool:
-    verb = call.ref.rpartition(".")[2]
-    if verb in ("filter", "where", "get_or_none", "filter_by", "find", "exclude", "afilter", "get_many", "list"):
-        if any(_FIELD.match(name) and _is_waiting(value) for name, value in call.keywords):
-            return True
-        if any(_UNDONE_FIELD.match(name) and value.text in ("False", "0") for name, value in call.keywords):
-            return True
-        if any(_NULL_FIELD.match(name) and value.text == "True" for name, value in call.keywords):
-            return True
-        return any(_WAITS.search(value.text) or _UNDONE.search(value.text) for value in call.args if value.form is ValueForm.OTHER)
-    return False
-
-
-def _is_waiting(value: Value) -> bool:
-    if value.form is ValueForm.LIST:
-        return bool(value.items) and all(_is_waiting(item) for item in value.items)
-    text = value.text.removesuffix(".value").rpartition(".")[2]
-    return value.form in (ValueForm.TEXT, ValueForm.REF, ValueForm.OTHER) and _WORD.match(text) is not None
-
-
-def _is_timed(function: Function, call: Call) -> bool:
-    """Tell whether the query also asks for a time: what expires, is due or is too old is the business of a schedule."""
-    if _TIMED.search(call.statement):
-        return True
-    return any(_TIMED.search(name) for name, _ in call.keywords) or any(_TIMED.search(value.text) for value in call.args)
-
-
-def _model_of(project: Project, function: Function, call: Call) -> str:
-    parts = call.ref.replace("()", "").split(".")
-    for stop in ("objects", "query", "filter", "where", "select", "all"):
-        if stop in parts[1:]:
-            owner = project.canonical(".".join(parts[: parts.index(stop, 1)]))
-            if project.class_of(owner) is not None:
-                return owner
-    names = [name for value in call.given for name in (value.text, *value.names)]
-    for each in function.calls:
-        if each.statement == call.statement and each.ref.rpartition(".")[2] in ("select", "query"):
-            names = [name for value in each.args for name in (value.text, *value.names)] + names
-    for name in names:
-        for part in (name, name.rpartition(".")[0]):
-            owner = project.canonical(part) if part else ""
-            if owner and project.class_of(owner) is not None and not _is_enum(project, owner):
-                return owner
-    return ""
-
-
-def _is_enum(project: Project, ref: str) -> bool:
-    return project.is_a(ref, "enum.Enum", "enum.StrEnum", "enum.IntEnum", "django.db.models.TextChoices", "django.db.models.IntegerChoices")
-
-
-def _made_by_handler(project: Project, model: str) -> Evidence | None:
-    """Return where a handler adds rows of a class or table."""
-    ref = writer_of(project, (model,), ()) if "." in model else writer_of(project, (), (model,))
-    known = project.function(ref) if ref else None
-    return None if known is None else Evidence(known.file.path, known.function.place.line, f"def {known.function.name}")
-
-
-# MS507
-
-_USER_PARAM = pattern(
-    r"^(current_)?(user|request|customer|member|requester|recipient|client|visitor|caller|session|upload|order|invoice|ticket|message|job|run"
-    r"|email|email_address|phone|ip|ip_address|username)(_id|_ids|_pk|_uuid|_email|_name)?$"
-)
-
-
-def _user_params(project: Project, definition: Definition) -> Iterator[Finding]:
-    """Find a schedule whose task needs to know whose request it is for: nobody is there to say so."""
-    for param in definition.params:
-        if not _USER_PARAM.match(param.name) or param.default is not None or _every_schedule_gives(definition, param):
-            continue
-        place = definition.place if definition.is_variant else param.place or definition.place
-        yield project.finding("MS507", definition.file, definition.function, place, kind=Kind.ADHOC, task=definition.name, param=param.name)
-
-
-def _submitted(project: Project, file: FileFacts, function: Function) -> Iterator[Finding]:
-    """Find a request that enqueues, for one user, a task that a schedule runs as well: two kinds of work in one definition."""
-    for enqueue in enqueues(project, function):
-        definition = enqueue.definition
-        if definition is None or not definition.schedules or not any(_USER_PARAM.match(name) for name, _ in enqueue.params):
-            continue
-        if project.role(file, function) is not Role.HANDLER:
-            continue
-        finding = project.finding(
-            "MS507", file, function, enqueue.call, kind=Kind.ADHOC, severity=Severity.NOTICE, variant="submitted", task=enqueue.name,
-            param=next(name for name, _ in enqueue.params if _USER_PARAM.match(name)),
-        )  # fmt: skip
-        place = definition.schedules[0].place
-        yield replace(finding, evidence=(Evidence(definition.file.path, place.line, _written(definition.schedules[0])),))
-
-
-def _every_schedule_gives(definition: Definition, param: Param) -> bool:
-    return all(("params" in each.options and param.name in (*each.options["params"].keys, "**")) or
-               ("params" in each.options and not each.options["params"].keys) for each in definition.schedules)  # fmt: skip
-
-
-# MS508
-
-_WAITS_FOR_OTHERS = pattern(
-    r"(connect|subscribe|listen|consume|recv|receive|poll|watch|idle|accept|serve|blpop|brpop|xread|getmessage|get_message|stream|websocket"
-    r"|start_polling|wait_for|acquire|select)$",
-    re.IGNORECASE,
-)
-LEAST_REST = 30.0  # seconds: what works more often than that is better kept alive than started each time
-
-
-def _sleeps(project: Project, definition: Definition) -> Iterator[Finding]:
-    """Find a service that only rests for a fixed time, works, and rests again: a schedule without the schedule."""
-    function = definition.function
-    for number, loop in enumerate(function.loops):
-        if loop.parent >= 0 or not (loop.is_endless or _is_paced(loop)):
-            continue
-        rest = _rest_of(project, definition.file, function, number, loop)
-        if rest is None or rest < LEAST_REST or _holds_something(function, number):
-            continue
-        works = [call for call in function.calls if _is_in(function, call, number) and not _is_rest(call) and not _is_talk(call)]
-        if works:
-            yield project.finding("MS508", definition.file, function, loop.place, kind=Kind.CRON, task=definition.name, period=_span(rest))
-            return
-
-
-def _is_paced(loop: Loop) -> bool:
-    return loop.is_while and re.search(r"\.sleep\(|stopping", loop.head) is not None
-
-
-def _is_in(function: Function, call: Call, number: int) -> bool:
-    at = call.loop
-    while at >= 0:
-        if at == number:
-            return True
-        at = function.loops[at].parent
-    return False
-
-
-_TALK = frozenset(("log", "info", "debug", "warning", "error", "exception", "print", "progress", "time", "monotonic", "ready", "now"))
-
-
-def _is_rest(call: Call) -> bool:
-    return call.ref.rpartition(".")[2] == "sleep" or call.source.endswith(".sleep")
-
-
-def _is_talk(call: Call) -> bool:
-    """Tell whether a call only says or measures something."""
-    return call.ref.rpartition(".")[2] in _TALK
-
-
-def _rest_of(project: Project, file: FileFacts, function: Function, number: int, loop: Loop) -> float | None:
-    """Return the fixed seconds that a round of a loop rests, None where it does not, or more than once, or who knows how long."""
-    rests = [call for call in function.calls if call.loop == number and _is_rest(call)]
-    if len(rests) != 1 or any(each.startswith("except") for each in rests[0].inside):
-        return None
-    if "if" in rests[0].inside or "else" in rests[0].inside:
-        return None
-    length = duration(project, file, function, rests[0].argument(0, "duration"))
-    return length.total_seconds() if isinstance(length, timedelta) else None
-
-
-def _holds_something(function: Function, number: int) -> bool:
-    """Tell whether a service keeps a connection, or waits for others in its rounds: then it is one."""
-    for call in function.calls:
-        if _WAITS_FOR_OTHERS.search(call.ref.rpartition(".")[2]) and not _is_rest(call):
-            return True
-        if not _is_in(function, call, number) and any(each.startswith("with:") for each in call.inside):
-            return True
-    return any(other.is_async for other in function.loops)
-
-
-def _fired_by_timer(project: Project, file: FileFacts, function: Function) -> Iterator[Finding]:
-    """Find a client that makes a run every so often: the engine keeps time, once for all processes and over restarts."""
-    if not function.loops:
-        return
-    found = [each for each in enqueues(project, function) if each.call.loop >= 0 and each.definition is not None]
-    for enqueue in found:
-        number = enqueue.call.loop
-        loop = function.loops[number]
-        if not loop.is_endless or any(name and _depends(value) for name, value in enqueue.params) or enqueue.definition is None:
-            continue
-        if "if" in enqueue.call.inside or "else" in enqueue.call.inside:
-            continue
-        rest = _rest_of(project, file, function, number, loop)
-        if rest is None or rest < 1:
-            continue
-        yield project.finding(
-            "MS508", file, function, enqueue.call, kind=Kind.CRON, variant="client", task=enqueue.definition.name, period=_span(rest)
-        )
-        return
-
-
-def _depends(value: Value) -> bool:
-    """Tell whether an argument is anything but a constant: then each run is for something of its own."""
-    return value.form in (ValueForm.REF, ValueForm.CALL, ValueForm.OTHER) and not value.text.isupper()
-
-
 # MS509
 
 _WHOLE = pattern(r"(^|\.)(all|fetchall|scalars|find|iterator|select|filter|order_by|values_list|query|exclude|find_all|get_all|list_all)$")
@@ -527,7 +254,7 @@ def _giant_run(project: Project, definition: Definition) -> Iterator[Finding]:
         if loop.is_while or loop.parent >= 0 or not _goes_through_all(function, loop):
             continue
         for call in function.calls:
-            if not _is_in(function, call, number) or _is_made_run(project, call):
+            if not is_in(function, call, number) or _is_made_run(project, call):
                 continue
             effects = project.effects(call.ref)
             if effects.has(Effect.NETWORK) or effects.has(Effect.LLM):

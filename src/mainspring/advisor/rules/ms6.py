@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 from mainspring.advisor.features import BY_NAME, BY_OPTION, FEATURES, Feature, Profile
 from mainspring.advisor.finding import Finding, Place, Severity
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Value, ValueForm
-from mainspring.advisor.rules.definitions import ENQUEUES, OURS, canonical, definitions, enqueues, plain
+from mainspring.advisor.rules.definitions import definitions
+from mainspring.advisor.rules.enqueues import ENQUEUES, enqueues
+from mainspring.advisor.rules.literals import plain
+from mainspring.advisor.rules.ours import OURS, canonical
 from mainspring.advisor.versions import Versions, backend_of
 from mainspring.core.capability import parse_requirement, version_key
 from mainspring.core.errors import ConfigurationError

@@ -22,18 +22,11 @@ from mainspring.advisor.rules.clients import (
     lacks_timeout,
     plain_ref,
 )
-from mainspring.advisor.rules.definitions import (
-    Definition,
-    Reached,
-    Sort,
-    body_calls,
-    canonical,
-    constant,
-    duration,
-    enqueues,
-    handlers_named,
-    plain,
-)
+from mainspring.advisor.rules.definitions import Definition, Sort
+from mainspring.advisor.rules.enqueues import enqueues
+from mainspring.advisor.rules.literals import constant, duration, plain
+from mainspring.advisor.rules.ours import canonical
+from mainspring.advisor.rules.reached import Reached, body_calls, handlers_named
 from mainspring.advisor.rules.timetable import shortest_period
 from mainspring.advisor.shelf import mentioning
 
@@ -64,7 +57,7 @@ def _no_timeout(project: Project, definition: Definition, calls: Sequence[Reache
         is_bounded = definition.is_ours and definition.sort is Sort.TASK and "timeout" not in definition.options and not is_off
         yield evident(
             project.finding(
-                "MS403", definition.file, definition.function, definition.place_of(each),
+                "MS403", definition.file, definition.function, each.place_for(definition),
                 severity=Severity.NOTICE if is_bounded else Severity.WARNING,
                 variant="service" if definition.sort is Sort.SERVICE else "off" if is_off else "default" if is_bounded else "",
                 call=each.call.source, task=definition.name,
@@ -184,7 +177,7 @@ def terminal_retries(project: Project, definition: Definition) -> Iterator[Findi
                 continue
             severity = Severity.NOTICE
         finding = project.finding(
-            "MS405", definition.file, definition.function, definition.place_of(each), severity=severity, variant=variant,
+            "MS405", definition.file, definition.function, each.place_for(definition), severity=severity, variant=variant,
             task=definition.name, caught=caught[-1] or "everything",
         )  # fmt: skip
         yield replace(finding, evidence=(Evidence(each.file.path, each.call.place.line, each.call.statement),) if each.depth else ())
@@ -241,7 +234,7 @@ def no_dedupe(project: Project, definition: Definition) -> Iterator[Finding]:
                 return
             yield evident(
                 project.finding(
-                    "MS406", definition.file, definition.function, definition.place_of(each),
+                    "MS406", definition.file, definition.function, each.place_for(definition),
                     variant=variant, task=definition.name, call=each.call.source,
                 ),
                 each,
@@ -252,7 +245,7 @@ def no_dedupe(project: Project, definition: Definition) -> Iterator[Finding]:
     if weak is not None and definition.is_ours and not _always_keyed(project, definition):
         yield evident(
             project.finding(
-                "MS406", definition.file, definition.function, definition.place_of(weak),
+                "MS406", definition.file, definition.function, weak.place_for(definition),
                 severity=Severity.NOTICE, task=definition.name, call=weak.call.source,
             ),
             weak,
@@ -294,7 +287,7 @@ def blocking(project: Project, definition: Definition) -> Iterator[Finding]:
             continue
         yield evident(
             project.finding(
-                "MS408", definition.file, definition.function, definition.place_of(each),
+                "MS408", definition.file, definition.function, each.place_for(definition),
                 variant=what, task=definition.name, call=each.call.source,
             ),
             each,

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from mainspring.advisor.record import record
-from mainspring.advisor.rules.definitions import ScheduleFact, Unknown
+from mainspring.advisor.rules.literals import Unknown
+from mainspring.advisor.rules.schedule_facts import ScheduleFact
 from mainspring.core import cron as crons
 from mainspring.core.calendar import CronCalendar, zone
 
