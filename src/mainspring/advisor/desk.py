@@ -6,6 +6,8 @@ somebody else has read are read again when a rule asks for them. Nothing here im
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from functools import partial
@@ -53,12 +55,26 @@ class Told:
     problem_line: int
 
 
+@record(frozen=True, slots=True)
+class Rested:
+    """What was looked at to judge a module, and how many findings that gave."""
+
+    module: str
+    noted: tuple[str, ...]
+    findings: int
+
+
 @record(slots=True)
 class Judged:
     """What the rules say of some files."""
 
     findings: list[Finding] = field(default_factory=list)
     unscanned: list[Unscanned] = field(default_factory=list)
+    rested: list[Rested] = field(default_factory=list)  # for each module, in the order of the findings
+    given: dict[str, list[str]] = field(default_factory=dict)  # what was looked at to say what a module gives to what all are judged by
+    giving: list[str] = field(default_factory=list)  # modules that give anything
+    known_by: str = ""  # what that comes to
+    outside: list[tuple[str, int, int]] = field(default_factory=list)  # files that nobody has walked to: with their times and sizes
 
 
 class Desk:
@@ -71,6 +87,8 @@ class Desk:
         self.shelf = Shelf(self._facts)
         self._words: tuple[bytes, ...] = ()
         self._missing: set[str] = set()
+        self._walked = {each.module for each in files}
+        self._told: set[str] = set()
         self._found: dict[str, tuple[str, ...]] = {}
         self._project: Project | None = None
 
@@ -161,24 +179,59 @@ class Desk:
         project.versions = read_versions(Path(self._folder))
         self._project = project
 
-    def starting(self, modules: Iterable[str]) -> list[str]:
-        """Return those of the modules that define functions which start what they are given: every file is judged by these."""
+    def starting(self, modules: Iterable[str]) -> Judged:
+        """Tell which of the modules define functions that start what they are given (``giving``): every file is judged by these."""
         from mainspring.advisor.rules.wrappers import starting
 
         assert self._project is not None
-        return starting(self._project, modules)
+        judged = Judged(giving=starting(self._project, modules))
+        self._tell_given(judged)
+        return judged
 
-    def start_with(self, modules: frozenset[str]) -> None:
-        """Believe that no other modules define such functions."""
+    def start_with(self, modules: frozenset[str], handing: frozenset[str] | None = None) -> None:
+        """Believe that no other modules define such functions, or hand on to them."""
         assert self._project is not None
-        self._project.starting = modules
+        self._project.starting, self._project.handing = modules, handing
 
     def judge(self, modules: Iterable[str]) -> Judged:
         """Let the rules judge modules."""
+        assert self._project is not None
         judged = Judged()
         for module in modules:
-            self._judge(module, judged)
+            self._project.turn += 1
+            before = len(judged.findings)
+            with self._project.memory.noting() as noted:
+                self._judge(module, judged)
+            judged.rested.append(Rested(module, tuple(noted), len(judged.findings) - before))
+        self._tell_common(judged)
         return judged
+
+    def common(self) -> Judged:
+        """Find out what all modules are judged by."""
+        judged = Judged()
+        self._tell_common(judged)
+        return judged
+
+    def _tell_common(self, judged: Judged) -> None:
+        from mainspring.advisor.rules.ms1 import known_wrappers
+        from mainspring.advisor.rules.wrappers import print_of
+
+        project = self._project
+        assert project is not None
+        judged.known_by = print_of(known_wrappers(project))
+        judged.giving = sorted(project.giving)
+        self._tell_given(judged)
+        for module, found in self._by_module.items():
+            if module not in self._walked and module not in self._told:  # nobody has walked to it, or it has another name there
+                self._told.add(module)
+                with contextlib.suppress(OSError):
+                    now = os.stat(found.file)
+                    judged.outside.append((found.file, now.st_mtime_ns, now.st_size))
+
+    def _tell_given(self, judged: Judged) -> None:
+        assert self._project is not None
+        judged.given = {module: list(noted) for module, noted in self._project.given.items()}
+        self._project.given.clear()  # it is told once
 
     def _judge(self, module: str, judged: Judged) -> None:
         from mainspring.advisor.rules import FAMILIES

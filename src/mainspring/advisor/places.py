@@ -54,8 +54,8 @@ class Places:
         self._paths: Answers[str, Role | None] = Answers(code.memory)
         self._plain: Answers[tuple[str, str, int], Role | None] = Answers(code.memory)
         self._web: Answers[str, bool] = Answers(code.memory)
-        self._indexes: dict[str, _Index] = {}
-        self._scripts: dict[str, bool] = {}
+        self._indexes: Answers[str, _Index] = Answers(code.memory)
+        self._scripts: Answers[str, bool] = Answers(code.memory)
 
     def of_file(self, file: FileFacts) -> Role | None:
         """Return the role that the path gives."""
@@ -299,20 +299,21 @@ class Places:
 
     def _index(self, file: FileFacts) -> _Index:
         """What a file registers and streams, found once."""
-        known = self._indexes.get(file.module)
-        if known is None:
-            known = self._indexes[file.module] = _Index()
-            for function in file.speaking(_registering(file)):
-                for call in function.calls:
-                    for name, role in (*self._named_by(call), *self._made_for(file, function, call)):
-                        known.registered.setdefault(self._code.canonical(name.removesuffix(".as_view").removesuffix("()")), role)
-                    if call.ref.rpartition(".")[2] in roles.STREAMS:
-                        known.streamed.update(self._streamed_by(file, function, call))
-                for assign in function.assigns:
-                    if assign.attribute in roles.LIFESPANS:
-                        for name in assign.value.names:
-                            known.registered.setdefault(self._code.canonical(name), Role.STARTUP)
-        return known
+        return self._indexes.ask(file.module, _Index(), self._find_index, file)
+
+    def _find_index(self, file: FileFacts) -> _Index:
+        found = _Index()
+        for function in file.speaking(_registering(file)):
+            for call in function.calls:
+                for name, role in (*self._named_by(call), *self._made_for(file, function, call)):
+                    found.registered.setdefault(self._code.canonical(name.removesuffix(".as_view").removesuffix("()")), role)
+                if call.ref.rpartition(".")[2] in roles.STREAMS:
+                    found.streamed.update(self._streamed_by(file, function, call))
+            for assign in function.assigns:
+                if assign.attribute in roles.LIFESPANS:
+                    for name in assign.value.names:
+                        found.registered.setdefault(self._code.canonical(name), Role.STARTUP)
+        return found
 
     def _streamed_by(self, file: FileFacts, function: Function, call: Call) -> Iterator[str]:
         """Names of this file's functions whose values a response streams."""
@@ -397,10 +398,10 @@ class Places:
 
     def _is_script(self, file: FileFacts) -> bool:
         """Say whether a file is made to be started, and parses its own command line or binds no server."""
-        known = self._scripts.get(file.module)
-        if known is None:
-            known = self._scripts[file.module] = file.has_main_guard and self._is_started(file) and not self._is_imported(file)
-        return known
+        return self._scripts.ask(file.module, False, self._find_script, file)
+
+    def _find_script(self, file: FileFacts) -> bool:
+        return file.has_main_guard and self._is_started(file) and not self._is_imported(file)
 
     def _is_started(self, file: FileFacts) -> bool:
         refs = {call.ref for function in file.functions for call in function.calls}

@@ -72,7 +72,7 @@ _KEPT = frozenset({"MS101", "MS102", "MS103", "MS105", "MS106"})
 
 def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
     """Yield what a file starts and leaves to itself."""
-    wrappers = _wrappers(project)
+    wrappers = known_wrappers(project)
     found: list[list[Site]] = []
     for function in project.telling(file, HINTS | wrappers.names):
         started = list(sites(project, file, function, wrappers))
@@ -91,7 +91,8 @@ def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
 _found: WeakKeyDictionary[Project, Wrappers] = WeakKeyDictionary()
 
 
-def _wrappers(project: Project) -> Wrappers:
+def known_wrappers(project: Project) -> Wrappers:
+    """Return the wrappers of a project, looked for once."""
     if (found := _found.get(project)) is None:
         found = _found[project] = wrappers_of(project)
     return found

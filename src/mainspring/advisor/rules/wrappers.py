@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mainspring.advisor.digest import digest_of
 from mainspring.advisor.finding import Role
 from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Param, Value, ValueForm
@@ -74,6 +75,28 @@ class Wrappers:
 
 def wrappers_of(project: Project) -> Wrappers:
     """Return the wrappers of a project, and the functions that its decorators make of others."""
+    with project.memory.noting():  # what a module gives is noted with it (`Project.part`), and the rest with what it comes to
+        return _wrappers_of(project)
+
+
+def print_of(wrappers: Wrappers) -> str:
+    """Return what wrappers are known by, but for where they stand: as long as that is the same, nobody's calls start anything else.
+
+    Whoever calls one rests on its file as well (`sites`).
+    """
+    return digest_of(
+        repr(
+            [
+                (ref, each.ref, each.file.module, each.function.name, each.spawn, each.hold, each.param, each.position, each.is_decorator,
+                 each.fixed)
+                for several in ([(each.ref, each) for each in wrappers.defined], wrappers.called.items())
+                for ref, each in several
+            ]
+        ).encode("utf-8", "surrogatepass")
+    )  # fmt: skip
+
+
+def _wrappers_of(project: Project) -> Wrappers:
     defined = _defined(project)
     called = {ref: each for ref, each in defined.items() if not each.is_decorator}
     for wrapper in defined.values():
@@ -84,23 +107,30 @@ def wrappers_of(project: Project) -> Wrappers:
 
 
 def _decorated(project: Project, wrapper: Wrapper) -> Iterator[str]:
-    for file in (project.files[module] for module in mentioning(project.files, wrapper.ref.rpartition(".")[2])):
-        for function in file.naming(wrapper.ref.rpartition(".")[2]):
-            if any(project.canonical(each.ref) == wrapper.ref for each in function.decorators):
-                yield f"{file.module}.{function.name}"
+    for module in mentioning(project.files, wrapper.ref.rpartition(".")[2]):
+        if project.handing is None or module in project.handing:
+            yield from project.part(module, _decorated_in(project, module, wrapper))
+
+
+def _decorated_in(project: Project, module: str, wrapper: Wrapper) -> Iterator[str]:
+    file = project.files[module]
+    for function in file.naming(wrapper.ref.rpartition(".")[2]):
+        if any(project.canonical(each.ref) == wrapper.ref for each in function.decorators):
+            yield f"{file.module}.{function.name}"
 
 
 def starting(project: Project, modules: Iterable[str]) -> list[str]:
     """Return those of the modules that define a wrapper without another one's help."""
     asked = set(modules)
-    return [module for module in _speaking(project) if module in asked and any(True for _ in _starting(project, project.files[module]))]
+    return [module for module in _speaking(project) if module in asked and project.part(module, _starting(project, module))]
 
 
 def _speaking(project: Project) -> Iterable[str]:
     return dict.fromkeys(module for word in _WORDS for module in mentioning(project.files, word))
 
 
-def _starting(project: Project, file: FileFacts) -> Iterator[Wrapper]:
+def _starting(project: Project, module: str) -> Iterator[Wrapper]:
+    file = project.files[module]
     for function in file.calling(*_WORDS):
         for call in function.calls:
             if not may_spawn(call) or ((spawn := spawn_of(project, call, False)) is None and not _hands_on(function, call)):
@@ -116,7 +146,7 @@ def _defined(project: Project) -> Mapping[str, Wrapper]:
     found: dict[str, Wrapper] = {}
     for module in _speaking(project):
         if project.starting is None or module in project.starting:
-            for wrapper in _starting(project, project.files[module]):
+            for wrapper in project.part(module, _starting(project, module)):
                 found.setdefault(wrapper.ref, wrapper)
     for ref in project.settings.spawn_wrappers:
         found.setdefault(ref, _declared(ref))
@@ -131,18 +161,24 @@ def _callers_that_hand_on(project: Project, wrappers: Mapping[str, Wrapper]) -> 
     """Yield the functions that give a parameter of theirs to a wrapper."""
     lasts = {ref.rpartition(".")[2] for ref in wrappers}
     modules = dict.fromkeys(module for last in sorted(lasts) for module in mentioning(project.files, last))
-    for file in (project.files[module] for module in modules):
-        for function in file.calling(*lasts):
-            for call in function.calls:
-                inner = wrappers.get(project.canonical(call.ref)) if call.ref.rpartition(".")[2] in lasts else None
-                if inner is None or not inner.param or inner.is_decorator or (value := inner.argument(call)) is None:
-                    continue
-                if project.role(file, function) in SILENT or (carried := carried_by(project, file, function, value)) is None:
-                    continue
-                hold = hold_of(project, file, function, call, inner.spawn) if inner.is_judged_by_caller else inner.hold
-                if hold is not Hold.SAFE and not is_handle_awaited(function, call):
-                    owner, param, position = carried
-                    yield Wrapper(_ref_of(file, owner), file, owner, call, inner.spawn, hold, param, position, source=function)
+    for module in modules:
+        if project.handing is None or module in project.handing:
+            yield from project.part(module, _handing_on(project, module, wrappers, lasts))
+
+
+def _handing_on(project: Project, module: str, wrappers: Mapping[str, Wrapper], lasts: Set[str]) -> Iterator[Wrapper]:
+    file = project.files[module]
+    for function in file.calling(*lasts):
+        for call in function.calls:
+            inner = wrappers.get(project.canonical(call.ref)) if call.ref.rpartition(".")[2] in lasts else None
+            if inner is None or not inner.param or inner.is_decorator or (value := inner.argument(call)) is None:
+                continue
+            if project.role(file, function) in SILENT or (carried := carried_by(project, file, function, value)) is None:
+                continue
+            hold = hold_of(project, file, function, call, inner.spawn) if inner.is_judged_by_caller else inner.hold
+            if hold is not Hold.SAFE and not is_handle_awaited(function, call):
+                owner, param, position = carried
+                yield Wrapper(_ref_of(file, owner), file, owner, call, inner.spawn, hold, param, position, source=function)
 
 
 def _hands_on(function: Function, call: Call) -> bool:
