@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
@@ -140,18 +142,19 @@ from fastapi import APIRouter, BackgroundTasks, FastAPI
 MADE = ("app = FastAPI()\n", "router = APIRouter()\n", "celery = Celery()\n")
 NAMES = [f"{verb}_{noun}" for verb in ("send", "start", "run", "keep") for noun in ("mail", "order", "page")]
 FILES = [
-    "main.py",
-    "views.py",
-    "jobs.py",
-    "mail.py",
-    "app.py",
-    "lib/__init__.py",
-    "lib/tools.py",
-    "lib/more.py",
-    "cli.py",
-    "worker.py",
-    "lib/deep/x.py",
+    *("main.py", "views.py", "jobs.py", "mail.py", "app.py", "cli.py", "worker.py"),
+    *("lib/__init__.py", "lib/tools.py", "lib/more.py", "lib/deep/x.py"),
 ]
+
+
+QUIET_PARTS = (*PARTS[:5], *PARTS[9:])  # without those that start what they are given
+EDITS = (
+    ("asyncio.create_task(", "await ("), ("await ", ""), ("while True", "while order"), ("@app.post", "@app.get"),
+    ("requests.post", "print"), ("def ", "async def "), ("async def ", "def "), ("import ", "\n\nimport "), ("(work)", "(job)"),
+    ("return order", "requests.get(order)"), ("print(", "asyncio.create_task("), ("threading.Thread(", "print("),
+    ("(order)", "(order, 2)"), ("time.sleep(5)", "time.sleep(1)"), ("@click.command()\n", ""), ("app = FastAPI()\n", ""),
+    ("if __name__", "# if __name__"), ("(order)", "(1)"), ("httpx.AsyncClient", "print"), ("(target=", "(daemon=True, target="),
+)  # fmt: skip
 
 
 class Tree:
@@ -187,9 +190,8 @@ class Tree:
         lines += [each for each in MADE if choose.random() < 0.5]
         for _ in range(choose.randint(1, 4)):
             own = choose.choice(NAMES)
-            part = dedent(choose.choice(PARTS if choose.random() < 0.4 else (*PARTS[:5], *PARTS[9:]))).format(
-                name=own, other=choose.choice(known), third=choose.choice(known)
-            )
+            parts = PARTS if choose.random() < 0.4 else QUIET_PARTS
+            part = dedent(choose.choice(parts)).format(name=own, other=choose.choice(known), third=choose.choice(known))
             known.append(own)
             lines.append(part)
         if choose.random() < 0.15:
@@ -209,30 +211,40 @@ class Tree:
         name = choose.choice(there)
         file = self.folder / "shop" / name
         self.n += 1
-        if what < 0.35:
+        if what < 0.1:
             self.write(name)
-        elif what < 0.75:
+        elif what < 0.8:
             text = file.read_text()
             old, new = choose.choice(EDITS)
             file.write_text(text.replace(old, new, 1) if choose.random() < 0.5 else text.replace(old, new))
             os.utime(file, (1_000_000 + self.n,) * 2)
-        elif what < 0.85:
+        elif what < 0.88:
             text = file.read_text()
             old, new = choose.sample(NAMES, 2)
             file.write_text(text.replace(old, new))
             os.utime(file, (1_000_000 + self.n,) * 2)
-        elif what < 0.92:
+        elif what < 0.94:
             self.write(choose.choice(FILES))
         elif len(there) > 4:
             file.unlink()
 
 
-EDITS = (
-    ("asyncio.create_task(", "await ("), ("await ", ""), ("while True", "while order"), ("@app.post", "@app.get"), ("requests.post", "print"),
-    ("def ", "async def "), ("async def ", "def "), ("import ", "\n\nimport "), ("return order", "requests.get(order)"),
-    ("print(", "asyncio.create_task("), ("threading.Thread(", "print("), ("(order)", "(order, 2)"), ("(work)", "(job)"),
-    ("time.sleep(5)", "time.sleep(1)"), ("@click.command()\n", ""), ("app = FastAPI()\n", ""), ("if __name__", "# if __name__"),
-)  # fmt: skip
+def write(file: Path, text: str) -> None:
+    """Write a file that looks as if it had been there for a while, and like no other."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    os.utime(file, (1_000_000 + next(_AGES),) * 2)
+
+
+_AGES = itertools.count()
+
+
+def look_at(root: Path) -> Scanned:
+    return Scan(root, Settings()).run([root])
+
+
+def from_nothing(root: Path) -> Scanned:
+    return Scan(root, Settings(), is_cached=False).run([root])
 
 
 def told(scanned: Scanned) -> tuple[object, ...]:
@@ -240,7 +252,7 @@ def told(scanned: Scanned) -> tuple[object, ...]:
 
 
 @pytest.fixture
-def count(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
+def count(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """Count the looks that went on from the last one, and the modules that were judged."""
     found = {"went on": 0, "judged": 0, "looks": 0}
     goes_on, judges = look.Look._go_on, Desk._judge
@@ -256,7 +268,7 @@ def count(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
 
     monkeypatch.setattr(look.Look, "_go_on", go_on)
     monkeypatch.setattr(Desk, "_judge", judge)
-    yield found
+    return found
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("RESTS_SEEDS", "6"))))
@@ -271,4 +283,101 @@ def test_whatever_changes_the_findings_are_those_of_a_look_from_nothing(tmp_path
         warm = told(Scan(tmp_path, Settings()).run([tmp_path]))
         cold = told(Scan(tmp_path, Settings(), is_cached=False).run([tmp_path]))
         assert warm == cold
-    assert count["went on"] > 1
+    assert count["went on"]
+
+
+VIEWS = """
+    import asyncio
+    from fastapi import FastAPI
+    from shop.mail import send
+
+    app = FastAPI()
+
+
+    @app.post("/pay{n}")
+    async def pay{n}(order: int) -> dict:
+        asyncio.create_task({what}(order))
+        return {{}}
+
+
+    async def say{n}(order: int) -> None:
+        await asyncio.sleep(order)
+"""
+SENDS = "import httpx, asyncio\n\n\nasync def send(order):\n    await httpx.AsyncClient().post('https://mail.example.com')\n"
+
+
+START = "from fastapi import FastAPI\nimport asyncio\n\napp = FastAPI()\n\n\nasync def rest():\n    await asyncio.sleep(1)\n\n\n"
+LATER = "\n\ndef later(work):\n    asyncio.create_task(work)\n"
+
+
+class TestWhatIsJudgedAgain:
+    @pytest.fixture
+    def shop(self, tmp_path: Path) -> Path:
+        write(tmp_path / "pyproject.toml", "[project]\nname = 'shop'\nversion = '1'\n")
+        for name, text in {"__init__": "", "mail": SENDS, "start": START}.items():
+            write(tmp_path / "shop" / f"{name}.py", text)
+        for n in range(20):
+            write(tmp_path / "shop" / f"page{n}.py", dedent(VIEWS).format(n=n, what="send" if n < 3 else f"say{n}"))
+        look_at(tmp_path)
+        return tmp_path
+
+    def test_who_calls_what_has_changed(self, shop: Path, count: dict[str, int]) -> None:
+        write(shop / "shop" / "mail.py", SENDS.replace("await httpx.AsyncClient().post('https://mail.example.com')", "return order"))
+        again = look_at(shop)
+        assert count == {"looks": 1, "went on": 1, "judged": 3}
+        assert told(again) == told(from_nothing(shop))
+
+    def test_whose_name_is_spoken_of_elsewhere(self, shop: Path, count: dict[str, int]) -> None:
+        page, start = shop / "shop" / "page7.py", shop / "shop" / "start.py"
+        write(page, page.read_text().replace("    await asyncio.sleep(order)\n", "    asyncio.create_task(send(order))\n"))
+        before = look_at(shop)
+        write(start, f"from shop.page7 import say7\n{START}app.add_event_handler('startup', say7)\n")
+        count["judged"] = 0
+        again = look_at(shop)
+        assert 1 < count["judged"] < 5
+        assert told(again) == told(from_nothing(shop)) != told(before)
+
+    def test_nobody_else_where_lines_move(self, shop: Path, count: dict[str, int]) -> None:
+        write(shop / "shop" / "page9.py", "# about pages\n" + (shop / "shop" / "page9.py").read_text())
+        again = look_at(shop)
+        assert count["judged"] == 1
+        assert told(again) == told(from_nothing(shop))
+        assert look_at(shop).is_remembered
+
+    def test_everybody_where_calls_start_something_else(self, shop: Path, count: dict[str, int]) -> None:
+        write(shop / "shop" / "mail.py", SENDS + LATER)
+        again = look_at(shop)
+        assert count["went on"] == 0 and count["judged"] > 20
+        assert told(again) == told(from_nothing(shop))
+
+    def test_who_calls_what_starts_its_work(self, shop: Path, count: dict[str, int]) -> None:
+        page = shop / "shop" / "page5.py"
+        write(shop / "shop" / "mail.py", SENDS + LATER)
+        write(page, page.read_text().replace("import send", "import later, send").replace("asyncio.create_task(", "later("))
+        look_at(shop)
+        write(page, f"# paid\n{page.read_text()}")
+        count |= {"judged": 0, "went on": 0}
+        again = look_at(shop)
+        assert count["went on"] == 1 and 0 < count["judged"] < 4
+        assert told(again) == told(from_nothing(shop))
+
+    def test_everybody_where_a_file_that_nobody_walks_to_has_changed(self, shop: Path, count: dict[str, int]) -> None:
+        write(shop / "shop" / "tests" / "__init__.py", "")
+        write(shop / "shop" / "tests" / "tools.py", "import httpx\n\n\nasync def send(order):\n    await httpx.AsyncClient().post('x')\n")
+        write(shop / "shop" / "page1.py", (shop / "shop" / "page1.py").read_text().replace("shop.mail", "shop.tests.tools"))
+        before = look_at(shop)
+        write(shop / "shop" / "tests" / "tools.py", "async def send(order):\n    return order\n")
+        write(shop / "shop" / "page9.py", "# about pages\n" + (shop / "shop" / "page9.py").read_text())
+        again = look_at(shop)
+        assert told(again) == told(from_nothing(shop))
+        assert [each.contradicts for each in again.findings] != [each.contradicts for each in before.findings]
+
+    def test_what_was_kept_may_be_anything(self, shop: Path) -> None:
+        file, page = shop / ".mainspring_cache" / "check" / "rests.json", shop / "shop" / "page9.py"
+        kept = json.loads(file.read_text())
+        frame = kept["projects"][str(shop)][0]
+        several: list[object] = [{}, [], {**kept, "projects": 7}, {**kept, "projects": {str(shop): [frame, *[3] * 10]}}]
+        for broken in several:
+            file.write_text(json.dumps(broken))
+            write(page, f"# about pages\n{page.read_text()}")
+            assert told(look_at(shop)) == told(from_nothing(shop))

@@ -26,6 +26,7 @@ from mainspring.advisor.walk import Found, Walker
 
 if TYPE_CHECKING:
     from mainspring.advisor.project import Project
+    from mainspring.advisor.rules.wrapped import Named
 
 Speaks = Callable[[], Sequence[str]]  # the last parts of all names that a file says
 
@@ -72,8 +73,9 @@ class Judged:
     unscanned: list[Unscanned] = field(default_factory=list)
     rested: list[Rested] = field(default_factory=list)  # for each module, in the order of the findings
     given: dict[str, list[str]] = field(default_factory=dict)  # what was looked at to say what a module gives to what all are judged by
-    giving: list[str] = field(default_factory=list)  # modules that give anything
-    known_by: str = ""  # what that comes to
+    giving: list[str] = field(default_factory=list)  # modules with functions that start what they are given
+    named: list[Named] = field(default_factory=list)  # what that comes to: wrappers
+    prints: dict[str, str] = field(default_factory=dict)  # what those of each module are known by
     outside: list[tuple[str, int, int]] = field(default_factory=list)  # files that nobody has walked to: with their times and sizes
 
 
@@ -89,6 +91,7 @@ class Desk:
         self._missing: set[str] = set()
         self._walked = {each.module for each in files}
         self._told: set[str] = set()
+        self._is_remembering = False
         self._found: dict[str, tuple[str, ...]] = {}
         self._project: Project | None = None
 
@@ -188,10 +191,10 @@ class Desk:
         self._tell_given(judged)
         return judged
 
-    def start_with(self, modules: frozenset[str], handing: frozenset[str] | None = None) -> None:
-        """Believe that no other modules define such functions, or hand on to them."""
+    def start_with(self, modules: frozenset[str]) -> None:
+        """Believe that no other modules define such functions."""
         assert self._project is not None
-        self._project.starting, self._project.handing = modules, handing
+        self._project.starting = modules
 
     def judge(self, modules: Iterable[str]) -> Judged:
         """Let the rules judge modules."""
@@ -203,35 +206,43 @@ class Desk:
             with self._project.memory.noting() as noted:
                 self._judge(module, judged)
             judged.rested.append(Rested(module, tuple(noted), len(judged.findings) - before))
-        self._tell_common(judged)
-        return judged
-
-    def common(self) -> Judged:
-        """Find out what all modules are judged by."""
-        judged = Judged()
-        self._tell_common(judged)
-        return judged
-
-    def _tell_common(self, judged: Judged) -> None:
-        from mainspring.advisor.rules.ms1 import known_wrappers
-        from mainspring.advisor.rules.wrappers import print_of
-
-        project = self._project
-        assert project is not None
-        judged.known_by = print_of(known_wrappers(project))
-        judged.giving = sorted(project.giving)
+        if not self._is_remembering:
+            self._tell_wrappers(judged)
         self._tell_given(judged)
+        return judged
+
+    def remember(self, known: Sequence[Named], anew: Iterable[str]) -> dict[str, str]:
+        """Believe that these are all wrappers; returns what those of some modules are known by now."""
+        from mainspring.advisor.rules.ms1 import believe_wrappers
+        from mainspring.advisor.rules.wrapped import Remembered
+
+        assert self._project is not None
+        remembered = Remembered(self._project, known)
+        with self._project.memory.noting():
+            prints = {module: remembered.print_of(module) for module in anew}
+        believe_wrappers(self._project, remembered.wrappers())
+        self._is_remembering = True
+        return prints
+
+    def _tell_wrappers(self, judged: Judged) -> None:
+        from mainspring.advisor.rules.ms1 import known_wrappers
+        from mainspring.advisor.rules.wrapped import named, prints_of
+
+        assert self._project is not None
+        wrappers = known_wrappers(self._project)
+        judged.named, judged.prints = named(wrappers), prints_of(wrappers)
+
+    def _tell_given(self, judged: Judged) -> None:
+        """Tell what was looked at for what all modules are judged by, and in files that nobody has walked to."""
+        assert self._project is not None
+        judged.given = {module: list(noted) for module, noted in self._project.given.items()}
+        self._project.given.clear()  # it is told once
         for module, found in self._by_module.items():
             if module not in self._walked and module not in self._told:  # nobody has walked to it, or it has another name there
                 self._told.add(module)
                 with contextlib.suppress(OSError):
                     now = os.stat(found.file)
                     judged.outside.append((found.file, now.st_mtime_ns, now.st_size))
-
-    def _tell_given(self, judged: Judged) -> None:
-        assert self._project is not None
-        judged.given = {module: list(noted) for module, noted in self._project.given.items()}
-        self._project.given.clear()  # it is told once
 
     def _judge(self, module: str, judged: Judged) -> None:
         from mainspring.advisor.rules import FAMILIES

@@ -118,7 +118,7 @@ class Look:
 
     def _may_go_on(self) -> bool:
         """Tell whether so little has changed that most findings may be what they were."""
-        if self._rests is None or self._rests.frame != self._frame:
+        if self._rests is None or self._rests.frame != self._frame or self._question.settings.spawn_wrappers:
             return False
         return sum(each.path not in self._known for each in self._files) <= MOST_CHANGED and self._rests.is_outside_as_it_was()
 
@@ -140,22 +140,24 @@ class Look:
             return False
         says = {module: frozenset(self._names[module]() if module in self._names else ()) for module in changed}
         giving = rests.resting(rests.given, changed, says) | (changed & self._names.keys())
-        starting, handing = rests.starting | giving, rests.giving | giving
+        starting = rests.starting | giving
         desk.know(self._names, frozenset(self._wrappers))
-        desk.start_with(starting, handing)
-        if (common := desk.common()).known_by != rests.known_by:
+        desk.start_with(starting)
+        if any(rests.prints.get(module, "") != now for module, now in desk.remember(rests.named, sorted(giving)).items()):
             return False
         again = rests.resting({name: each.noted for name, each in rests.modules.items()}, changed, says)
         judged = desk.judge([module for module in self._names if module in again])
         if judged.unscanned:
             return False
-        fresh, told = of_judged([common, judged], list(self._names))
+        fresh, told = of_judged([judged], list(self._names))
         modules = {module: fresh.get(module) or rests.modules[module] for module in self._names}
         self._part.findings += [finding for each in modules.values() for finding in each.findings]
         given = {module: noted for module, noted in rests.given.items() if module not in giving}
+        for module, noted in told.given.items():  # of one that is not looked at anew whole, some may have been asked for
+            given[module] = given.get(module, frozenset()).union(noted)
         self._part.rests = Rests(
-            self._frame, digests, spawners, rests.known_by, modules, self._words_asked(modules, given, told),
-            given | {module: frozenset(noted) for module, noted in told.given.items()}, handing, starting,
+            self._frame, digests, spawners, rests.named, rests.prints, modules, self._words_asked(modules, given, told),
+            given, starting,
             tuple(dict.fromkeys((*rests.outside, *told.outside))),
         )  # fmt: skip
         self._part.starting = starting
@@ -201,8 +203,8 @@ class Look:
         modules, told = of_judged([common, *judged], list(self._names))
         given = {module: frozenset(noted) for module, noted in told.given.items()}
         return Rests(
-            self._frame, self._digests(), tuple(sorted(self._wrappers)), told.known_by, modules, self._words_asked(modules, given, told),
-            given, frozenset(told.giving), starting, tuple(dict.fromkeys(told.outside)),
+            self._frame, self._digests(), tuple(sorted(self._wrappers)), tuple(told.named), told.prints, modules,
+            self._words_asked(modules, given, told), given, starting, tuple(dict.fromkeys(told.outside)),
         )  # fmt: skip
 
     # Reading

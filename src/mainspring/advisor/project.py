@@ -42,9 +42,7 @@ class Project(Codebase):
         self.versions = Versions()
         self.starting: frozenset[str] | None = None  # modules with functions that start what they are given; None: nobody has looked
         self.turn = 0  # counts the files that are judged: what rules keep of one is not kept for the next, which would rest on it unnoted
-        self.handing: frozenset[str] | None = None  # modules with anything of what all are judged by; None: nobody has looked
         self.given: dict[str, set[str]] = {}  # what was looked at to say what a module gives to what all are judged by
-        self.giving: set[str] = set()  # modules that give anything
         self._places = Places(self)
         self._work = Work(self, self._places.is_task_decorator)
 
@@ -72,8 +70,6 @@ class Project(Codebase):
         with self.memory.noting() as noted:
             found = list(find)
         self.given.setdefault(module, set()).update(noted)
-        if found:
-            self.giving.add(module)
         return found
 
     # Findings

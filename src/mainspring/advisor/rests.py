@@ -10,13 +10,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mainspring.advisor import codec
 from mainspring.advisor.desk import Judged
 from mainspring.advisor.finding import Finding
 from mainspring.advisor.memory import SEARCHED, word_noted
 from mainspring.advisor.record import record
+
+if TYPE_CHECKING:
+    from mainspring.advisor.rules.wrapped import Named
 
 MOST_CHANGED = 50  # files; where more have changed, nearly all is judged again anyway
 
@@ -36,12 +39,12 @@ class Rests:
     frame: str  # what is known of the question, and of which files there are
     digests: dict[str, str] = field(default_factory=dict)  # of all files, by their modules; nothing of one that could not be read
     spawners: tuple[str, ...] = ()  # what calls of wrappers hold
-    known_by: str = ""  # the wrappers
+    named: tuple[Named, ...] = ()  # the wrappers
+    prints: dict[str, str] = field(default_factory=dict)  # what those of each module are known by
     modules: dict[str, Module] = field(default_factory=dict)  # in the order of the tree
     words: dict[str, frozenset[str]] = field(default_factory=dict)  # asked for, and the modules that speak of them
     given: dict[str, frozenset[str]] = field(default_factory=dict)  # what was looked at to say what a module gives to all
-    giving: frozenset[str] = frozenset()
-    starting: frozenset[str] = frozenset()
+    starting: frozenset[str] = frozenset()  # modules with functions that start what they are given
     outside: tuple[tuple[str, int, int], ...] = ()
 
     def changed(self, digests: Mapping[str, str]) -> frozenset[str] | None:
@@ -81,9 +84,8 @@ def of_judged(judged: Iterable[Judged], order: Sequence[str]) -> tuple[dict[str,
             modules[rested.module] = Module(frozenset(rested.noted), tuple(each.findings[at : at + rested.findings]))
             at += rested.findings
         common.unscanned += each.unscanned
-        common.giving += each.giving
         common.outside += each.outside
-        common.known_by = common.known_by or each.known_by
+        common.named, common.prints = common.named or each.named, common.prints or each.prints
         for module, noted in each.given.items():
             common.given[module] = [*common.given.get(module, ()), *noted]
     return {module: modules[module] for module in order if module in modules}, common
@@ -100,11 +102,11 @@ def plain_of(rests: Rests) -> list[Any]:
         rests.frame,
         rests.digests,
         rests.spawners,
-        rests.known_by,
+        [codec.plain_of(each) for each in rests.named],
+        rests.prints,
         {name: [numbered(each.noted), [codec.plain_of(finding) for finding in each.findings]] for name, each in rests.modules.items()},
         {word: numbered(modules) for word, modules in rests.words.items()},
         {module: numbered(noted) for module, noted in rests.given.items()},
-        numbered(rests.giving),
         numbered(rests.starting),
         rests.outside,
         list(numbers),
@@ -113,8 +115,10 @@ def plain_of(rests: Rests) -> list[Any]:
 
 def rests_of(plain: Any) -> Rests:
     """Return what `plain_of` has made plain; raises `ValueError` for anything else."""
+    from mainspring.advisor.rules.wrapped import Named
+
     try:
-        frame, digests, spawners, known_by, modules, words, given, giving, starting, outside, names = plain
+        frame, digests, spawners, wrappers, prints, modules, words, given, starting, outside, names = plain
 
         def named(numbers: Iterable[int]) -> frozenset[str]:
             return frozenset([names[number] for number in numbers])
@@ -124,9 +128,10 @@ def rests_of(plain: Any) -> Rests:
             return Module(named(noted), tuple(codec.value_of(Finding, each) for each in findings))
 
         return Rests(
-            frame, dict(digests), tuple(spawners), known_by, {name: judged(each) for name, each in modules.items()},
+            frame, dict(digests), tuple(spawners), tuple(codec.value_of(Named, each) for each in wrappers), dict(prints),
+            {name: judged(each) for name, each in modules.items()},
             {word: named(each) for word, each in words.items()}, {module: named(each) for module, each in given.items()},
-            named(giving), named(starting), tuple((file, mtime, size) for file, mtime, size in outside),
+            named(starting), tuple((file, mtime, size) for file, mtime, size in outside),
         )  # fmt: skip
     except (TypeError, AttributeError, IndexError, KeyError) as error:
         raise ValueError(f"nothing that was kept: {error}") from None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mainspring.advisor.digest import digest_of
 from mainspring.advisor.finding import Role
 from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Param, Value, ValueForm
@@ -34,7 +33,7 @@ _ASIDE = frozenset(
     }
 )  # fmt: skip
 ENGINES = pattern(r"(Executor|Pool)$")  # of classes that are there to do what they are given: whoever calls them is judged
-_DEPTH = 2  # wrappers of wrappers of wrappers
+DEPTH = 2  # wrappers of wrappers of wrappers
 SILENT = frozenset({Role.VENDORED, Role.TEST, Role.CLI, Role.MIGRATION})
 
 
@@ -68,9 +67,15 @@ class Wrapper:
 class Wrappers:
     """The wrappers of a project. ``called``: what starts work when it is called, by its dotted name; ``names``: the last parts of those."""
 
-    defined: tuple[Wrapper, ...]
+    defined: Mapping[str, Sequence[Wrapper]]  # by their modules
     called: Mapping[str, Wrapper]
     names: frozenset[str]
+    levels: Mapping[str, int]  # how many others each hands on to
+    decorated: Mapping[str, tuple[str, str]]  # what a wrapper makes of others: their modules, and its name
+
+    def all(self) -> Iterator[Wrapper]:
+        """Yield those that are defined."""
+        return (each for several in self.defined.values() for each in several)
 
 
 def wrappers_of(project: Project) -> Wrappers:
@@ -79,57 +84,47 @@ def wrappers_of(project: Project) -> Wrappers:
         return _wrappers_of(project)
 
 
-def print_of(wrappers: Wrappers) -> str:
-    """Return what wrappers are known by, but for where they stand: as long as that is the same, nobody's calls start anything else.
-
-    Whoever calls one rests on its file as well (`sites`).
-    """
-    return digest_of(
-        repr(
-            [
-                (ref, each.ref, each.file.module, each.function.name, each.spawn, each.hold, each.param, each.position, each.is_decorator,
-                 each.fixed)
-                for several in ([(each.ref, each) for each in wrappers.defined], wrappers.called.items())
-                for ref, each in several
-            ]
-        ).encode("utf-8", "surrogatepass")
-    )  # fmt: skip
-
-
 def _wrappers_of(project: Project) -> Wrappers:
-    defined = _defined(project)
+    levels: dict[str, int] = {}
+    defined = _defined(project, levels)
+    decorated: dict[str, tuple[str, str]] = {}
     called = {ref: each for ref, each in defined.items() if not each.is_decorator}
     for wrapper in defined.values():
         if wrapper.is_decorator:
-            for ref in _decorated(project, wrapper):
+            for module, ref in _decorated(project, wrapper):
+                decorated[ref] = module, wrapper.ref
                 called[ref] = replace(wrapper, param="", fixed=Value(ValueForm.REF, ref, names=(ref,)))
-    return Wrappers(tuple(defined.values()), called, frozenset(each.rpartition(".")[2] for each in called))
+    by_module: dict[str, list[Wrapper]] = {}
+    for wrapper in defined.values():
+        by_module.setdefault(wrapper.file.module, []).append(wrapper)
+    return Wrappers(by_module, called, frozenset(each.rpartition(".")[2] for each in called), levels, decorated)
 
 
-def _decorated(project: Project, wrapper: Wrapper) -> Iterator[str]:
+def _decorated(project: Project, wrapper: Wrapper) -> Iterator[tuple[str, str]]:
     for module in mentioning(project.files, wrapper.ref.rpartition(".")[2]):
-        if project.handing is None or module in project.handing:
-            yield from project.part(module, _decorated_in(project, module, wrapper))
+        yield from ((module, ref) for ref in project.part(module, decorated_in(project, module, wrapper.ref)))
 
 
-def _decorated_in(project: Project, module: str, wrapper: Wrapper) -> Iterator[str]:
+def decorated_in(project: Project, module: str, ref: str) -> Iterator[str]:
+    """Yield the functions of a module that a wrapper stands over."""
     file = project.files[module]
-    for function in file.naming(wrapper.ref.rpartition(".")[2]):
-        if any(project.canonical(each.ref) == wrapper.ref for each in function.decorators):
+    for function in file.naming(ref.rpartition(".")[2]):
+        if any(project.canonical(each.ref) == ref for each in function.decorators):
             yield f"{file.module}.{function.name}"
 
 
 def starting(project: Project, modules: Iterable[str]) -> list[str]:
     """Return those of the modules that define a wrapper without another one's help."""
     asked = set(modules)
-    return [module for module in _speaking(project) if module in asked and project.part(module, _starting(project, module))]
+    return [module for module in _speaking(project) if module in asked and project.part(module, starting_in(project, module))]
 
 
 def _speaking(project: Project) -> Iterable[str]:
     return dict.fromkeys(module for word in _WORDS for module in mentioning(project.files, word))
 
 
-def _starting(project: Project, module: str) -> Iterator[Wrapper]:
+def starting_in(project: Project, module: str) -> Iterator[Wrapper]:
+    """Yield the wrappers of a module that need no other one's help."""
     file = project.files[module]
     for function in file.calling(*_WORDS):
         for call in function.calls:
@@ -142,18 +137,20 @@ def _starting(project: Project, module: str) -> Iterator[Wrapper]:
                 yield wrapper
 
 
-def _defined(project: Project) -> Mapping[str, Wrapper]:
+def _defined(project: Project, levels: dict[str, int]) -> Mapping[str, Wrapper]:
     found: dict[str, Wrapper] = {}
     for module in _speaking(project):
         if project.starting is None or module in project.starting:
-            for wrapper in project.part(module, _starting(project, module)):
+            for wrapper in project.part(module, starting_in(project, module)):
                 found.setdefault(wrapper.ref, wrapper)
     for ref in project.settings.spawn_wrappers:
         found.setdefault(ref, _declared(ref))
     fresh: Mapping[str, Wrapper] = found
-    for _ in range(_DEPTH):
+    levels |= dict.fromkeys(found, 0)
+    for level in range(1, DEPTH + 1):
         fresh = {each.ref: each for each in _callers_that_hand_on(project, fresh) if each.ref not in found}
         found |= fresh
+        levels |= dict.fromkeys(fresh, level)
     return found
 
 
@@ -162,11 +159,11 @@ def _callers_that_hand_on(project: Project, wrappers: Mapping[str, Wrapper]) -> 
     lasts = {ref.rpartition(".")[2] for ref in wrappers}
     modules = dict.fromkeys(module for last in sorted(lasts) for module in mentioning(project.files, last))
     for module in modules:
-        if project.handing is None or module in project.handing:
-            yield from project.part(module, _handing_on(project, module, wrappers, lasts))
+        yield from project.part(module, handing_on(project, module, wrappers, lasts))
 
 
-def _handing_on(project: Project, module: str, wrappers: Mapping[str, Wrapper], lasts: Set[str]) -> Iterator[Wrapper]:
+def handing_on(project: Project, module: str, wrappers: Mapping[str, Wrapper], lasts: Set[str]) -> Iterator[Wrapper]:
+    """Yield the functions of a module that give a parameter of theirs to one of these wrappers."""
     file = project.files[module]
     for function in file.calling(*lasts):
         for call in function.calls:
