@@ -6,13 +6,14 @@ import itertools
 import json
 import os
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from mainspring.advisor import look
+from mainspring.advisor import look, scan
 from mainspring.advisor.desk import Desk
 from mainspring.advisor.scan import Scan, Scanned
 from mainspring.advisor.settings import Settings
@@ -272,15 +273,19 @@ def count(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("RESTS_SEEDS", "6"))))
-def test_whatever_changes_the_findings_are_those_of_a_look_from_nothing(tmp_path: Path, seed: int, count: dict[str, int]) -> None:
+def test_whatever_changes_the_findings_are_those_of_a_look_from_nothing(
+    tmp_path: Path, seed: int, count: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     tree = Tree(tmp_path, seed)
-    Scan(tmp_path, Settings()).run([tmp_path])
+    jobs = 2 if seed % 3 == 2 else 1
+    monkeypatch.setattr(look, "SHARED_FROM", 1)
+    Scan(tmp_path, Settings(), jobs=jobs).run([tmp_path])
     for _ in range(40):
         for _ in range(tree.random.choice((1, 1, 1, 2))):
             tree.change()
         if tree.random.random() < 0.2:  # somebody looks at one file in between
             Scan(tmp_path, Settings()).run([next((tmp_path / "shop").rglob("*.py"))])
-        warm = told(Scan(tmp_path, Settings()).run([tmp_path]))
+        warm = told(Scan(tmp_path, Settings(), jobs=jobs).run([tmp_path]))
         cold = told(Scan(tmp_path, Settings(), is_cached=False).run([tmp_path]))
         assert warm == cold
     assert count["went on"]
@@ -336,6 +341,22 @@ class TestWhatIsJudgedAgain:
         again = look_at(shop)
         assert 1 < count["judged"] < 5
         assert told(again) == told(from_nothing(shop)) != told(before)
+
+    @pytest.mark.parametrize("most", ["SHARED_FROM", "POOL_FROM"])
+    def test_who_was_judged_in_several_processes(
+        self, shop: Path, count: dict[str, int], monkeypatch: pytest.MonkeyPatch, most: str
+    ) -> None:
+        monkeypatch.setattr(look if most == "SHARED_FROM" else scan, most, 1)
+        shutil.copytree(shop / "shop", shop / "other" / "shop")
+        write(shop / "other" / "setup.py", "")
+        write(shop / "extra.py", "")  # as many here as there
+        shutil.rmtree(shop / ".mainspring_cache")
+        Scan(shop, Settings(), jobs=2).run([shop])
+        assert count["judged"] == 0
+        write(shop / "shop" / "mail.py", SENDS.replace("await httpx.AsyncClient().post('https://mail.example.com')", "return order"))
+        again = look_at(shop)
+        assert count == {"looks": 2, "went on": 2, "judged": 3}
+        assert told(again) == told(from_nothing(shop))
 
     def test_nobody_else_where_lines_move(self, shop: Path, count: dict[str, int]) -> None:
         write(shop / "shop" / "page9.py", "# about pages\n" + (shop / "shop" / "page9.py").read_text())

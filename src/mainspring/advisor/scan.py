@@ -192,17 +192,17 @@ class Scan:
         for each in tree.files:
             projects.setdefault(each.project, []).append(each)
         known = self._known
+        frame = self._frame(tree) if self._scanned.is_whole and not self._question.instead else ""
         unread = len(tree.files) - len(known)
         read = 0
         if self._jobs > 1 and unread >= POOL_FROM and max(map(len, projects.values())) * self._jobs <= len(tree.files):
             from mainspring.advisor.projects import parts
 
             names = {path: tuple(self._cache.names(path)) for path, entry in known.items() if entry.has_facts}
-            for files, part in parts(self._question, projects, known, names, self._jobs):
+            for files, part in parts(self._question, projects, known, names, self._jobs, frame):
                 read += len(files)
                 self._take(part, read, files)
             return
-        frame = self._frame(tree) if self._scanned.is_whole and not self._question.instead else ""
         for folder, files in projects.items():
             rests = self._cache.rests(folder) if frame else None
             looked = Look(self._question, folder, files, known, self._cache.names, self._walker, self._cache, self._jobs, frame, rests)
