@@ -358,6 +358,17 @@ class TestWhatIsJudgedAgain:
         assert count == {"looks": 2, "went on": 2, "judged": 3}
         assert told(again) == told(from_nothing(shop))
 
+    def test_nobody_where_a_file_without_a_word_was_named_itself(self, shop: Path, count: dict[str, int]) -> None:
+        plain = shop / "shop" / "plain.py"
+        write(plain, "from shop.mail import send\n\n\ndef tell():\n    return send\n")
+        look_at(shop)
+        count |= {"judged": 0, "went on": 0}
+        write(plain, plain.read_text() + "# told\n")
+        Scan(shop, Settings()).run([plain])
+        again = look_at(shop)
+        assert count["went on"] == 1 and count["judged"] < 5
+        assert told(again) == told(from_nothing(shop))
+
     def test_nobody_else_where_lines_move(self, shop: Path, count: dict[str, int]) -> None:
         write(shop / "shop" / "page9.py", "# about pages\n" + (shop / "shop" / "page9.py").read_text())
         again = look_at(shop)

@@ -249,6 +249,8 @@ class Look:
         entry = None if each.file in self._question.instead else self._known.get(each.path)
         if entry is None or entry.module != each.module:
             return False
+        if entry.is_whole and not (each.is_asked or self._question.is_strict):
+            return False  # it was named itself: among others it may hold nothing
         if entry.has_facts or entry.problem or entry.is_whole:
             return True
         return not (each.is_asked or self._question.is_strict or (is_second and entry.searched != self._searched()))
