@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mainspring.advisor import codec
 from mainspring.advisor.digest import blake2b
@@ -23,6 +23,9 @@ from mainspring.advisor.finding import Finding
 from mainspring.advisor.lines import Lines, is_plain, written
 from mainspring.advisor.record import record
 from mainspring.core.version import VERSION
+
+if TYPE_CHECKING:
+    from mainspring.advisor.rests import Rests
 
 FOLDER = ".mainspring_cache"
 SUSPICIOUS = 2 * 10**9  # ns: a file that changed so shortly before it was noted may have changed again within one tick of its clock
@@ -71,7 +74,8 @@ class Cache:
         self._speaking: Lines | None = None
         self._recent: dict[str, list[str]] = {}  # what files speak of that were noted since the index was written
         self._results: list[tuple[str, list[Any]]] | None = None
-        self.is_changed = self._is_result_changed = False
+        self._rests: dict[str, Any] | None = None
+        self.is_changed = self._is_result_changed = self._are_rests_changed = False
         if is_used:
             self._load()
 
@@ -137,6 +141,33 @@ class Cache:
         self._results = [fresh, *(each for each in self._known_results() if each[0] != digest)][:_MOST_RESULTS]
         self._is_result_changed = True
 
+    def rests(self, project: str) -> Rests | None:
+        """Return what the findings of a project rest on, as they were when all of it was looked at the last time."""
+        from mainspring.advisor.rests import rests_of
+
+        if (known := self._known_rests().get(project)) is None:
+            return None
+        try:
+            return rests_of(known)
+        except ValueError:
+            return None
+
+    def put_rests(self, project: str, rests: Rests) -> None:
+        """Keep what the findings of a project rest on."""
+        from mainspring.advisor.rests import plain_of
+
+        self._known_rests()[project] = plain_of(rests)
+        self._are_rests_changed = True
+
+    def _known_rests(self) -> dict[str, Any]:
+        if self._rests is None:
+            self._rests = {}
+            if self._token:
+                with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                    plain = json.loads(_read(self._folder / "rests.json"))
+                    self._rests = dict(plain["projects"]) if plain["stamp"] == stamp() else {}
+        return self._rests
+
     def forget(self, paths: Iterable[str]) -> None:
         """Forget files that are no more."""
         for path in list(paths):
@@ -146,12 +177,15 @@ class Cache:
 
     def save(self) -> None:
         """Write what is new, where anything is."""
-        if not self._is_used or not (self.is_changed or self._is_result_changed):
+        if not self._is_used or not (self.is_changed or self._is_result_changed or self._are_rests_changed):
             return
         with contextlib.suppress(OSError):
             self._prepare()
             if self.is_changed and not self._save_recent():
                 self._save_all()
+            if self._are_rests_changed:
+                rests = {"stamp": stamp(), "projects": self._rests}
+                _replace(self._folder / "rests.json", json.dumps(rests, separators=(",", ":")).encode())
             if self._is_result_changed:
                 _replace(self._folder / "findings.json", json.dumps(self._known_results(), separators=(",", ":")).encode())
 

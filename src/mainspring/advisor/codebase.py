@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mainspring.advisor import resolve
-from mainspring.advisor.memory import Answers, Memory
+from mainspring.advisor.memory import SEARCHED, Answers, Memory
 from mainspring.advisor.numbers import number_in
 from mainspring.advisor.read.facts import Assign, Call, Class, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.record import record
@@ -71,6 +71,8 @@ class Codebase:
         self._loaded: dict[str, FileFacts | None] = {}
         self._lengths: dict[str, int] = {}  # how much of a dotted name is the module's
         self.memory = Memory()
+        if isinstance(files, Shelf):
+            files.memory = self.memory
         self._canonical: Answers[str, str] = Answers(self.memory)
         self._ancestors: Answers[str, frozenset[str]] = Answers(self.memory)
 
@@ -78,6 +80,10 @@ class Codebase:
 
     def file(self, module: str) -> FileFacts | None:
         """Return the facts of a module, read on demand; None where the project has no such module."""
+        self.memory.noted.add(module)
+        return self._file(module)
+
+    def _file(self, module: str) -> FileFacts | None:
         if module in self._loaded:
             return self._loaded[module]
         facts = self.files.find(module) if isinstance(self.files, Shelf) else self.files.get(module)
@@ -98,9 +104,9 @@ class Codebase:
     def _length(self, ref: str) -> int:
         """Return how much of a dotted name is the name of a module."""
         length = self._lengths.get(ref)
-        if length is None:
+        if length is None:  # which modules there are is no answer: where any comes or goes, all are judged anew
             above = ref.rpartition(".")[0]
-            length = len(ref) if self.file(ref) is not None else self._length(above) if above else 0
+            length = len(ref) if self._file(ref) is not None else self._length(above) if above else 0
             self._lengths[ref] = length
         return length
 
@@ -237,6 +243,7 @@ class Codebase:
 
     def search(self, word: str) -> Sequence[str]:
         """Return the modules whose text holds a word, also those that hold no word of the rules: read when this is asked, so seldom."""
+        self.memory.noted.add(SEARCHED)
         return tuple(self.files) if self._search is None else self._search(word)
 
     def number(self, file: FileFacts, value: Value | None) -> float | None:

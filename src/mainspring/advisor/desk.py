@@ -6,6 +6,8 @@ somebody else has read are read again when a rule asks for them. Nothing here im
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from functools import partial
@@ -24,6 +26,7 @@ from mainspring.advisor.walk import Found, Walker
 
 if TYPE_CHECKING:
     from mainspring.advisor.project import Project
+    from mainspring.advisor.rules.wrapped import Named
 
 Speaks = Callable[[], Sequence[str]]  # the last parts of all names that a file says
 
@@ -53,12 +56,27 @@ class Told:
     problem_line: int
 
 
+@record(frozen=True, slots=True)
+class Rested:
+    """What was looked at to judge a module, and how many findings that gave."""
+
+    module: str
+    noted: tuple[str, ...]
+    findings: int
+
+
 @record(slots=True)
 class Judged:
     """What the rules say of some files."""
 
     findings: list[Finding] = field(default_factory=list)
     unscanned: list[Unscanned] = field(default_factory=list)
+    rested: list[Rested] = field(default_factory=list)  # for each module, in the order of the findings
+    given: dict[str, list[str]] = field(default_factory=dict)  # what was looked at to say what a module gives to what all are judged by
+    giving: list[str] = field(default_factory=list)  # modules with functions that start what they are given
+    named: list[Named] = field(default_factory=list)  # what that comes to: wrappers
+    prints: dict[str, str] = field(default_factory=dict)  # what those of each module are known by
+    outside: list[tuple[str, int, int]] = field(default_factory=list)  # files that nobody has walked to: with their times and sizes
 
 
 class Desk:
@@ -72,6 +90,9 @@ class Desk:
         self._words: tuple[bytes, ...] = ()
         self._silent: dict[str, Outcome] = {}  # by their modules: files that held no word the first time
         self._missing: set[str] = set()
+        self._walked = {each.module for each in files}
+        self._told: set[str] = set()
+        self._is_remembering = False
         self._found: dict[str, tuple[str, ...]] = {}
         self._project: Project | None = None
 
@@ -167,12 +188,14 @@ class Desk:
         project.versions = read_versions(Path(self._folder))
         self._project = project
 
-    def starting(self, modules: Iterable[str]) -> list[str]:
-        """Return those of the modules that define functions which start what they are given: every file is judged by these."""
+    def starting(self, modules: Iterable[str]) -> Judged:
+        """Tell which of the modules define functions that start what they are given (``giving``): every file is judged by these."""
         from mainspring.advisor.rules.wrappers import starting
 
         assert self._project is not None
-        return starting(self._project, modules)
+        judged = Judged(giving=starting(self._project, modules))
+        self._tell_given(judged)
+        return judged
 
     def start_with(self, modules: frozenset[str]) -> None:
         """Believe that no other modules define such functions."""
@@ -181,10 +204,51 @@ class Desk:
 
     def judge(self, modules: Iterable[str]) -> Judged:
         """Let the rules judge modules."""
+        assert self._project is not None
         judged = Judged()
         for module in modules:
-            self._judge(module, judged)
+            self._project.turn += 1
+            before = len(judged.findings)
+            with self._project.memory.noting() as noted:
+                self._judge(module, judged)
+            judged.rested.append(Rested(module, tuple(noted), len(judged.findings) - before))
+        if not self._is_remembering:
+            self._tell_wrappers(judged)
+        self._tell_given(judged)
         return judged
+
+    def remember(self, known: Sequence[Named], anew: Iterable[str]) -> dict[str, str]:
+        """Believe that these are all wrappers; returns what those of some modules are known by now."""
+        from mainspring.advisor.rules.ms1 import believe_wrappers
+        from mainspring.advisor.rules.wrapped import Remembered
+
+        assert self._project is not None
+        remembered = Remembered(self._project, known)
+        with self._project.memory.noting():
+            prints = {module: remembered.print_of(module) for module in anew}
+        believe_wrappers(self._project, remembered.wrappers())
+        self._is_remembering = True
+        return prints
+
+    def _tell_wrappers(self, judged: Judged) -> None:
+        from mainspring.advisor.rules.ms1 import known_wrappers
+        from mainspring.advisor.rules.wrapped import named, prints_of
+
+        assert self._project is not None
+        wrappers = known_wrappers(self._project)
+        judged.named, judged.prints = named(wrappers), prints_of(wrappers)
+
+    def _tell_given(self, judged: Judged) -> None:
+        """Tell what was looked at for what all modules are judged by, and in files that nobody has walked to."""
+        assert self._project is not None
+        judged.given = {module: list(noted) for module, noted in self._project.given.items()}
+        self._project.given.clear()  # it is told once
+        for module, found in self._by_module.items():
+            if module not in self._walked and module not in self._told:  # nobody has walked to it, or it has another name there
+                self._told.add(module)
+                with contextlib.suppress(OSError):
+                    now = os.stat(found.file)
+                    judged.outside.append((found.file, now.st_mtime_ns, now.st_size))
 
     def _judge(self, module: str, judged: Judged) -> None:
         from mainspring.advisor.rules import FAMILIES

@@ -19,6 +19,7 @@ from mainspring.advisor.neighbours import Names, Neighbours
 from mainspring.advisor.reading import word_of
 from mainspring.advisor.record import record
 from mainspring.advisor.report import Unscanned
+from mainspring.advisor.rests import MOST_CHANGED, Module, Rests, of_judged
 from mainspring.advisor.walk import Found, Walker
 
 ROUNDS = 3  # wrappers of wrappers of wrappers
@@ -30,6 +31,7 @@ class Part(Judged):
     """What was found in one project: small enough to be handed from process to process."""
 
     entries: list[tuple[str, Entry, tuple[str, ...]]] = field(default_factory=list)  # for the cache: path, entry, names
+    rests: Rests | None = None  # what the findings rest on; None where not the whole project was looked at
     starting: frozenset[str] | None = None  # modules that define functions which start what they are given; None: not all were asked
 
 
@@ -37,7 +39,7 @@ class Desks(Protocol):
     """Whoever reads and judges the files of a project."""
 
     def read(self, files: Sequence[Found], words: tuple[bytes, ...], *, is_second: bool) -> Iterable[tuple[Found, Told | None]]: ...
-    def know(self, names: Names, wrappers: frozenset[str], modules: Sequence[str], starting: frozenset[str] | None) -> frozenset[str]: ...
+    def know(self, names: Names, wrappers: frozenset[str], modules: Sequence[str], starting: frozenset[str] | None) -> Judged: ...
     def judge(self, modules: Sequence[str]) -> Iterable[Judged]: ...
 
 
@@ -52,11 +54,11 @@ class Alone:
         for each in files:
             yield each, self._desk.read((each,), words, is_second)[0]
 
-    def know(self, names: Names, wrappers: frozenset[str], modules: Sequence[str], starting: frozenset[str] | None) -> frozenset[str]:
-        """Know these names and wrappers, and which modules start what they are given: looked for where that is None, and returned."""
+    def know(self, names: Names, wrappers: frozenset[str], modules: Sequence[str], starting: frozenset[str] | None) -> Judged:
+        """Know these names and wrappers, and which modules start what they are given: looked for where that is None, and told."""
         self._desk.know(names, wrappers)
-        found = frozenset(self._desk.starting(modules)) if starting is None else starting
-        self._desk.start_with(found)
+        found = Judged(giving=sorted(starting)) if starting is not None else self._desk.starting(modules)
+        self._desk.start_with(frozenset(found.giving))
         return found
 
     def judge(self, modules: Sequence[str]) -> Iterable[Judged]:
@@ -77,19 +79,28 @@ class Look:
         walker: Walker | None = None,
         cache: Cache | None = None,
         jobs: int = 1,
+        frame: str = "",
+        rests: Rests | None = None,
     ) -> None:
         self._question, self._folder, self._files, self._known, self._names_of = question, folder, files, known, names
         self._cache, self._jobs = cache, jobs
         self._walker = walker or Walker(question.root, question.settings.exclude)
         self._are_single = all(each.is_asked for each in files)  # the tree around them is not looked at
+        self._frame, self._rests = frame, rests
+        self._begin()
+
+    def _begin(self) -> None:
         self._part = Part()
         self._names: Names = {}
         self._wrappers: set[str] = set()
-        self._words: tuple[bytes, ...] = tuple(sorted({word_of(each).encode() for each in question.settings.spawn_wrappers}))
+        self._words: tuple[bytes, ...] = tuple(sorted({word_of(each).encode() for each in self._question.settings.spawn_wrappers}))
 
     def look(self, tell: Callable[[int], None] | None = None) -> Part:
         """Read the files and let the rules judge them."""
         with patiently():
+            if self._may_go_on() and self._go_on(tell):
+                return self._part
+            self._begin()
             if self._jobs > 1 and self._bytes_to_read() >= SHARED_FROM and not self._are_single:
                 from mainspring.advisor.pool import Shared
 
@@ -105,7 +116,101 @@ class Look:
         """Return the bytes of all files but those that are known to hold nothing: what is known of the others is not what they say."""
         return sum(each.size for each in self._files if not self._is_known(each, is_second=False) or self._known[each.path].has_facts)
 
+    def _may_go_on(self) -> bool:
+        """Tell whether so little has changed that most findings may be what they were."""
+        if self._rests is None or self._rests.frame != self._frame or self._question.settings.spawn_wrappers:
+            return False
+        return sum(each.path not in self._known for each in self._files) <= MOST_CHANGED and self._rests.is_outside_as_it_was()
+
+    def _go_on(self, tell: Callable[[int], None] | None) -> bool:
+        """Judge only what rests on files that have changed; tells whether nothing else can come out otherwise."""
+        desk = Desk(self._question, self._folder, self._files, self._walker)
+        try:
+            self._read_all(Alone(desk), tell)
+            return self._judge_again(desk)
+        finally:
+            desk.leave()
+
+    def _judge_again(self, desk: Desk) -> bool:
+        rests = self._rests
+        assert rests is not None
+        digests, spawners = self._digests(), tuple(sorted(self._wrappers))
+        changed = rests.changed(digests)
+        if changed is None or len(changed) > MOST_CHANGED or self._names.keys() != rests.modules.keys() or spawners != rests.spawners:
+            return False
+        says = {module: frozenset(self._names[module]() if module in self._names else ()) for module in changed}
+        giving = rests.resting(rests.given, changed, says) | (changed & self._names.keys())
+        starting = rests.starting | giving
+        desk.know(self._names, frozenset(self._wrappers))
+        desk.start_with(starting)
+        if any(rests.prints.get(module, "") != now for module, now in desk.remember(rests.named, sorted(giving)).items()):
+            return False
+        again = rests.resting({name: each.noted for name, each in rests.modules.items()}, changed, says)
+        judged = desk.judge([module for module in self._names if module in again])
+        if judged.unscanned:
+            return False
+        fresh, told = of_judged([judged], list(self._names))
+        modules = {module: fresh.get(module) or rests.modules[module] for module in self._names}
+        self._part.findings += [finding for each in modules.values() for finding in each.findings]
+        given = {module: noted for module, noted in rests.given.items() if module not in giving}
+        for module, noted in told.given.items():  # of one that is not looked at anew whole, some may have been asked for
+            given[module] = given.get(module, frozenset()).union(noted)
+        self._part.rests = Rests(
+            self._frame, digests, spawners, rests.named, rests.prints, modules, self._words_asked(modules, given, told),
+            given, starting,
+            tuple(dict.fromkeys((*rests.outside, *told.outside))),
+        )  # fmt: skip
+        self._part.starting = starting
+        return True
+
+    def _digests(self) -> dict[str, str]:
+        """Return what the files hold, by their modules."""
+        read = {path: entry for path, entry, _ in self._part.entries}
+        entries = {each.module: read.get(each.path) or self._known.get(each.path) for each in self._files}
+        return {module: "" if entry is None or entry.problem else entry.digest for module, entry in entries.items()}
+
+    def _words_asked(self, modules: Mapping[str, Module], given: Mapping[str, frozenset[str]], told: Judged) -> dict[str, frozenset[str]]:
+        """Return the words that anybody asked for, and the modules that speak of each."""
+        noted = [*(each.noted for each in modules.values()), *given.values(), *told.given.values()]
+        asked = {each[1:] for those in noted for each in those if each[:1] == "\t"}
+        found: dict[str, set[str]] = {word: set() for word in asked}
+        for module, speaks in self._names.items():
+            for word in asked.intersection(speaks()):
+                found[word].add(module)
+        return {word: frozenset(those) for word, those in found.items()}
+
     def _look(self, desks: Desks, tell: Callable[[int], None] | None, desk: Desk | None = None) -> Part:
+        self._read_all(desks, tell)
+        modules = list(self._names)
+        if desk is not None and self._are_single:
+            around = Neighbours(desk, self._folder, self._walker, self._names)
+            around.add(self._cache)
+            desks.know(self._names, frozenset(self._wrappers | around.wrappers), modules, frozenset(around.starting))
+            common = Judged()
+        else:
+            common = desks.know(self._names, frozenset(self._wrappers), modules, None)
+            self._part.starting = frozenset(common.giving)
+        judged = list(desks.judge(modules))
+        for each in judged:
+            self._part.findings += each.findings
+            self._part.unscanned += each.unscanned
+        if self._frame and not any(each.unscanned for each in judged):
+            self._part.rests = self._rests_of(common, judged)
+        return self._part
+
+    def _rests_of(self, common: Judged, judged: Sequence[Judged]) -> Rests:
+        starting = frozenset(common.giving)
+        modules, told = of_judged([common, *judged], list(self._names))
+        given = {module: frozenset(noted) for module, noted in told.given.items()}
+        return Rests(
+            self._frame, self._digests(), tuple(sorted(self._wrappers)), tuple(told.named), told.prints, modules,
+            self._words_asked(modules, given, told), given, starting, tuple(dict.fromkeys(told.outside)),
+        )  # fmt: skip
+
+    # Reading
+
+    def _read_all(self, desks: Desks, tell: Callable[[int], None] | None) -> None:
+        """Learn what all files speak of, in as many rounds as there are wrappers of wrappers."""
         silent = self._read(desks, self._files, tell)
         searched = {word.decode() for word in self._words}
         for _ in range(ROUNDS):
@@ -118,19 +223,6 @@ class Look:
         self._names = {
             each.module: self._names[each.module] for each in self._files if each.module in self._names
         }  # in the order of the tree
-        modules = list(self._names)
-        if desk is not None and self._are_single:
-            around = Neighbours(desk, self._folder, self._walker, self._names)
-            around.add(self._cache)
-            desks.know(self._names, frozenset(self._wrappers | around.wrappers), modules, frozenset(around.starting))
-        else:
-            self._part.starting = desks.know(self._names, frozenset(self._wrappers), modules, None)
-        for each in desks.judge(modules):
-            self._part.findings += each.findings
-            self._part.unscanned += each.unscanned
-        return self._part
-
-    # Reading
 
     def _read(self, desks: Desks, files: Sequence[Found], tell: Callable[[int], None] | None, *, is_second: bool = False) -> list[Found]:
         """Learn what files speak of; returns those that hold none of the words."""
@@ -157,6 +249,8 @@ class Look:
         entry = None if each.file in self._question.instead else self._known.get(each.path)
         if entry is None or entry.module != each.module:
             return False
+        if entry.is_whole and not (each.is_asked or self._question.is_strict):
+            return False  # it was named itself: among others it may hold nothing
         if entry.has_facts or entry.problem or entry.is_whole:
             return True
         return not (each.is_asked or self._question.is_strict or (is_second and entry.searched != self._searched()))

@@ -27,14 +27,10 @@ _MAKES = frozenset((Role.HANDLER, Role.STREAM, Role.TASK, Role.CLI, Role.STARTUP
 _OWNERS = frozenset((Role.CLI, Role.WORKER))
 
 
-class _Index:
-    """What one file says of functions: registered as handlers or at startup, by canonical name; streamed, by name in the file.
+class _Said:
+    """What a function says of others: registered as handlers or at startup, by canonical name; streamed, by name in the file."""
 
-    Of the functions that may say something, only those are read that speak of the one in question.
-    """
-
-    def __init__(self, left: Sequence[Function]) -> None:
-        self.left = left  # functions that nobody has read for this
+    def __init__(self) -> None:
         self.registered: dict[str, Role] = {}
         self.streamed: set[str] = set()
 
@@ -58,8 +54,8 @@ class Places:
         self._paths: Answers[str, Role | None] = Answers(code.memory)
         self._plain: Answers[tuple[str, str, int], Role | None] = Answers(code.memory)
         self._web: Answers[str, bool] = Answers(code.memory)
-        self._indexes: dict[str, _Index] = {}
-        self._scripts: dict[str, bool] = {}
+        self._indexes: Answers[tuple[str, str, int], _Said] = Answers(code.memory)
+        self._scripts: Answers[str, bool] = Answers(code.memory)
 
     def of_file(self, file: FileFacts) -> Role | None:
         """Return the role that the path gives."""
@@ -279,16 +275,16 @@ class Places:
         """A websocket coroutine, or a generator that some response streams."""
         if any(param.type and "WebSocket" in param.type.rpartition(".")[2] for param in function.params):
             return True
-        return function.name in self._index(file, function.name).streamed and function.is_generator
+        return function.is_generator and any(function.name in said.streamed for said in self._said(file, function.name))
 
     def _registered(self, file: FileFacts, function: Function) -> Role | None:
         """A route, a lifespan or a signal that names the function or its class, in this file or in another that mentions it."""
         code = self._code
         name = f"{file.module}.{function.name}"
-        own = self._index(file, name).registered.get(name)
+        own = self._registered_in(file, name)
         wanted = code.owner(file, function) or name
         if own is None and wanted != name:
-            own = self._index(file, wanted).registered.get(wanted)
+            own = self._registered_in(file, wanted)
         short = wanted.rpartition(".")[2]
         if own is not None or "<" in wanted:
             return own
@@ -296,35 +292,34 @@ class Places:
         for module in modules if len(modules) <= _MANY_FILES else ():
             other = code.file(module)
             if other is not None and other is not file:
-                role = self._index(other, wanted).registered.get(wanted)
+                role = self._registered_in(other, wanted)
                 if role is not None:
                     return role
         return None
 
-    def _index(self, file: FileFacts, name: str) -> _Index:
-        """What a file registers and streams, complete as far as it concerns a function or class."""
-        known = self._indexes.get(file.module)
-        if known is None:
-            known = self._indexes[file.module] = _Index(file.holding(_registering(file)))
-        if known.left:
-            last = name.rpartition(".")[2]
-            speaking = known.left if "<" in name else [each for each in file.holding_name(last) if each in known.left]
-            if speaking:
-                known.left = [each for each in known.left if each not in speaking]
-            for function in [inner for each in speaking for inner in (each, *each.inner)]:
-                self._add(file, function, known)
-        return known
+    def _said(self, file: FileFacts, name: str) -> Iterator[_Said]:
+        """Yield what the functions of a file register and stream that speak of a function or class; no others are read."""
+        last = name.rpartition(".")[2]
+        registering = file.holding(_registering(file))
+        for outer in registering if "<" in name else [each for each in file.holding_name(last) if each in registering]:
+            yield self._indexes.ask((file.module, outer.name, outer.line), _Said(), self._find_said, file, outer)
 
-    def _add(self, file: FileFacts, function: Function, index: _Index) -> None:
-        for call in function.calls:
-            for name, role in (*self._named_by(call), *self._made_for(file, function, call)):
-                index.registered.setdefault(self._code.canonical(name.removesuffix(".as_view").removesuffix("()")), role)
-            if call.ref.rpartition(".")[2] in roles.STREAMS:
-                index.streamed.update(self._streamed_by(file, function, call))
-        for assign in function.assigns:
-            if assign.attribute in roles.LIFESPANS:
-                for name in assign.value.names:
-                    index.registered.setdefault(self._code.canonical(name), Role.STARTUP)
+    def _find_said(self, file: FileFacts, outer: Function) -> _Said:
+        said = _Said()
+        for function in (outer, *outer.inner):
+            for call in function.calls:
+                for name, role in (*self._named_by(call), *self._made_for(file, function, call)):
+                    said.registered.setdefault(self._code.canonical(name.removesuffix(".as_view").removesuffix("()")), role)
+                if call.ref.rpartition(".")[2] in roles.STREAMS:
+                    said.streamed.update(self._streamed_by(file, function, call))
+            for assign in function.assigns:
+                if assign.attribute in roles.LIFESPANS:
+                    for name in assign.value.names:
+                        said.registered.setdefault(self._code.canonical(name), Role.STARTUP)
+        return said
+
+    def _registered_in(self, file: FileFacts, name: str) -> Role | None:
+        return next((role for said in self._said(file, name) if (role := said.registered.get(name)) is not None), None)
 
     def _streamed_by(self, file: FileFacts, function: Function, call: Call) -> Iterator[str]:
         """Names of this file's functions whose values a response streams."""
@@ -409,10 +404,10 @@ class Places:
 
     def _is_script(self, file: FileFacts) -> bool:
         """Say whether a file is made to be started, and parses its own command line or binds no server."""
-        known = self._scripts.get(file.module)
-        if known is None:
-            known = self._scripts[file.module] = file.has_main_guard and self._is_started(file) and not self._is_imported(file)
-        return known
+        return self._scripts.ask(file.module, False, self._find_script, file)
+
+    def _find_script(self, file: FileFacts) -> bool:
+        return file.has_main_guard and self._is_started(file) and not self._is_imported(file)
 
     def _is_started(self, file: FileFacts) -> bool:
         refs = {call.ref for function in file.functions for call in function.calls}

@@ -45,14 +45,16 @@ class Shared:
                 self._owners[each.module] = number
                 yield each, told[at] if told is not None else None
 
-    def know(self, names: Names, wrappers: frozenset[str], modules: Sequence[str], starting: frozenset[str] | None) -> frozenset[str]:
-        """Know these names and wrappers, and which modules start what they are given: looked for where that is None, and returned."""
+    def know(self, names: Names, wrappers: frozenset[str], modules: Sequence[str], starting: frozenset[str] | None) -> Judged:
+        """Know these names and wrappers, and which modules start what they are given: looked for where that is None, and told."""
         self._crew.tell(partial(Desk.know, names={module: tuple(speaks()) for module, speaks in names.items()}, wrappers=wrappers))
+        told = Judged(giving=sorted(starting or ()))
         if starting is None:
-            found = self._crew.do(Desk.starting, self._shares_of_owners(modules))
-            starting = frozenset(module for _, _, some in found for module in some or ())
-        self._crew.tell(partial(Desk.start_with, modules=starting))
-        return starting
+            for _, _, some in self._crew.do(Desk.starting, self._shares_of_owners(modules)):
+                told.giving += some.giving if some is not None else ()
+                told.given |= some.given if some is not None else {}
+        self._crew.tell(partial(Desk.start_with, modules=frozenset(told.giving)))
+        return told
 
     def judge(self, modules: Sequence[str]) -> Iterable[Judged]:
         """Yield what the rules say of the modules."""

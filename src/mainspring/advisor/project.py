@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from mainspring.advisor.catalogue import RULES
 from mainspring.advisor.codebase import Codebase, Known, Load, Target
@@ -16,6 +17,8 @@ from mainspring.advisor.settings import Settings
 from mainspring.advisor.tables import names
 from mainspring.advisor.versions import Versions
 from mainspring.advisor.work import Work
+
+T = TypeVar("T")
 
 __all__ = ["Effects", "Known", "Load", "Project", "Target", "wrappers_of"]
 
@@ -38,6 +41,8 @@ class Project(Codebase):
         self._starting: dict[frozenset[str], frozenset[str]] = {}
         self.versions = Versions()
         self.starting: frozenset[str] | None = None  # modules with functions that start what they are given; None: nobody has looked
+        self.turn = 0  # counts the files that are judged: what rules keep of one is not kept for the next, which would rest on it unnoted
+        self.given: dict[str, set[str]] = {}  # what was looked at to say what a module gives to what all are judged by
         self._places = Places(self)
         self._work = Work(self, self._places.is_task_decorator)
 
@@ -59,6 +64,13 @@ class Project(Codebase):
         if (starting := self._starting.get(names)) is None:
             starting = self._starting[names] = names | self._spawners
         return file.telling(starting)
+
+    def part(self, module: str, find: Iterable[T]) -> Sequence[T]:
+        """Return what a module gives to what all modules are judged by. What is looked at for it is noted with it, and with nobody else."""
+        with self.memory.noting() as noted:
+            found = list(find)
+        self.given.setdefault(module, set()).update(noted)
+        return found
 
     # Findings
 

@@ -61,6 +61,7 @@ class Scan:
         self._walker = Walker(root, settings.exclude)
         self._cache = Cache(root, is_used=is_cached)
         self._scanned = Scanned()
+        self._framed = ""
         self._known: dict[str, Entry] = {}  # files that are what they were, by their paths
 
     def run(self, paths: Sequence[Path]) -> Scanned:
@@ -118,19 +119,28 @@ class Scan:
             if entry is not None:
                 self._known[each.path] = entry
 
-    def _digest(self, tree: Tree) -> str:
-        """Return what this very question is known by: what every file holds, and whatever else rules may look at."""
+    def _frame(self, tree: Tree) -> str:
+        """Return what a question is known by, whatever the files hold: which files there are, and whatever else rules may look at."""
+        if not self._framed:
+            self._framed = self._find_frame(tree)
+        return self._framed
+
+    def _find_frame(self, tree: Tree) -> str:
         from mainspring.advisor.versions import read_versions
 
         question = self._question
         asked = blake2b(digest_size=16)
         told = replace(question.settings, select=(), ignore=(), per_file_allow=(), max_allows_per_file=0, max_justifications=None)
-        asked.update(repr((told, question.is_strict, read_versions(question.root))).encode("utf-8", "surrogatepass"))
-        for each in tree.files:
-            entry = self._cache.entries.get(each.path)
-            held = entry.digest if entry is not None else ""
-            asked.update(f"{each.path}\0{each.module}\0{each.project}\0{held}\0{each.is_asked}\n".encode("utf-8", "surrogatepass"))
+        versions = [read_versions(Path(folder)) for folder in sorted({str(question.root), *(each.project for each in tree.files)})]
+        asked.update(repr((told, question.is_strict, versions)).encode("utf-8", "surrogatepass"))
+        files = [f"{each.path}\0{each.module}\0{each.project}\0{each.is_asked}" for each in tree.files]
+        asked.update("\n".join(files).encode("utf-8", "surrogatepass"))
         return asked.hexdigest()
+
+    def _digest(self, tree: Tree) -> str:
+        """Return what this very question is known by: its frame, and what every file holds."""
+        held = [entry.digest if (entry := self._cache.entries.get(each.path)) is not None else "" for each in tree.files]
+        return digest_of("\n".join([self._frame(tree), *held]).encode())
 
     def _remember(self, tree: Tree) -> bool:
         """Take everything from the cache, where nothing has changed since."""
@@ -182,18 +192,20 @@ class Scan:
         for each in tree.files:
             projects.setdefault(each.project, []).append(each)
         known = self._known
+        frame = self._frame(tree) if self._scanned.is_whole and not self._question.instead else ""
         unread = len(tree.files) - len(known)
         read = 0
         if self._jobs > 1 and unread >= POOL_FROM and max(map(len, projects.values())) * self._jobs <= len(tree.files):
             from mainspring.advisor.projects import parts
 
             names = {path: tuple(self._cache.names(path)) for path, entry in known.items() if entry.has_facts}
-            for files, part in parts(self._question, projects, known, names, self._jobs):
+            for files, part in parts(self._question, projects, known, names, self._jobs, frame):
                 read += len(files)
                 self._take(part, read, files)
             return
         for folder, files in projects.items():
-            looked = Look(self._question, folder, files, known, self._cache.names, self._walker, self._cache, self._jobs)
+            rests = self._cache.rests(folder) if frame else None
+            looked = Look(self._question, folder, files, known, self._cache.names, self._walker, self._cache, self._jobs, frame, rests)
             self._take(looked.look(partial(self._tell, read)), read + len(files), files)
             read += len(files)
 
@@ -202,6 +214,8 @@ class Scan:
         self._scanned.unscanned += part.unscanned
         for path, entry, names in part.entries:
             self._cache.put(path, entry, names)
+        if part.rests is not None and files:
+            self._cache.put_rests(files[0].project, part.rests)
         if part.starting is not None and self._scanned.is_whole:
             self._note_starting(files, part.starting)
         noted = {path for path, _, _ in part.entries}

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from weakref import WeakValueDictionary
 
+from mainspring.advisor.memory import Memory, word_noted
 from mainspring.advisor.read.facts import FileFacts
 
 ROOM = 1500  # files whose facts are held: some 120 KB each
@@ -24,6 +25,7 @@ class Shelf(Mapping[str, FileFacts]):
         self._names: dict[str, Callable[[], Iterable[str]]] = {}  # what each module speaks of
         self._mentions: dict[str, list[str]] | None = None
         self._indexed: set[str] = set()
+        self.memory: Memory | None = None  # which notes what is looked at
 
     def put(self, facts: FileFacts) -> None:
         """Hold the facts of a module."""
@@ -37,6 +39,11 @@ class Shelf(Mapping[str, FileFacts]):
             self._add_mentions(module)
 
     def __getitem__(self, module: str) -> FileFacts:
+        if self.memory is not None:
+            self.memory.noted.add(module)
+        return self._get(module)
+
+    def _get(self, module: str) -> FileFacts:
         if (held := self._held.get(module)) is not None:
             self._held.move_to_end(module)
             return held
@@ -59,6 +66,8 @@ class Shelf(Mapping[str, FileFacts]):
 
     def mentioning(self, word: str) -> Sequence[str]:
         """Return the modules that speak of something whose last part is this word."""
+        if self.memory is not None:
+            self.memory.noted.add(word_noted(word))
         if self._mentions is None:
             self._mentions = {}
             for module in self._names:
@@ -78,7 +87,7 @@ class Shelf(Mapping[str, FileFacts]):
         """Return the facts of a module, None where nobody knows of it."""
         held = self._held.get(module)
         if held is None:
-            return self[module] if module in self._names or module in self._alive else None
+            return self._get(module) if module in self._names or module in self._alive else None
         self._held.move_to_end(module)
         return held
 

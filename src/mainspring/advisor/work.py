@@ -23,6 +23,7 @@ class _Seen:
     effects: Effects
     reached: frozenset[str]  # itself and all that it calls
     cut: frozenset[str] = frozenset()  # those of them that led here and were not followed again
+    noted: frozenset[str] = frozenset()  # what was looked at
 
 
 class Work:
@@ -49,10 +50,15 @@ class Work:
         ref = known.ref
         key = (ref, known.function.place.line, depth)
         seen = self._seen.get(key)
+        memory = self.code.memory
         if seen is not None and seen.reached.isdisjoint(around):
+            memory.noted |= seen.noted
             return seen
-        gathered = _Gathered(self, known, depth, around | {ref})
-        seen = _Seen(gathered.effects(), frozenset(gathered.reached), frozenset(gathered.cut - {ref}))
+        with memory.noting() as noted:
+            gathered = _Gathered(self, known, depth, around | {ref})
+            effects = gathered.effects()
+        memory.noted |= noted
+        seen = _Seen(effects, frozenset(gathered.reached), frozenset(gathered.cut - {ref}), frozenset(noted))
         if not seen.cut:
             self._seen[key] = seen
         return seen

@@ -278,7 +278,7 @@ class Body(Expressions):
         if not self.names.is_module:
             dotted = f"{self.module.name}.{name}"
             self.names.known[node.name] = Meaning(dotted)
-            self.module.functions[dotted] = node.returns
+            self.module.functions[dotted] = self.module.annotated(node.returns, self.names, is_yielding=True) if node.returns else None
         self._function(node, name, "")
 
     def _function(self, node: Def, name: str, owner: str) -> None:
@@ -289,6 +289,8 @@ class Body(Expressions):
         gives = self.module.annotated(node.returns, self.names, is_yielding=True) if node.returns is not None else ""
         place, is_async, first = self._source.place(node), isinstance(node, ast.AsyncFunctionDef), _first_line(node)
         if self.names.is_module:
+            if node.returns is not None:
+                self.module.functions[f"{self.module.name}.{name}"] = gives
             line = min([each.lineno for each in node.decorator_list], default=node.lineno)
             deferred = Deferred(self.module, inner, node, gives)
             deferred.head = Function(
@@ -402,6 +404,7 @@ class Deferred:
         self.head = head
         self._read()
         self.forget()
+        self._module.forget()
 
     def forget(self) -> None:
         """Let go of what only serves while the file itself is read."""

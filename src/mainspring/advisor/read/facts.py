@@ -410,7 +410,11 @@ class FileFacts:
         """Return the outermost functions whose text holds one of these words, and the file's own level, without reading them."""
         if self.source is None:
             return self.outermost
-        return [*(each for each in self.outermost if not each.line), *self._around(self.source.lines_with(words))]
+        known = self._spoken.get(("", words))
+        if known is None:
+            own = (each for each in self.outermost if not each.line)
+            known = self._spoken["", words] = [*own, *self._around(self.source.lines_with(words))]
+        return known
 
     def _around(self, lines: Iterable[int], *, is_inside: bool = False) -> Sequence[Function]:
         """Return the outermost functions in which some lines stand; ``is_inside``: in their own bodies."""

@@ -49,7 +49,7 @@ class Module:
         self.source = source
         self.package = name if is_package else name.rpartition(".")[0]
         self.names = Names(name)
-        self.functions: dict[str, ast.expr | None] = {}  # dotted name -> annotation of what it returns
+        self.functions: dict[str, ast.expr | str | None] = {}  # dotted name -> annotation of what it returns, its class when that is read
         self.attributes: dict[str, dict[str, Meaning]] = {}  # dotted class -> attributes of its body and of self
         self.bases: dict[str, tuple[str, ...]] = {}
         self.classes: list[tuple[str, Place, tuple[Decorator, ...], tuple[tuple[str, Value], ...]]] = []  # by names in the module
@@ -170,9 +170,8 @@ class Module:
         self.classes.append((name, self.source.place(node), decorators, values))
 
     def forget(self) -> None:
-        """Let go of what only serves while the tree of the file is there."""
+        """Let go of the statements that were asked for: each holds the tree that it stands in."""
         self._statements.clear()
-        self.source.rest()
 
     def attribute(self, type_: str, name: str) -> Meaning:
         """Say what an attribute of an object of this file's own classes is; else its dotted name under the class."""
@@ -195,7 +194,9 @@ class Module:
         if ref not in self.functions:
             return class_of(ref)
         annotation = self.functions[ref]
-        return f"{ref}()" if annotation is None else self.annotated(annotation, self.names, is_yielding=True)
+        if annotation is None:
+            return f"{ref}()"
+        return annotation if isinstance(annotation, str) else self.annotated(annotation, self.names, is_yielding=True)
 
     def statement(self, node: ast.stmt) -> tuple[str, Place, str]:
         """Return a statement's head on one line, where it stands whole, and what it assigns to as written."""

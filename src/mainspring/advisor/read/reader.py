@@ -78,6 +78,7 @@ def _facts(path: str, name: str, source: Source, tree: ast.Module, words: Sequen
     for each in top.deferred:
         each.forget()
     module.forget()
+    source.rest()
     return facts
 
 

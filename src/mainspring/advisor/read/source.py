@@ -6,7 +6,9 @@ import ast
 import io
 import tokenize
 import warnings
+from array import array
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
@@ -17,6 +19,9 @@ _WORD = pattern(r"[^\W\d]\w*")
 _ASCII_WORD = pattern(r"[A-Za-z_][A-Za-z_0-9]*")  # in two thirds of the time
 
 Def = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+_MOST_AT_HAND = 200  # files whose lines are kept: they take as much as their facts
 
 
 class Unreadable(Exception):
@@ -61,11 +66,14 @@ class Source:
         """Return the lines of the file."""
         if self._lines is None:
             self._lines = self.text.split("\n")
+            _AT_HAND.append(self)
+            if len(_AT_HAND) > _MOST_AT_HAND:
+                _AT_HAND.popleft().rest()
         return self._lines
 
     def rest(self) -> None:
         """Forget what can be had again: nobody may ask for a long time."""
-        self._lines = None
+        self._lines = self._begins = None
 
     def words(self) -> frozenset[str]:
         """Return all words of the text: names, keywords, and those of comments and texts."""
@@ -76,7 +84,7 @@ class Source:
         text = self.text
         begins = self._begins
         if begins is None:
-            begins = self._begins = [0, *accumulate([len(line) + 1 for line in self.lines])]
+            begins = self._begins = array("l", [0, *accumulate([len(line) + 1 for line in self.lines])])
         found = set()
         for word in words:
             at = text.find(word)
@@ -144,3 +152,6 @@ def _without_comments(node: ast.AST, parts: list[str]) -> str:
     if len(parts) > 50:  # what unparse takes for a long literal is not worth it
         return " ".join(parts[0].split())
     return ast.unparse(node).split("\n", 1)[0]
+
+
+_AT_HAND: deque[Source] = deque()

@@ -45,7 +45,17 @@ MS4 = (
 )
 MS5 = (b"mainspring", b"celery", b"crontab(")
 MS6 = (b"mainspring",)
-ROUTES = (b"urlpatterns", b"add_url_rule", b"add_api_route", b"add_route(", b"Route(", b"router.add_")
+ROUTES = (
+    b"urlpatterns",
+    b"add_url_rule",
+    b"add_api_route",
+    b"add_route(",
+    b"Route(",
+    b"router.add_",
+    b"add_event_handler",
+    b"on_startup",
+    b"lifespan=",
+)
 """Who registers handlers elsewhere: nothing is found there, but what is found in these functions weighs by it."""
 
 _ALL = tuple(dict.fromkeys(MS0 + MS1 + MS2 + MS3 + MS4 + MS5 + MS6 + ROUTES))

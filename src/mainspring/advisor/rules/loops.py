@@ -96,20 +96,20 @@ def is_coroutine(project: Project, function: Function, call: Call) -> bool:
     return known is not None and known.function.is_async and not known.function.is_generator
 
 
-_spawns: WeakKeyDictionary[Project, tuple[str, dict[tuple[str, int], list[tuple[Call, Spawn]]]]] = WeakKeyDictionary()
+_spawns: WeakKeyDictionary[Project, tuple[tuple[int, str], dict[tuple[str, int], list[tuple[Call, Spawn]]]]] = WeakKeyDictionary()
 
 
 def spawns_of(project: Project, file: FileFacts, function: Function) -> Sequence[tuple[Call, Spawn]]:
     """Return the calls of a function that start work. Several rules ask, one after the other, of all functions of a file."""
     last = _spawns.get(project)
-    if last is None or last[0] != file.module:
+    if last is None or last[0] != (project.turn, file.module):
         found: dict[tuple[str, int], list[tuple[Call, Spawn]]] = {}
         for each in project.telling(file, HINTS):
             for call in each.calls:
                 spawn = spawn_of(project, call, is_coroutine(project, each, call))
                 if spawn is not None:
                     found.setdefault((each.name, each.place.line), []).append((call, spawn))  # a name may be defined in two branches
-        last = _spawns[project] = (file.module, found)
+        last = _spawns[project] = ((project.turn, file.module), found)
     return last[1].get((function.name, function.place.line), ())
 
 
@@ -336,12 +336,12 @@ def _base_starts(project: Project, base: str, method: str) -> bool:
     return False
 
 
-_found: WeakKeyDictionary[Project, tuple[str, tuple[Finding, ...]]] = WeakKeyDictionary()
+_found: WeakKeyDictionary[Project, tuple[tuple[int, str], tuple[Finding, ...]]] = WeakKeyDictionary()
 
 
 def found_in(project: Project, file: FileFacts) -> tuple[Finding, ...]:
     """Return what the endless loops of a file are, of all rules: two families ask one after the other."""
     last = _found.get(project)
-    if last is None or last[0] != file.module:
-        last = _found[project] = (file.module, (*started(project, file), *owned(project, file), *inherited(project, file)))
+    if last is None or last[0] != (project.turn, file.module):
+        last = _found[project] = ((project.turn, file.module), (*started(project, file), *owned(project, file), *inherited(project, file)))
     return last[1]

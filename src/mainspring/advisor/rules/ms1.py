@@ -72,7 +72,7 @@ _KEPT = frozenset({"MS101", "MS102", "MS103", "MS105", "MS106"})
 
 def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
     """Yield what a file starts and leaves to itself."""
-    wrappers = _wrappers(project)
+    wrappers = known_wrappers(project)
     found: list[list[Site]] = []
     for function in project.telling(file, HINTS | wrappers.names):
         started = list(sites(project, file, function, wrappers))
@@ -91,7 +91,13 @@ def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
 _found: WeakKeyDictionary[Project, Wrappers] = WeakKeyDictionary()
 
 
-def _wrappers(project: Project) -> Wrappers:
+def believe_wrappers(project: Project, wrappers: Wrappers) -> None:
+    """Take over what an earlier look has found."""
+    _found[project] = wrappers
+
+
+def known_wrappers(project: Project) -> Wrappers:
+    """Return the wrappers of a project, looked for once."""
     if (found := _found.get(project)) is None:
         found = _found[project] = wrappers_of(project)
     return found
@@ -372,8 +378,8 @@ def _arguments(site: Site) -> Iterator[Value]:
 
 
 def _judge_wrappers(project: Project, file: FileFacts, wrappers: Wrappers) -> Iterator[Finding]:
-    for wrapper in wrappers.defined:
-        if wrapper.file.module != file.module or not wrapper.param or ENGINES.search(wrapper.function.name.partition(".")[0]):
+    for wrapper in wrappers.defined.get(file.module, ()):
+        if not wrapper.param or ENGINES.search(wrapper.function.name.partition(".")[0]):
             continue
         if (
             wrapper.is_judged_by_caller

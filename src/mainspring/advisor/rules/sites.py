@@ -51,6 +51,7 @@ def sites(project: Project, file: FileFacts, function: Function, wrappers: Wrapp
             continue
         wrapper = wrappers.called.get(project.canonical(call.ref)) if is_wrapper else None
         if wrapper is not None:
+            project.memory.noted.add(wrapper.file.module)
             hold = hold_of(project, file, function, call, wrapper.spawn) if wrapper.is_judged_by_caller else wrapper.hold
             if (call.is_awaited and not wrapper.function.is_async) or is_handle_awaited(function, call):
                 hold = Hold.SAFE  # what a plain function gives to be awaited is what it has started

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ _ASIDE = frozenset(
     }
 )  # fmt: skip
 ENGINES = pattern(r"(Executor|Pool)$")  # of classes that are there to do what they are given: whoever calls them is judged
-_DEPTH = 2  # wrappers of wrappers of wrappers
+DEPTH = 2  # wrappers of wrappers of wrappers
 SILENT = frozenset({Role.VENDORED, Role.TEST, Role.CLI, Role.MIGRATION})
 
 
@@ -67,40 +67,65 @@ class Wrapper:
 class Wrappers:
     """The wrappers of a project. ``called``: what starts work when it is called, by its dotted name; ``names``: the last parts of those."""
 
-    defined: tuple[Wrapper, ...]
+    defined: Mapping[str, Sequence[Wrapper]]  # by their modules
     called: Mapping[str, Wrapper]
     names: frozenset[str]
+    levels: Mapping[str, int]  # how many others each hands on to
+    decorated: Mapping[str, tuple[str, str]]  # what a wrapper makes of others: their modules, and its name
+
+    def all(self) -> Iterator[Wrapper]:
+        """Yield those that are defined."""
+        return (each for several in self.defined.values() for each in several)
 
 
 def wrappers_of(project: Project) -> Wrappers:
     """Return the wrappers of a project, and the functions that its decorators make of others."""
-    defined = _defined(project)
+    with project.memory.noting():  # what a module gives is noted with it (`Project.part`), and the rest with what it comes to
+        return _wrappers_of(project)
+
+
+def _wrappers_of(project: Project) -> Wrappers:
+    levels: dict[str, int] = {}
+    defined = _defined(project, levels)
+    decorated: dict[str, tuple[str, str]] = {}
     called = {ref: each for ref, each in defined.items() if not each.is_decorator}
     for wrapper in defined.values():
         if wrapper.is_decorator:
-            for ref in _decorated(project, wrapper):
+            for module, ref in _decorated(project, wrapper):
+                decorated[ref] = module, wrapper.ref
                 called[ref] = replace(wrapper, param="", fixed=Value(ValueForm.REF, ref, names=(ref,)))
-    return Wrappers(tuple(defined.values()), called, frozenset(each.rpartition(".")[2] for each in called))
+    by_module: dict[str, list[Wrapper]] = {}
+    for wrapper in defined.values():
+        by_module.setdefault(wrapper.file.module, []).append(wrapper)
+    return Wrappers(by_module, called, frozenset(each.rpartition(".")[2] for each in called), levels, decorated)
 
 
-def _decorated(project: Project, wrapper: Wrapper) -> Iterator[str]:
-    for file in (project.files[module] for module in mentioning(project.files, wrapper.ref.rpartition(".")[2])):
-        for function in file.naming(wrapper.ref.rpartition(".")[2]):
-            if any(project.canonical(each.ref) == wrapper.ref for each in function.decorators):
-                yield f"{file.module}.{function.name}"
+def _decorated(project: Project, wrapper: Wrapper) -> Iterator[tuple[str, str]]:
+    for module in mentioning(project.files, wrapper.ref.rpartition(".")[2]):
+        yield from ((module, ref) for ref in project.part(module, decorated_in(project, module, wrapper.ref)))
+
+
+def decorated_in(project: Project, module: str, ref: str) -> Iterator[str]:
+    """Yield the functions of a module that a wrapper stands over."""
+    file = project.files[module]
+    for function in file.naming(ref.rpartition(".")[2]):
+        if any(project.canonical(each.ref) == ref for each in function.decorators):
+            yield f"{file.module}.{function.name}"
 
 
 def starting(project: Project, modules: Iterable[str]) -> list[str]:
     """Return those of the modules that define a wrapper without another one's help."""
     asked = set(modules)
-    return [module for module in _speaking(project) if module in asked and any(True for _ in _starting(project, project.files[module]))]
+    return [module for module in _speaking(project) if module in asked and project.part(module, starting_in(project, module))]
 
 
 def _speaking(project: Project) -> Iterable[str]:
     return dict.fromkeys(module for word in _WORDS for module in mentioning(project.files, word))
 
 
-def _starting(project: Project, file: FileFacts) -> Iterator[Wrapper]:
+def starting_in(project: Project, module: str) -> Iterator[Wrapper]:
+    """Yield the wrappers of a module that need no other one's help."""
+    file = project.files[module]
     for function in file.calling(*_WORDS):
         for call in function.calls:
             if not may_spawn(call) or ((spawn := spawn_of(project, call, False)) is None and not _hands_on(function, call)):
@@ -112,18 +137,20 @@ def _starting(project: Project, file: FileFacts) -> Iterator[Wrapper]:
                 yield wrapper
 
 
-def _defined(project: Project) -> Mapping[str, Wrapper]:
+def _defined(project: Project, levels: dict[str, int]) -> Mapping[str, Wrapper]:
     found: dict[str, Wrapper] = {}
     for module in _speaking(project):
         if project.starting is None or module in project.starting:
-            for wrapper in _starting(project, project.files[module]):
+            for wrapper in project.part(module, starting_in(project, module)):
                 found.setdefault(wrapper.ref, wrapper)
     for ref in project.settings.spawn_wrappers:
         found.setdefault(ref, _declared(ref))
     fresh: Mapping[str, Wrapper] = found
-    for _ in range(_DEPTH):
+    levels |= dict.fromkeys(found, 0)
+    for level in range(1, DEPTH + 1):
         fresh = {each.ref: each for each in _callers_that_hand_on(project, fresh) if each.ref not in found}
         found |= fresh
+        levels |= dict.fromkeys(fresh, level)
     return found
 
 
@@ -131,18 +158,24 @@ def _callers_that_hand_on(project: Project, wrappers: Mapping[str, Wrapper]) -> 
     """Yield the functions that give a parameter of theirs to a wrapper."""
     lasts = {ref.rpartition(".")[2] for ref in wrappers}
     modules = dict.fromkeys(module for last in sorted(lasts) for module in mentioning(project.files, last))
-    for file in (project.files[module] for module in modules):
-        for function in file.calling(*lasts):
-            for call in function.calls:
-                inner = wrappers.get(project.canonical(call.ref)) if call.ref.rpartition(".")[2] in lasts else None
-                if inner is None or not inner.param or inner.is_decorator or (value := inner.argument(call)) is None:
-                    continue
-                if project.role(file, function) in SILENT or (carried := carried_by(project, file, function, value)) is None:
-                    continue
-                hold = hold_of(project, file, function, call, inner.spawn) if inner.is_judged_by_caller else inner.hold
-                if hold is not Hold.SAFE and not is_handle_awaited(function, call):
-                    owner, param, position = carried
-                    yield Wrapper(_ref_of(file, owner), file, owner, call, inner.spawn, hold, param, position, source=function)
+    for module in modules:
+        yield from project.part(module, handing_on(project, module, wrappers, lasts))
+
+
+def handing_on(project: Project, module: str, wrappers: Mapping[str, Wrapper], lasts: Set[str]) -> Iterator[Wrapper]:
+    """Yield the functions of a module that give a parameter of theirs to one of these wrappers."""
+    file = project.files[module]
+    for function in file.calling(*lasts):
+        for call in function.calls:
+            inner = wrappers.get(project.canonical(call.ref)) if call.ref.rpartition(".")[2] in lasts else None
+            if inner is None or not inner.param or inner.is_decorator or (value := inner.argument(call)) is None:
+                continue
+            if project.role(file, function) in SILENT or (carried := carried_by(project, file, function, value)) is None:
+                continue
+            hold = hold_of(project, file, function, call, inner.spawn) if inner.is_judged_by_caller else inner.hold
+            if hold is not Hold.SAFE and not is_handle_awaited(function, call):
+                owner, param, position = carried
+                yield Wrapper(_ref_of(file, owner), file, owner, call, inner.spawn, hold, param, position, source=function)
 
 
 def _hands_on(function: Function, call: Call) -> bool:
