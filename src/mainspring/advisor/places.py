@@ -99,7 +99,7 @@ class Places:
         if own is not None:
             return own
         if of_path is not None:
-            return of_path
+            return Role.SERVICE if of_path is Role.CLI and self._is_beside_a_server(file, function) else of_path
         parent = self._code.parents(file, function)
         if parent is not None:
             outer = self.role(file, parent)
@@ -110,6 +110,12 @@ class Places:
             return Role.CLI
         last = function.name.rpartition(".")[2]
         return Role.SERVICE if last.startswith("__") or "<" in function.name else None
+
+    def _is_beside_a_server(self, file: FileFacts, function: Function) -> bool:
+        """Say whether a command that binds a server calls a function: what that begins goes on for as long as the server does."""
+        return "/cli/" in f"/{file.path}" and any(
+            roles.serves(self._code.canonical(call.ref)) for _, caller, _ in self._code.callers(file, function) for call in caller.calls
+        )
 
     def _is_begun(self, parent: Function, ref: str) -> bool:
         """Say whether a function calls or hands on the one that it defines: else it only makes it, for others to call."""
@@ -396,15 +402,29 @@ class Places:
         return any(ref.startswith(roles.ARGUMENTS) for ref in refs)
 
     def _is_script(self, file: FileFacts) -> bool:
-        """Say whether a file is made to be started, and parses its own command line or binds no server."""
+        """Say whether a file is made to be started for something else than to serve."""
         known = self._scripts.get(file.module)
         if known is None:
             known = self._scripts[file.module] = file.has_main_guard and self._is_started(file) and not self._is_imported(file)
         return known
 
     def _is_started(self, file: FileFacts) -> bool:
+        """A server is a server, however it is started, unless serving is one of several commands of a program."""
         refs = {call.ref for function in file.functions for call in function.calls}
-        return any(ref.startswith(roles.ARGUMENTS) for ref in refs) or not any(roles.serves(ref) for ref in refs)
+        is_server = any(roles.serves(ref) for ref in refs) or self._brings_a_server(file)
+        return not is_server or any(roles.is_one_of_several(ref) for ref in refs)
+
+    def _brings_a_server(self, file: FileFacts) -> bool:
+        """Say whether a file takes what binds a web server from another one of the project."""
+        for _, target in file.names:
+            other = self._code.file(target) or self._code.file(target.rpartition(".")[0])
+            if other is None or other is file or other.says.isdisjoint(roles.SERVER_WORDS):
+                continue
+            taken = "" if target == other.module else target.removeprefix(f"{other.module}.")
+            said = (each for each in other.naming(*roles.SERVER_WORDS) if not taken or each.name.partition(".")[0] == taken)
+            if any(roles.serves(self._code.canonical(call.ref)) for each in said for call in each.calls):
+                return True
+        return False
 
     def _is_imported(self, file: FileFacts, *, by_web: bool = False) -> bool:
         """Say whether code that is no command and no test takes what a file defines: then its guard is only one way in.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -85,6 +85,8 @@ def hold_of(project: Project, file: FileFacts, function: Function, call: Call, s
         return Hold.RETURNED if call.fate is Fate.RETURNED else Hold.SAFE
     if spawn.start and call.fate is Fate.USED and any(value.text.endswith(".start") for each in function.calls for value in each.args):
         return Hold.DROPPED  # Thread(…).start, handed on to whoever calls it
+    if _is_wait_declined(file, function, call, spawn):
+        return Hold.KEPT if call.fate is Fate.KEPT else Hold.BOUND
     if spawn.way is Way.FUTURE and _is_left_by_with(call, ("Executor", "Pool")):
         return Hold.SAFE
     if spawn.way is Way.FUTURE and _is_shut_down(function, call):
@@ -159,6 +161,12 @@ def _by_fate(project: Project, file: FileFacts, function: Function, call: Call, 
     return held
 
 
+def is_only_called_off(call: Call) -> bool:
+    """Return whether the only one who waits is who calls it off at the end."""
+    order = [bind.partition("@")[0] for bind in call.binds]
+    return "cancel" in order and not call.is_awaited and ("await" not in order or order.index("cancel") < order.index("await"))
+
+
 def _is_awaited_when_cancelled(call: Call) -> bool:
     """Whether the only one who waits is who calls it off, of work that something else keeps: so it goes on by itself otherwise."""
     order = list(call.binds)
@@ -203,8 +211,9 @@ def _passed(project: Project, file: FileFacts, function: Function, call: Call, s
     name = params[position].name if position < len(params) else ""
     if name and (name in known.function.awaits or _waits_for(known.function, name, spawn)):
         return Hold.SAFE
-    is_kept = name and any(
-        each.source.rpartition(".")[2] in KEEPERS and any(value.text == name for value in each.args) for each in known.function.calls
+    is_kept = name and (
+        any(each.source.rpartition(".")[2] in KEEPERS and any(value.text == name for value in each.args) for each in known.function.calls)
+        or any(each.value.text == name and "." not in each.target for each in known.function.assigns)
     )
     return Hold.KEPT if is_kept else Hold.HANDED
 
@@ -246,10 +255,46 @@ def _is_shut_down(function: Function, call: Call) -> bool:
     return False
 
 
+_ASKED = re.compile(r"(?:el)?if (\w+)(?: is True| == True)?:")
+
+
+def _is_wait_declined(file: FileFacts, function: Function, call: Call, spawn: Spawn) -> bool:
+    """Return whether a function waits only for callers that ask for it: ``if wait: process.wait()``."""
+    if not call.target or "return" in call.binds or file.source is None or not function.params:
+        return False
+    waits = {f"{call.target}.{method}" for method in ("wait", "join", "communicate", "result", "get")}
+    waiting = [each for each in function.calls if each.source in waits]
+    off = {each.name for each in function.params if each.default is not None and each.default.text in ("False", "None")}
+    return (
+        spawn.way in (Way.THREAD, Way.FUTURE, Way.PROCESS)
+        and bool(waiting and off)
+        and all(_condition(file, each, len(call.inside)) in off for each in waiting)
+    )
+
+
+def _condition(file: FileFacts, call: Call, depth: int) -> str:
+    """Return the name that a call is done for, nothing where its condition is more than a name or none is nearer than so many blocks."""
+    if file.source is None or "if" not in call.inside[depth:]:
+        return ""
+    lines = file.source.lines
+    indent = len(lines[call.place.line - 1]) - len(lines[call.place.line - 1].lstrip())
+    for line in reversed(lines[max(0, call.place.line - 20) : call.place.line - 1]):
+        text = line.strip()
+        if text and len(line) - len(line.lstrip()) < indent:
+            found = _ASKED.match(text)
+            return found[1] if found is not None else ""
+    return ""
+
+
+_LEAVES = frozenset({"sys.exit", "os._exit", "os.abort", "exit", "quit"})
+
+
 def _is_process_seen_to(file: FileFacts, function: Function, call: Call) -> bool:
     if call.source.startswith(("os.fork", "os.spawn", "pty.fork", "os.posix_spawn")):
         ends = ("os.wait", "os.kill", "os.setsid", "os._exit", "sys.exit")  # somebody waits, or a program becomes a daemon
         return any(each.source.startswith(ends) for one in file.speaking(ends) for each in one.calls)
+    if any(each.source in _LEAVES and each.place.line > call.place.line and each.loop == call.loop for each in function.calls):
+        return True  # the program begins anew, or makes room for another
     if any(each.startswith("with:") and each.endswith("Popen") for each in call.inside) and call.fate is Fate.JOINED:
         return True
     name = call.target
@@ -313,6 +358,8 @@ def _is_gathered_elsewhere(project: Project, file: FileFacts, function: Function
         kept |= {each.target.removesuffix(f"[{call.target}]") for each in function.assigns if each.target.endswith(f"[{call.target}]")}
     if _is_waited_for_there(project, function, kept):
         return True
+    if (shared := kept & set(function.captures)) and any(_is_waited_for_there(project, each, shared) for each in file.around(function)):
+        return True  # a closure's, which the function around it waits for
     kept = {each for each in kept if each.startswith("self.")}
     owner = function.name.partition(".")[0]
     for each in file.speaking(tuple(sorted(kept))) if kept else ():
@@ -370,9 +417,10 @@ def is_awaited_by_signal(
         for name in (names if is_awaiting and target is not None else {*names, *made})
         if name.isidentifier() and name not in ("self", "cls")
     }
+    told = _events_set(_at_its_end(target)) if target is not None else frozenset()
+    roots -= _events_set(target.calls) - told if target is not None else frozenset()  # a sign of its beginning
     if _is_streamed_on(file, function, target, made) or _is_settled_for_others(function, target, made):
         return True
-    told = {each.source.removesuffix(".set") for each in (target.calls if target is not None else ()) if each.source.endswith(".set")}
     for one in function.calls:
         owner, _, method = one.source.rpartition(".")
         if one.place.line < call.place.line or one is call:
@@ -401,6 +449,21 @@ def is_awaited_by_signal(
             if loop.place.line >= line and loop.iterates is not None and roots & {*loop.iterates.names, loop.iterates.text, loop.head}:
                 return True
     return False
+
+
+def _events_set(calls: Iterable[Call]) -> frozenset[str]:
+    return frozenset(each.source.removesuffix(".set") for each in calls if each.source.endswith(".set"))
+
+
+def _at_its_end(target: Function) -> Iterator[Call]:
+    """Yield the calls by which a function may say that it is done: in a handler, or with nothing but talk after them."""
+    for number, call in enumerate(target.calls):
+        after = (each.source.rpartition(".")[2] for each in target.calls[number + 1 :])
+        if any(each.startswith(("finally", "except")) for each in call.inside) or _TALK.issuperset(after):
+            yield call
+
+
+_TALK = frozenset({"debug", "info", "warning", "error", "exception", "print", "set", "close", "str", "clear", "format", "stop", "join"})
 
 
 def _is_streamed_on(file: FileFacts, function: Function, target: Function | None, made: Collection[str]) -> bool:

@@ -40,6 +40,32 @@ def keeps_the_process_going(project: Project, target: Target) -> bool:
     )
 
 
+def opens_a_browser(project: Project, site: Site, target: Target | None) -> bool:
+    """Say whether work is to show a page to whoever has started the program."""
+    names = {site.function.name.rpartition(".")[2]}
+    if target is not None:
+        names.add(target.ref.rpartition(".")[2])
+        calls = target.known.function.calls if target.known is not None else ()
+        if any(project.canonical(ref).startswith("webbrowser.") for ref in (target.ref, *(each.ref for each in calls))):
+            return True
+    return any(map(_SHOWS_A_PAGE.search, names)) and site.role is not Role.HANDLER
+
+
+_SHOWS_A_PAGE = re.compile(r"(open|launch|show)_?\w*browser|web_?browser", re.IGNORECASE)
+
+
+def is_the_program(site: Site) -> bool:
+    """Say whether a function goes on to run the very loop for ever: what it has begun there is the program itself."""
+    return (
+        site.spawn.way is Way.COROUTINE
+        and site.role is not Role.HANDLER
+        and any(
+            each.place.line > site.call.place.line and (each.source.endswith(".run_forever") or _RUNS_A_LOOP.search(each.source))
+            for each in site.function.calls
+        )
+    )
+
+
 def attends_a_child(project: Project, target: Target | None) -> bool:
     """Say whether a target reads from or waits for a process that somebody else has started."""
     if target is None or target.known is None:
@@ -159,13 +185,14 @@ _LEAVING = frozenset({"on_shutdown", "shutdown_event", "on_stop", "before_stop",
 BEGINS = re.compile(r"^_*(a?enter|init|start|connect|open|run|setup|set_up|launch|resume|ensure|initialize|begin|on_start|schedule)")
 _CONNECTIONS = frozenset({"on_close", "on_disconnect", "connection_lost", "connection_made", "websocket_disconnect", "on_connection_close"})
 
+_CONNECTED = re.compile(r"socket|connection|channel|session|protocol|peer|client|handler|transport|stream", re.IGNORECASE)
+
 
 def is_of_a_connection(file: FileFacts, function: Function) -> bool:
     """Say whether an object is one connection, which is told when it ends."""
     owner = function.name.partition(".")[0]
-    return owner != function.name and any(
-        each.name.startswith(f"{owner}.") and each.name.rpartition(".")[2] in _CONNECTIONS for each in file.outermost
-    )
+    told = {each.name.rpartition(".")[2] for each in file.outermost if each.name.startswith(f"{owner}.")} & _CONNECTIONS
+    return owner != function.name and (len(told) > 1 or (bool(told) and _CONNECTED.search(owner) is not None))
 
 
 def is_a_job(site: Site, method: str) -> bool:
@@ -192,7 +219,7 @@ def tends(site: Site, hold: Hold, weight: Weight, name: str) -> bool:
         return False
     return weight is Weight.UNKNOWN and bool(
         LEAVES.search(method)
-        or method == "__init__"
+        or (method == "__init__" and site.call.source != "self.start")
         or _ENGINES.search(owner.partition(".")[0])
         or (hold is Hold.KEPT and _is_part_of_the_object(site.call, method))
     )

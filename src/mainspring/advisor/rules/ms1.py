@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from mainspring.advisor.finding import Edit, Evidence, Finding, Kind, Place, Role, Severity
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.rules import loops
-from mainspring.advisor.rules.handles import Hold
+from mainspring.advisor.rules.handles import Hold, hold_of, is_only_called_off
 from mainspring.advisor.rules.harmless import (
     BEGINS,
     arms_itself,
@@ -23,7 +23,9 @@ from mainspring.advisor.rules.harmless import (
     is_of_a_connection,
     is_of_one_connection,
     is_soon,
+    is_the_program,
     keeps_the_process_going,
+    opens_a_browser,
     opens_a_window,
     reads_a_pipe,
     repeats,
@@ -138,6 +140,10 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
         hold = Hold.DROPPED
     if hold is Hold.RETURNED and site.wrapper is None and is_left_by_all(project, file, function, call):
         hold = Hold.KEPT
+    if hold is Hold.RETURNED and site.wrapper is None and spawn.target < 0:
+        hold = _hold_of_callers(project, site) or hold
+    if hold is Hold.SAFE and site.role is Role.STARTUP and is_only_called_off(call):
+        hold = Hold.KEPT  # until the process ends, which is when it is lost
     if hold in (Hold.SAFE, Hold.RETURNED) or any(_is_one_of(each, EXITS) for each in receivers):
         return
     if site.value is not None and not site.shell and carried_by(project, file, function, site.value) is not None:
@@ -153,6 +159,8 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
         or reads_a_pipe(project, site, target)
         or is_soon(site)
         or arms_itself(project, site, target)
+        or is_the_program(site)
+        or opens_a_browser(project, site, target)
     ):
         return
     if spawn.way is Way.TIMER and is_of_a_connection(file, function):
@@ -174,8 +182,8 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
     if hold is Hold.KEPT and call.target.startswith("self.") and tells_when_done(file, function, target):
         hold = Hold.MANAGED
     endless = loops.kind_of(project, target) if target is not None else None
-    if hold is Hold.MANAGED and site.role is Role.HANDLER and not call.target.startswith("self."):
-        hold = Hold.KEPT  # a global, which another request may call off
+    if hold is Hold.MANAGED and _is_of_nobody(site, endless):
+        hold = Hold.KEPT
     if hold is Hold.MANAGED and (site.role is not Role.SERVICE or effects is None or endless is not None):
         return
     kind, alternatives = kind_of(effects) if effects is not None else (Kind.ADHOC, ())
@@ -219,6 +227,33 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
     )
     if severity is not Severity.NOTICE:
         yield from _captured(project, site, name)
+
+
+def _hold_of_callers(project: Project, site: Site) -> Hold | None:
+    """Return who holds on to a process or a thread that a function begins and gives back, where its callers leave it alone."""
+    begun = replace(site.spawn, start="")
+    is_kept = any(bind.startswith(("add:", "append:", "set:")) for bind in site.call.binds)
+    for file, function, call in project.callers(site.file, site.function):
+        if project.role(file, function) in SILENT:
+            continue
+        hold = hold_of(project, file, function, call, begun)
+        if hold in (Hold.DROPPED, Hold.BOUND, Hold.KEPT) or (hold is Hold.HANDED and is_kept):
+            return hold if hold is not Hold.HANDED else Hold.KEPT
+    return None
+
+
+def _is_of_nobody(site: Site, endless: Kind | None) -> bool:
+    """Whether what could call work off is not what it belongs to: a global, the record of a run, a helper that keeps everybody's tasks."""
+    owner = site.call.target.rpartition(".")[0]
+    if site.role is Role.HANDLER:
+        return owner != "self"
+    return endless is None and (site.role is Role.STARTUP or (site.role is Role.SERVICE and _is_kept_by_another(site, owner)))
+
+
+def _is_kept_by_another(site: Site, owner: str) -> bool:
+    if site.wrapper is not None:
+        return bool(site.wrapper.param)
+    return owner.isidentifier() and owner not in ("self", "cls")
 
 
 def _effects(project: Project, target: Target | None) -> Effects | None:

@@ -192,7 +192,7 @@ SERVERS = frozenset(
     {
         "uvicorn.run", "uvicorn.Server.run", "uvicorn.Server.serve", "uvicorn.server.Server.run", "hypercorn.asyncio.serve",
         "hypercorn.trio.serve", "waitress.serve", "werkzeug.serving.run_simple", "flask.Flask.run", "aiohttp.web.run_app",
-        "http.server.HTTPServer.handle_request", "os.getppid",
+        "http.server.HTTPServer.handle_request", "os.getppid", "watchfiles.run_process", "watchgod.run_process",
     }
 )  # fmt: skip
 
@@ -222,11 +222,17 @@ _SAYS_SO = re.compile(
 
 # A name that says that a task is made of what is given: of a coroutine, as far as that is known.
 _TASKISH = re.compile(r"_*(?:create|spawn|start|launch|make|schedule|run|fire|new|add)_(?:\w+_)?(?:task|coroutine|coro)")
+_OF_TASKS = re.compile(r"(?:^|[._])tasks?\.create$")  # background_task.create
 
 
 def may_make_a_task(call: Call) -> bool:
     """Return whether a call says in its name that it makes a task."""
-    return _TASKISH.fullmatch(call.source.rpartition(".")[2]) is not None
+    return _TASKISH.fullmatch(call.source.rpartition(".")[2]) is not None or _is_of_tasks(call)
+
+
+def _is_of_tasks(call: Call) -> bool:
+    """Whether a module or an object that is called after tasks is told to begin one, and nobody takes what it gives."""
+    return _OF_TASKS.search(call.source) is not None and call.fate is Fate.DROPPED and not call.is_awaited
 
 
 def may_spawn(call: Call) -> bool:

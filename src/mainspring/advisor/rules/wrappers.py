@@ -166,7 +166,7 @@ def _wrapper(project: Project, file: FileFacts, function: Function, call: Call, 
         return None
     carried = carried_by(project, file, function, value)
     hold = hold_of(project, file, function, call, spawn)
-    if hold in (Hold.SAFE, Hold.MANAGED):
+    if hold is Hold.SAFE or (hold is Hold.MANAGED and carried is None):
         return None
     if spawn.start and is_started(function, call):
         spawn = replace(spawn, start="")
