@@ -173,6 +173,74 @@ class Shop:
         threading.Thread(target=work).start()
         done.wait()
 """,
+    "a pool that callers give and wait for": """
+from multiprocessing.pool import ThreadPool
+
+def load(numbers, pool):
+    for number in numbers:
+        pool.apply_async(push, (number,))
+
+def command(numbers):
+    pool = ThreadPool(4)
+    load(numbers, pool)
+    pool.close()
+    pool.join()
+""",
+    "an entry that is forgotten after a while": """
+class Seen:
+    def __init__(self):
+        self.numbers = set()
+
+    def see(self, number):
+        async def forget():
+            await asyncio.sleep(60)
+            self.numbers.discard(number)
+
+        asyncio.create_task(forget())
+""",
+    "a child that another method watches until it ends": """
+import multiprocessing, time
+
+class Child:
+    def run(self):
+        self.child = multiprocessing.Process(target=push)
+        self.child.start()
+        return self.watch()
+
+    def watch(self):
+        while True:
+            if not self.child.is_alive():
+                return
+            time.sleep(0.1)
+""",
+    "a thread that kills what this process has started": """
+from shop.processes import kill_process_tree
+
+def cancel(number):
+    threading.Thread(target=kill_process_tree, args=(number,)).start()
+""",
+    "work whose end is the end of the program": """
+from sanic import Sanic
+
+def begin(app: Sanic):
+    async def talk(running: Sanic):
+        await send(1)
+        running.stop()
+
+    app.add_task(talk)
+""",
+    "a future that is chained to one that is awaited": """
+from concurrent.futures import ThreadPoolExecutor
+from tornado.concurrent import Future, chain_future
+
+pool = ThreadPoolExecutor()
+
+async def load(number):
+    begun = pool.submit(push, number)
+    awaited = Future()
+    chain_future(begun, awaited)
+    return await awaited
+""",
     "a wait that only an argument can switch off": """
 def begin(command, background=False):
     process = subprocess.Popen(command)

@@ -43,7 +43,7 @@ WAITERS = frozenset(
     {
         "asyncio.run", "asyncio.AbstractEventLoop.run_until_complete", "concurrent.futures.wait", "concurrent.futures.as_completed",
         "gevent.joinall", "gevent.wait", "gevent.iwait", "multiprocessing.connection.wait", "asyncio.Runner.run",
-        "asgiref.sync.async_to_sync",
+        "asgiref.sync.async_to_sync", "tornado.concurrent.chain_future",
     }
 )  # fmt: skip
 _GATHERERS = frozenset({"gather", "wait", "as_completed", "joinall", "wait_for"})
@@ -89,7 +89,7 @@ def hold_of(project: Project, file: FileFacts, function: Function, call: Call, s
         return Hold.KEPT if call.fate is Fate.KEPT else Hold.BOUND
     if spawn.way is Way.FUTURE and _is_left_by_with(call, ("Executor", "Pool")):
         return Hold.SAFE
-    if spawn.way is Way.FUTURE and _is_shut_down(function, call):
+    if spawn.way is Way.FUTURE and (_is_shut_down(function, call) or _is_pool_of_callers(project, file, function, call)):
         return Hold.SAFE
     if spawn.way is Way.PROCESS and _is_process_seen_to(file, function, call):
         return Hold.SAFE
@@ -154,7 +154,7 @@ def _by_fate(project: Project, file: FileFacts, function: Function, call: Call, 
         return Hold.SAFE
     if held in (Hold.KEPT, Hold.BOUND) and _is_gathered_elsewhere(project, file, function, call):
         return Hold.SAFE
-    if held is Hold.KEPT and spawn.way is Way.PROCESS and _is_killed_elsewhere(file, function):
+    if held is Hold.KEPT and spawn.way is Way.PROCESS and _is_killed_elsewhere(file, function, call):
         return Hold.MANAGED
     if held is Hold.KEPT and (place := _attribute(call)) and _is_stopped(project, file, function, place):
         return Hold.MANAGED
@@ -253,6 +253,18 @@ def _is_shut_down(function: Function, call: Call) -> bool:
         ):
             return True
     return False
+
+
+def _is_pool_of_callers(project: Project, file: FileFacts, function: Function, call: Call) -> bool:
+    """Return whether the pool is given by callers that shut it down, and wait for all that was put into it."""
+    pool = call.source.rpartition(".")[0]
+    if not any(each.name == pool and not each.depends for each in function.params):
+        return False
+    return any(
+        one.source.endswith((".shutdown", ".join", ".close")) and any(given.text == one.source.rpartition(".")[0] for given in outer.given)
+        for _, caller, outer in project.callers(file, function)
+        for one in caller.calls
+    )
 
 
 _ASKED = re.compile(r"(?:el)?if (\w+)(?: is True| == True)?:")
@@ -374,13 +386,16 @@ def _is_gathered_elsewhere(project: Project, file: FileFacts, function: Function
     return False
 
 
-def _is_killed_elsewhere(file: FileFacts, function: Function) -> bool:
+def _is_killed_elsewhere(file: FileFacts, function: Function, call: Call) -> bool:
     """Return whether an object ends the processes that it collects."""
     owner = function.name.partition(".")[0]
     ends = tuple(f".{each}" for each in ("kill", "terminate", "wait", "communicate"))
+    watched = f"{call.target}.is_alive"
     return owner != function.name and any(
-        each.name.startswith(f"{owner}.") and each is not function and any(one.source.endswith(ends) for one in each.calls)
-        for each in file.speaking(ends)
+        each.name.startswith(f"{owner}.")
+        and each is not function
+        and any(one.source.endswith(ends) or (one.source == watched and one.loop >= 0) for one in each.calls)
+        for each in file.speaking((*ends, watched))
     )
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _OPENERS = frozenset({"open", "xdg-open", "explorer", "explorer.exe", "osascript", "notify-send", "say", "start", "cmd"})
 _RUNS_A_LOOP = re.compile(r"loop\.(start|run)$", re.IGNORECASE)
+_ENDS_THE_PROGRAM = frozenset(
+    {"sanic.Sanic.stop", "sanic.app.Sanic.stop", "os._exit", "twisted.internet.reactor.stop", "signal.raise_signal"}
+)
 _WAITS_FOR_A_CHILD = re.compile(r"(^|[._])(proc(ess)?|child|popen)\.(wait|join)$", re.IGNORECASE)
 _PIPED = re.compile(r"readline\b|\.std(out|err)\b|\bpipe\b")
 
@@ -35,6 +38,8 @@ def keeps_the_process_going(project: Project, target: Target) -> bool:
     """Say whether a target is a server, an event loop or a watch over this process, or a function whose work is to run one."""
     calls = target.known.function.calls if target.known is not None else ()
     refs = [project.canonical(target.ref), *(project.canonical(each.ref) for each in calls)]
+    if any(ref in _ENDS_THE_PROGRAM for ref in refs[1:]):
+        return True  # its end is the end of the program
     return any(ref.rpartition(".")[2] in LOOPS or ref in SERVERS for ref in refs) or any(
         _RUNS_A_LOOP.search(each.source) or (each.loop >= 0 and each.source.endswith(".accept")) for each in calls
     )

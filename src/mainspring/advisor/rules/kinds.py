@@ -32,7 +32,7 @@ _HARMLESS = re.compile(
 )
 # What keeps something of this process alive, watches it or ends it, where nothing else is known of it: as its first word, or anywhere.
 _UPKEEP = (
-    r"close|aclose|release|disconnect|reconnect|connect|interrupt|keep_?alive|heart_?beat|ping|watch\w*|monitor\w*|reap\w*|expire\w*|evict\w*|pump\w*"
+    r"close|aclose|release|terminate|kill|abort|disconnect|reconnect|connect|interrupt|keep_?alive|heart_?beat|ping|watch\w*|monitor\w*|reap\w*|expire\w*|evict\w*|pump\w*"
     r"|reader?|read_loop|read_messages|recv\w*|ack"
 )
 UPKEEP = re.compile(rf"_*(?:un[a-z]+|{_UPKEEP})(?:_|$)", re.IGNORECASE)
@@ -76,6 +76,8 @@ def weight_of(effects: Effects, name: str, body: Body) -> Weight:
         return Weight.ENQUEUES
     if effects.is_local_only and effects.found:  # a body without a call is an abstract one
         return Weight.LOCAL
+    if body is Body.NESTED and _is_forgetting(effects):
+        return Weight.LOCAL
     if body is Body.UNSEEN and (harmless := _HARMLESS.match(last)) is not None and not _VERBS.search(last[harmless.end() :]):
         return Weight.LOCAL
     if body is Body.NESTED:
@@ -83,6 +85,11 @@ def weight_of(effects: Effects, name: str, body: Body) -> Weight:
     if last.strip("_") in _SAYS_NOTHING or last.endswith("_loop"):
         return Weight.UNKNOWN
     return Weight.LIKELY if _VERBS.search(last) else Weight.UNKNOWN
+
+
+def _is_forgetting(effects: Effects) -> bool:
+    """Whether something only waits before it changes what this process holds."""
+    return not effects.is_unknown and not effects.forever and set(effects.found) == {Effect.SLEEP, Effect.LOCAL}
 
 
 def kind_of(effects: Effects) -> tuple[Kind, tuple[Kind, ...]]:

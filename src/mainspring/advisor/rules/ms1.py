@@ -410,6 +410,8 @@ def _judge_wrappers(project: Project, file: FileFacts, wrappers: Wrappers) -> It
     for wrapper in wrappers.defined:
         if wrapper.file.module != file.module or not wrapper.param or ENGINES.search(wrapper.function.name.partition(".")[0]):
             continue
+        if wrapper.hold is Hold.MANAGED:
+            continue  # it calls off what it keeps: who gives it something is told
         if (
             wrapper.is_judged_by_caller
             and (not wrapper.is_decorator or wrapper.spawn.way is Way.COROUTINE)
