@@ -16,10 +16,11 @@ from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Role, Severity
 from mainspring.advisor.project import Known, Project, Target
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Loop, ValueForm
+from mainspring.advisor.roles import serves
 from mainspring.advisor.rules.endless import Endless, endless, head, is_forever, is_inner, line_of, source_iterated
 from mainspring.advisor.rules.sources import WATCHES, Nature
 from mainspring.advisor.rules.spawn import HINTS, RUNNERS, Spawn, Way, spawn_of
-from mainspring.advisor.rules.steps import WRITES
+from mainspring.advisor.rules.steps import WRITES, steps_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,32 @@ _APART = (Role.WORKER, Role.CLI)
 _SILENT = (Role.HANDLER, Role.STREAM, Role.TASK)
 
 
+def role_of(project: Project, file: FileFacts, function: Function) -> Role:
+    """Return what a function is there for; a program that is started like a command is none where it stays to serve the web."""
+    role = project.role(file, function)
+    return Role.SERVICE if role is Role.CLI and file.has_main_guard and _is_a_server(project, file) else role
+
+
+_servers: WeakKeyDictionary[Project, dict[str, bool]] = WeakKeyDictionary()
+
+
+def _is_a_server(project: Project, file: FileFacts) -> bool:
+    """Whether a program binds a web server: itself, or in a thread or task that it starts."""
+    known = _servers.setdefault(project, {})
+    if file.module not in known:
+        known[file.module] = any(_serves(project, file, function) for function in file.functions)
+    return known[file.module]
+
+
+def _serves(project: Project, file: FileFacts, function: Function) -> bool:
+    if any(serves(project.canonical(call.ref)) for call in function.calls):
+        return True
+    targets = (target_of(project, file, function, call, spawn) for call, spawn in spawns_of(project, file, function))
+    return any(
+        serves(project.canonical(step.call.ref)) for target in targets if target is not None for step in steps_within(project, target)
+    )
+
+
 def _sites(project: Project, file: FileFacts, function: Function) -> Iterator[Site]:
     """Yield the calls of a function that start what never ends, and those by which an object starts itself."""
     for call, _ in spawns_of(project, file, function):
@@ -170,7 +197,7 @@ def started(project: Project, file: FileFacts) -> Iterator[Finding]:
         for found in _sites(project, file, function):
             call = found.call
             if role is None:
-                role = project.role(file, function)
+                role = role_of(project, file, function)
             if role in _SILENT or _is_joined(project, file, function, found, role):
                 continue
             said = verdict(found.loop, is_apart=role in _APART)
@@ -252,7 +279,7 @@ def owned(project: Project, file: FileFacts) -> Iterator[Finding]:
         for number, loop in enumerate(function.loops):
             if is_inner(function, loop) or not (is_forever(loop) or source_iterated(project, function, loop) is not None):
                 continue
-            role = project.role(file, function)
+            role = role_of(project, file, function)
             if role not in _APART or function.is_generator:
                 continue
             found = endless(project, Known(file, function))
@@ -264,10 +291,12 @@ def owned(project: Project, file: FileFacts) -> Iterator[Finding]:
 
 
 def _is_started(project: Project, file: FileFacts, function: Function) -> bool:
-    """Whether the same file starts this function beside itself, where the finding stands then."""
-    for other in project.telling(file, HINTS):
-        for call, _ in spawns_of(project, file, other):
-            found = site(project, file, other, call)
+    """Whether somebody starts this function beside itself, where the finding stands then."""
+    own = ((file, other) for other in project.telling(file, HINTS))
+    others = ((caller_file, caller) for caller_file, caller, _ in project.callers(file, function) if caller_file is not file)
+    for other_file, other in (*own, *others):
+        for call, _ in spawns_of(project, other_file, other):
+            found = site(project, other_file, other, call)
             if found is not None and found.loop.function is function:
                 return True
     return False
@@ -305,7 +334,7 @@ def inherited(project: Project, file: FileFacts) -> Iterator[Finding]:
         for base in project.ancestors(f"{file.module}.{owner}"):
             if not _base_starts(project, base, method):
                 continue
-            role = project.role(file, function)
+            role = role_of(project, file, function)
             found = endless(project, Known(file, function))
             if found is None or found.loop is None or found.function is not function or role in _SILENT:
                 break
