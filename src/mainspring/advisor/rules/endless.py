@@ -68,6 +68,7 @@ _OWN_CARE = re.compile(
     re.IGNORECASE,
 )
 """Names of loops that look after this process alone."""
+_OF_LOGS = re.compile(r"(^|[._])\w*(log|logs|logger|logging|log_?(queue|writer|records?))([._]|$)", re.IGNORECASE)
 _KEEPS_ALIVE = re.compile(r"heart_?beat|keep_?alive|(^|_)ping(_|$)|ping_?loop", re.IGNORECASE)
 _LOOKS = re.compile(
     r"_*(get|look|is|has|list|read|load|find|count|query|parse|validate|format|make|build|to|as|log|calculate|compute|collect|measure)(_\w+|$)"
@@ -110,6 +111,11 @@ class Endless:
     def does_more(self) -> bool:
         """Whether it does something at a pace of which nobody knows what it is, and which does not call itself this process's own care."""
         return self.nature is Nature.PERIOD and bool(self.opaque) and not _OWN_CARE.search(self.function.name)
+
+    @property
+    def is_own_log(self) -> bool:
+        """Whether it writes down what this process says of itself, where nobody else keeps that."""
+        return bool(_OF_LOGS.search(self.function.name) or _OF_LOGS.search(self.what)) and not self.shared and not self.telling
 
     @property
     def only_enqueues(self) -> bool:
@@ -345,7 +351,7 @@ class _Look:
         """Return a call near the loop that nobody can follow and that does more than look."""
         for step in self._steps:
             call = step.call
-            if step.depth > NEAR or pause_of(self._project, call) or _only_looks(self._project, call) or _is_cached(call):
+            if pause_of(self._project, call) or _only_looks(self._project, call) or _is_cached(call):
                 continue
             if any(other.call.source.startswith(f"{step.call.source}().") for other in self._steps):
                 continue  # it only gives the object that is spoken to

@@ -52,7 +52,7 @@ def verdict(loop: Endless, *, is_apart: bool) -> Verdict:
         case Nature.NOTIFY if any(effect is not Effect.NETWORK for effect, _ in loop.shared):
             return Verdict("MS303", Kind.ADHOC, variant="listen")
         case Nature.MEMORY:
-            is_own = loop.is_local or (loop.is_answered and not loop.writes)
+            is_own = loop.is_local or loop.is_own_log or (loop.is_answered and not loop.writes)
             return Verdict("MS301", Kind.ADHOC, Severity.NOTICE, "local") if is_own else Verdict("MS301", Kind.ADHOC)
         case Nature.CONNECTION | Nature.NOTIFY:
             if is_apart:
@@ -226,7 +226,9 @@ _CONNECTIONS = (
     "channels.generic.",
     "starlette.endpoints.WebSocketEndpoint",
     "twisted.internet.protocol.",
-    "autobahn.",
+    "autobahn.twisted.websocket.",
+    "autobahn.asyncio.websocket.",
+    "autobahn.websocket.",
 )
 _CONNECTIONISH = re.compile(r"socket|connection|channel|session|protocol|peer", re.IGNORECASE)
 
@@ -262,8 +264,14 @@ def _is_joined(project: Project, file: FileFacts, function: Function, found: Sit
 
 def _is_taken_and_left(project: Project, file: FileFacts, function: Function) -> bool:
     """Whether those who ask for a handle only keep it, or drop it."""
-    fates = {call.fate for _, _, call in project.callers(file, function)}
-    return bool(fates) and fates <= {Fate.KEPT, Fate.DROPPED, Fate.BOUND}
+    callers = [call for _, _, call in project.callers(file, function)]
+    return bool(callers) and all(_takes_and_leaves(function, call) for call in callers)
+
+
+def _takes_and_leaves(function: Function, call: Call) -> bool:
+    if function.is_async and call.is_awaited:  # that gives the handle only: an object keeps it, or nobody takes it
+        return "." in call.target or (call.target == "" and call.passed_to < 0 and not call.statement.startswith("return "))
+    return call.fate in (Fate.KEPT, Fate.DROPPED, Fate.BOUND)
 
 
 def _is_told_to_stop(function: Function, call: Call) -> bool:
