@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mainspring.advisor.codebase import Codebase, Known
 from mainspring.advisor.effects import Effect, Effects, effect_of
 from mainspring.advisor.finding import Evidence
-from mainspring.advisor.read.facts import Call, FileFacts, Value, ValueForm
+from mainspring.advisor.read.facts import Call, FileFacts, Function, Value, ValueForm
 
 DEPTH = 3  # calls inside the project that are followed
 _SHOWN = 8  # lines of evidence that are kept for each effect
@@ -120,7 +120,7 @@ class _Gathered:
     def _follow(self, target: Known) -> None:
         if target.ref in self._around:
             self.cut.add(target.ref)
-        elif self._depth <= 0:
+        elif self._depth <= 0 or is_left_open(target.function):
             self._is_unknown = True
         else:
             seen = self._work.of(target, self._depth - 1, self._around)
@@ -159,6 +159,12 @@ class _Gathered:
             self._add(Effect.SLEEP, evidence)
         if seconds is not None:
             self._sleep = max(self._sleep or 0.0, seconds)
+
+
+def is_left_open(function: Function) -> bool:
+    """Say whether a method is there for others to write: it says nothing."""
+    is_silent = not function.calls and not function.assigns and not function.returns and not function.loops
+    return is_silent and "." in function.name and not function.name.endswith("__init__")
 
 
 _SELECTS = re.compile(r"\s*(with|select|listen)\b(?!.*\b(insert|update|delete)\b)", re.IGNORECASE)

@@ -27,6 +27,7 @@ from mainspring.advisor.rules.sources import (
 from mainspring.advisor.rules.spawn import spawn_of
 from mainspring.advisor.rules.steps import SHARED, WRITES, Step, inside, is_state, models_of, steps_of, texts_of
 from mainspring.advisor.rules.writers import writer_of
+from mainspring.advisor.work import is_left_open
 
 SEARCH = 2  # calls that are followed from a spawn to a loop
 NEAR = 2  # how deep in a loop's calls its pauses and its sources may stand
@@ -36,6 +37,11 @@ _STOPS = re.compile(
     r"|enabled|active|\bnone\b",
     re.IGNORECASE,
 )
+_ARRIVES = re.compile(
+    r"^except|done|complet|finish|succe|result|stat(us|e)|found|ready|deadline|time|attempt|retr(y|ies)|tries|count|empty|last|end|size|len\(|[<>]",
+    re.IGNORECASE,
+)
+"""What a loop is left by that has got somewhere, or has tried often enough."""
 _STOPPING_ERRORS = re.compile(r"Cancel|Interrupt|Exit|Stop|Clos|Shut|Disconnect|EOF")
 _PASSES_ON = frozenset({"write", "flush", "send", "put", "push", "writelines", "print", "drain"})
 _OUTLETS = re.compile(
@@ -43,7 +49,7 @@ _OUTLETS = re.compile(
 )
 _FANS_OUT = frozenset(
     {
-        "send_json", "send_text", "send_bytes", "broadcast", "emit", "write_message", "broadcast_json", "broadcast_text", "group_send",
+        "send_json", "send_text", "send_str", "send_bytes", "broadcast", "emit", "write_message", "broadcast_json", "broadcast_text", "group_send",
         "send_personal_message", "publish_local", "put_nowait",
     }
 )  # fmt: skip
@@ -62,6 +68,7 @@ _OWN_CARE = re.compile(
     re.IGNORECASE,
 )
 """Names of loops that look after this process alone."""
+_OF_LOGS = re.compile(r"(^|[._])\w*(log|logs|logger|logging|log_?(queue|writer|records?))([._]|$)", re.IGNORECASE)
 _KEEPS_ALIVE = re.compile(r"heart_?beat|keep_?alive|(^|_)ping(_|$)|ping_?loop", re.IGNORECASE)
 _LOOKS = re.compile(
     r"_*(get|look|is|has|list|read|load|find|count|query|parse|validate|format|make|build|to|as|log|calculate|compute|collect|measure)(_\w+|$)"
@@ -104,6 +111,11 @@ class Endless:
     def does_more(self) -> bool:
         """Whether it does something at a pace of which nobody knows what it is, and which does not call itself this process's own care."""
         return self.nature is Nature.PERIOD and bool(self.opaque) and not _OWN_CARE.search(self.function.name)
+
+    @property
+    def is_own_log(self) -> bool:
+        """Whether it writes down what this process says of itself, where nobody else keeps that."""
+        return bool(_OF_LOGS.search(self.function.name) or _OF_LOGS.search(self.what)) and not self.shared and not self.telling
 
     @property
     def only_enqueues(self) -> bool:
@@ -172,8 +184,10 @@ def is_forever(loop: Loop) -> bool:
     """Return whether nothing but a stop, an error or an empty sign in a queue ends a loop."""
     if not loop.is_endless:
         return False
-    is_asked = loop.is_while and loop.head not in ("True", "1")  # a stop is looked for: a bare break follows a wait for it
-    return not loop.has_exit or (bool(loop.exits) and all(_is_stop(each) or (is_asked and not each) for each in loop.exits))
+    is_asked = loop.is_while and loop.head not in ("True", "1")  # a stop is looked for: whoever wrote that meant it to go on
+    return not loop.has_exit or (
+        bool(loop.exits) and all(_is_stop(each) or (is_asked and not _ARRIVES.search(each)) for each in loop.exits)
+    )
 
 
 _WHILE_ANOTHER = re.compile(r"(?!self\.\w+\(|.*main_thread)[\w.\[\]]+\.(is_alive|is_running|is_active|running)\(\)$")
@@ -261,7 +275,7 @@ class _Look:
         return Endless(
             self._file, self._function, self._function.loops[self._number], nature, what, tuple(self._shared.items()),
             telling=self._telling(), opaque=self._opaque(), writer=writer,
-            is_answered=any(step.method in _ANSWERS and step.depth < NEAR for step in self._steps),
+            is_answered=any(step.depth < NEAR and _answers(step.call) for step in self._steps),
             is_local=(self._is_known or self._forwards) and not self._shared and not runs_jobs,
         )  # fmt: skip
 
@@ -337,12 +351,12 @@ class _Look:
         """Return a call near the loop that nobody can follow and that does more than look."""
         for step in self._steps:
             call = step.call
-            if step.depth >= NEAR or pause_of(self._project, call) or _only_looks(self._project, call) or _is_cached(call):
+            if pause_of(self._project, call) or _only_looks(self._project, call) or _is_cached(call):
                 continue
             if any(other.call.source.startswith(f"{step.call.source}().") for other in self._steps):
                 continue  # it only gives the object that is spoken to
             known = self._project.function(step.call.ref)
-            if _is_left_open(known.function) if known is not None else self._project.effects(step.call.ref).is_unknown:
+            if is_left_open(known.function) if known is not None else self._project.effects(step.call.ref).is_unknown:
                 return step.call.source
         return ""
 
@@ -352,35 +366,35 @@ class _Look:
             if not _CHANGES.match(step.method) or self._keeps_alive(step.call) or _is_cached(step.call):
                 continue
             known = self._project.function(step.call.ref)
-            if _is_abstract(known.function) if known is not None else self._project.effects(step.call.ref).is_unknown:
+            if is_left_open(known.function) if known is not None else self._project.effects(step.call.ref).is_unknown:
                 return step.call.source
         return ""
+
+
+def _answers(call: Call) -> bool:
+    """Whether a call gives somebody who waits what came of their item, itself or by what it is given to call."""
+    return any(ref.rpartition(".")[2] in _ANSWERS for ref in (call.ref, *(value.text for value in call.args[:3])))
 
 
 def _only_looks(project: Project, call: Call) -> bool:
     """Whether a call that nobody can follow makes a value, logs or reads, as far as its name says."""
     ref = project.canonical(call.ref)
     last = call.source.rpartition(".")[2]
+    is_of_a_base = call.source.count(".") > 1 and not _is_of_python(call.ref)  # an attribute of who inherits from Python's library
     return (
         last.lstrip("_")[:1].isupper()
-        or ref.partition(".")[0] in sys.stdlib_module_names
+        or (_is_of_python(ref) and not is_of_a_base)
         or bool(_LOOKS.match(last) or _LOGS.search(call.source.rpartition(".")[0]))
     )
+
+
+def _is_of_python(ref: str) -> bool:
+    return ref.partition(".")[0] in sys.stdlib_module_names
 
 
 def _is_cached(call: Call) -> bool:
     """Whether a call looks after what this process remembers for itself."""
     return bool(re.search(r"(^|[._])cache$", call.source.rpartition(".")[0]))
-
-
-def _is_abstract(function: Function) -> bool:
-    """Whether a function says nothing: others write what it does."""
-    return not function.calls and not function.assigns and not function.returns and not function.loops
-
-
-def _is_left_open(function: Function) -> bool:
-    """Whether a method is there for others to write: it says nothing."""
-    return _is_abstract(function) and "." in function.name
 
 
 def _forwards(call: Call) -> bool:

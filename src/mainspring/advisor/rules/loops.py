@@ -16,10 +16,11 @@ from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Role, Severity
 from mainspring.advisor.project import Known, Project, Target
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Loop, ValueForm
+from mainspring.advisor.roles import serves
 from mainspring.advisor.rules.endless import Endless, endless, head, is_forever, is_inner, line_of, source_iterated
 from mainspring.advisor.rules.sources import WATCHES, Nature
 from mainspring.advisor.rules.spawn import HINTS, RUNNERS, Spawn, Way, spawn_of
-from mainspring.advisor.rules.steps import WRITES
+from mainspring.advisor.rules.steps import WRITES, steps_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def verdict(loop: Endless, *, is_apart: bool) -> Verdict:
         case Nature.NOTIFY if any(effect is not Effect.NETWORK for effect, _ in loop.shared):
             return Verdict("MS303", Kind.ADHOC, variant="listen")
         case Nature.MEMORY:
-            is_own = loop.is_local or (loop.is_answered and not loop.writes)
+            is_own = loop.is_local or loop.is_own_log or (loop.is_answered and not loop.writes)
             return Verdict("MS301", Kind.ADHOC, Severity.NOTICE, "local") if is_own else Verdict("MS301", Kind.ADHOC)
         case Nature.CONNECTION | Nature.NOTIFY:
             if is_apart:
@@ -148,6 +149,32 @@ _APART = (Role.WORKER, Role.CLI)
 _SILENT = (Role.HANDLER, Role.STREAM, Role.TASK)
 
 
+def role_of(project: Project, file: FileFacts, function: Function) -> Role:
+    """Return what a function is there for; a program that is started like a command is none where it stays to serve the web."""
+    role = project.role(file, function)
+    return Role.SERVICE if role is Role.CLI and file.has_main_guard and _is_a_server(project, file) else role
+
+
+_servers: WeakKeyDictionary[Project, dict[str, bool]] = WeakKeyDictionary()
+
+
+def _is_a_server(project: Project, file: FileFacts) -> bool:
+    """Whether a program binds a web server: itself, or in a thread or task that it starts."""
+    known = _servers.setdefault(project, {})
+    if file.module not in known:
+        known[file.module] = any(_serves(project, file, function) for function in file.functions)
+    return known[file.module]
+
+
+def _serves(project: Project, file: FileFacts, function: Function) -> bool:
+    if any(serves(project.canonical(call.ref)) for call in function.calls):
+        return True
+    targets = (target_of(project, file, function, call, spawn) for call, spawn in spawns_of(project, file, function))
+    return any(
+        serves(project.canonical(step.call.ref)) for target in targets if target is not None for step in steps_within(project, target)
+    )
+
+
 def _sites(project: Project, file: FileFacts, function: Function) -> Iterator[Site]:
     """Yield the calls of a function that start what never ends, and those by which an object starts itself."""
     for call, _ in spawns_of(project, file, function):
@@ -170,7 +197,7 @@ def started(project: Project, file: FileFacts) -> Iterator[Finding]:
         for found in _sites(project, file, function):
             call = found.call
             if role is None:
-                role = project.role(file, function)
+                role = role_of(project, file, function)
             if role in _SILENT or _is_joined(project, file, function, found, role):
                 continue
             said = verdict(found.loop, is_apart=role in _APART)
@@ -199,7 +226,9 @@ _CONNECTIONS = (
     "channels.generic.",
     "starlette.endpoints.WebSocketEndpoint",
     "twisted.internet.protocol.",
-    "autobahn.",
+    "autobahn.twisted.websocket.",
+    "autobahn.asyncio.websocket.",
+    "autobahn.websocket.",
 )
 _CONNECTIONISH = re.compile(r"socket|connection|channel|session|protocol|peer", re.IGNORECASE)
 
@@ -235,8 +264,14 @@ def _is_joined(project: Project, file: FileFacts, function: Function, found: Sit
 
 def _is_taken_and_left(project: Project, file: FileFacts, function: Function) -> bool:
     """Whether those who ask for a handle only keep it, or drop it."""
-    fates = {call.fate for _, _, call in project.callers(file, function)}
-    return bool(fates) and fates <= {Fate.KEPT, Fate.DROPPED, Fate.BOUND}
+    callers = [call for _, _, call in project.callers(file, function)]
+    return bool(callers) and all(_takes_and_leaves(function, call) for call in callers)
+
+
+def _takes_and_leaves(function: Function, call: Call) -> bool:
+    if function.is_async and call.is_awaited:  # that gives the handle only: an object keeps it, or nobody takes it
+        return "." in call.target or (call.target == "" and call.passed_to < 0 and not call.statement.startswith("return "))
+    return call.fate in (Fate.KEPT, Fate.DROPPED, Fate.BOUND)
 
 
 def _is_told_to_stop(function: Function, call: Call) -> bool:
@@ -252,7 +287,7 @@ def owned(project: Project, file: FileFacts) -> Iterator[Finding]:
         for number, loop in enumerate(function.loops):
             if is_inner(function, loop) or not (is_forever(loop) or source_iterated(project, function, loop) is not None):
                 continue
-            role = project.role(file, function)
+            role = role_of(project, file, function)
             if role not in _APART or function.is_generator:
                 continue
             found = endless(project, Known(file, function))
@@ -264,10 +299,12 @@ def owned(project: Project, file: FileFacts) -> Iterator[Finding]:
 
 
 def _is_started(project: Project, file: FileFacts, function: Function) -> bool:
-    """Whether the same file starts this function beside itself, where the finding stands then."""
-    for other in project.telling(file, HINTS):
-        for call, _ in spawns_of(project, file, other):
-            found = site(project, file, other, call)
+    """Whether somebody starts this function beside itself, where the finding stands then."""
+    own = ((file, other) for other in project.telling(file, HINTS))
+    others = ((caller_file, caller) for caller_file, caller, _ in project.callers(file, function) if caller_file is not file)
+    for other_file, other in (*own, *others):
+        for call, _ in spawns_of(project, other_file, other):
+            found = site(project, other_file, other, call)
             if found is not None and found.loop.function is function:
                 return True
     return False
@@ -305,7 +342,7 @@ def inherited(project: Project, file: FileFacts) -> Iterator[Finding]:
         for base in project.ancestors(f"{file.module}.{owner}"):
             if not _base_starts(project, base, method):
                 continue
-            role = project.role(file, function)
+            role = role_of(project, file, function)
             found = endless(project, Known(file, function))
             if found is None or found.loop is None or found.function is not function or role in _SILENT:
                 break

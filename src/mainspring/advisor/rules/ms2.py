@@ -19,6 +19,10 @@ from mainspring.advisor.rules.steps import SHARED, WRITES, inside
 
 _GIVEN = frozenset({"function", "target", "callback", "func", "fn", "method", "action"})
 _TIMERISH = re.compile(r"Timer|Repeat|Period|Interval|Ticker|Schedul", re.IGNORECASE)
+_OFTEN = re.compile(
+    r"_*(looping_call\w*|(call|run|do|execute|schedule|start|spawn|register)_(\w+_)?(every|periodic(ally)?|repeat(ed|edly|ing)?|recurring|interval)(_\w+)?)"
+)
+"""Names of functions that call what they are given again and again."""
 _GIVEN_CALL = re.compile(r"self\.\w+(?:\.(run|execute|perform|process|tick|work|call|update))?")
 _ASKS_A_CHILD = frozenset({"poll", "is_alive"})
 SHORTEST = 0.5  # seconds: what re-arms itself faster is an animation or a debounce, not a schedule
@@ -122,9 +126,12 @@ def _alarm(project: Project, file: FileFacts, function: Function, call: Call) ->
 def _repeated(project: Project, file: FileFacts, function: Function, call: Call) -> Iterator[Finding]:
     """Yield what is handed to a class of the project that calls it again and again: a repeated timer."""
     name = call.ref.rpartition(".")[2]
-    if not (call.args or call.keywords) or not ("start" in call.binds or _TIMERISH.search(name)):
+    is_often = _OFTEN.fullmatch(name) is not None and not call.is_awaited and call.passed_to < 0
+    if not (call.args or call.keywords) or not (is_often or "start" in call.binds or _TIMERISH.search(name)):
         return
     owner, values = _timer_made(project, call) if name[:1].isupper() else _timer_given(project, call)
+    if not owner and is_often:
+        owner, values = name, (*(value for word, value in call.keywords if word in _GIVEN), *call.args[:2])
     method = _method_called(project, owner) if owner else ""
     for value in values if owner else ():
         if value.form not in (ValueForm.REF, ValueForm.OTHER, ValueForm.CALL):
@@ -177,12 +184,23 @@ def _sets_itself(project: Project, owner: str) -> bool:
     if not any(call.source in given for method in methods for call in method.calls):
         return False
     for method in methods:
-        for call, spawn in loops.spawns_of(project, file, method):
-            value = call.argument(spawn.target, spawn.keyword) if spawn.way is Way.TIMER else None
-            known = project.target(file, method, value).known if value is not None else None
+        for value in _set_for_later(project, file, method):
+            known = project.target(file, method, value).known
             if known is not None and _leads_to(project, known, method, 2):
                 return True
     return False
+
+
+def _set_for_later(project: Project, file: FileFacts, method: Function) -> Iterator[Value]:
+    """Yield what a method sets a timer for: one of an event loop, or of what the project has around it."""
+    timers = {id(call): spawn for call, spawn in loops.spawns_of(project, file, method) if spawn.way is Way.TIMER}
+    for call in method.calls:
+        spawn = timers.get(id(call))
+        value = call.argument(spawn.target, spawn.keyword) if spawn is not None else None
+        if spawn is None and call.ref.rpartition(".")[2] in ("call_at", "call_later"):
+            value = call.argument(1, "callback")
+        if value is not None:
+            yield value
 
 
 def _calls_again(project: Project, function: Function, number: int) -> bool:

@@ -125,7 +125,7 @@ _BEATS = frozenset(
 )  # of an event loop, which people use for its own upkeep as well
 _OWN_CARE = re.compile(
     r"metric|heart_?beat|keep_?alive|(^|_)ping|nop(_|$)|(^|_)lag(_|$)|stats?(_|$)|memory|cpu|cache|animat|spinner|progress|uptime|watch_?dog"
-    r"|_store$|idle|inactiv|no_activity|garbage|timeout|countdown",
+    r"|_store$|idle|inactiv|no_activity|garbage|timeout|countdown|if_?dead|is_?alive",
     re.IGNORECASE,
 )
 """Names of what a process does again and again for itself."""
@@ -377,7 +377,9 @@ def _judge(project: Project, file: FileFacts, function: Function, job: Job) -> I
         effects = project.effects(job.known)
         shared = [effect for effect in (*SHARED, Effect.DB_READ) if effects.has(effect)]
         is_local = not is_apart and not shared and effects.is_local_only and not job.is_once
-        if is_local or (job.library in _BEATS and is_own_care(effects, job.known.function.name)):
+        handle = job.where.target if isinstance(job.where, Call) else ""
+        is_care = is_own_care(effects, job.known.function.name) or is_own_care(effects, handle)
+        if is_local or (job.library in _BEATS and is_care):
             variant, severity = "local", Severity.NOTICE
         evidence = tuple(each for effect in shared for each in effects.evidence(effect)[:1])[:4]
         writing = next((each for effect in WRITES if effects.has(effect) for each in effects.evidence(effect)), None)
