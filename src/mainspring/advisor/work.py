@@ -105,12 +105,14 @@ class _Gathered:
         if target is not None:
             self._follow(target)
             return
+        if self._code.class_in(ref) is not None:
+            return  # a class of the project, even where the project is one of the libraries that the tables know
         effect = effect_of(ref, self._work.given)
         if effect is Effect.SLEEP:
             self._slept(file, call, evidence)
         elif effect is not None:
             self._add(effect, evidence)
-        elif self._code.class_in(ref) is None:
+        else:
             self._is_unknown = True
 
     def _constructor(self, ref: str) -> Known | None:

@@ -64,17 +64,19 @@ _CHANGES = re.compile(
 
 
 _OWN_CARE = re.compile(
-    r"metric|heart_?beat|keep_?alive|ping|tick|_lag|stall|stats|statistic|memory|cpu|cache|animat|spinner|progress|uptime|watch_?(parent|dog)|monitor_resource",
+    r"metric|heart_?beat|keep_?alive|ping|tick|_lag|stall|stats|statistic|memory|cpu|cache|animat|spinner|progress|uptime|watch_?(parent|dog|modules?|files?|sources?)|monitor_resource"
+    r"|reaper",
     re.IGNORECASE,
 )
 """Names of loops that look after this process alone."""
 _OF_LOGS = re.compile(r"(^|[._])\w*(log|logs|logger|logging|log_?(queue|writer|records?))([._]|$)", re.IGNORECASE)
-_KEEPS_ALIVE = re.compile(r"heart_?beat|keep_?alive|(^|_)ping(_|$)|ping_?loop", re.IGNORECASE)
+_KEEPS_ALIVE = re.compile(r"heart_?beat|keep_?alive|typing|(^|_)ping(_|$)|ping_?loop", re.IGNORECASE)
 _LOOKS = re.compile(
     r"_*(get|look|is|has|list|read|load|find|count|query|parse|validate|format|make|build|to|as|log|calculate|compute|collect|measure)(_\w+|$)"
     r"|(all|first|one|unique|scalars?|fetchall|fetchone|time|cancelled|done|stat|children|exists|next|items|keys|values|set|inc|dec|observe"
-    r"|labels|set_value|wait|acquire|release|cast|poll|_*db|put\w*|close|aclose|admit|add|append|begin|end|cls|self|super|__\w+__)$"
+    r"|expire\w*|evict\w*|labels|set_value|wait|acquire|release|cast|poll|_*db|put\w*|close|aclose|admit|add|append|begin|end|cls|self|super|__\w+__)$"
 )
+_TELLS = (Effect.NETWORK, Effect.DB_READ, Effect.DB_WRITE)  # how a process says that it is there: nobody else could say so for it
 _CONNECTED = re.compile(r"(^|[._])_?(ws|\w*socket|conn|connection|sock|stream|transport|channel|session)$", re.IGNORECASE)
 _LOGS = re.compile(r"(^|[._])_?(log|logger|logging|console|tracer|span|gauge|counter|histogram)$", re.IGNORECASE)
 _ANSWERS = frozenset({"set_result", "set_exception"})
@@ -105,7 +107,7 @@ class Endless:
     @property
     def is_sign_of_life(self) -> bool:
         """Whether it only tells the other side, again and again, that this process is still there."""
-        return bool(_KEEPS_ALIVE.search(self.function.name)) and all(effect is Effect.NETWORK for effect, _ in self.shared)
+        return bool(_KEEPS_ALIVE.search(self.function.name)) and all(effect in _TELLS for effect, _ in self.shared)
 
     @property
     def does_more(self) -> bool:
@@ -285,7 +287,8 @@ class _Look:
                 self._pauses = True
                 return
             if (source := source_of(self._project, step.call)) is not None:
-                self._sources.append(source)
+                if source[0] is not Nature.MEMORY or not (_is_a_list_to_look_at(step) or self._asks_whether_to_stop(step.call)):
+                    self._sources.append(source)
                 return
         if _forwards(step.call) and not any(step.call.source.startswith(f"{queue}.") for _, queue in self._sources):
             self._forwards = True
@@ -307,6 +310,11 @@ class _Look:
                 if effects.has(effect):
                     self._shared.setdefault(effect, next((each for each in effects.evidence(effect) if each.path), step.evidence))
             self._is_known = self._is_known and not effects.is_unknown
+
+    def _asks_whether_to_stop(self, call: Call) -> bool:
+        """Whether what comes out of a queue is only the word that the loop goes by: ``while not stop: stop = await queue.get()``."""
+        head = self._function.loops[self._number].head
+        return bool(call.target) and call.target.isidentifier() and re.search(rf"\b{call.target}\b", head) is not None
 
     def _table(self, nature: Nature, what: str) -> tuple[Nature, str, str]:
         """Return what the loop is when the tables that it reads are looked at, and who writes the rows that it works off."""
@@ -369,6 +377,13 @@ class _Look:
             if is_left_open(known.function) if known is not None else self._project.effects(step.call.ref).is_unknown:
                 return step.call.source
         return ""
+
+
+def _is_a_list_to_look_at(step: Step) -> bool:
+    """Whether a function that the loop calls takes from a collection of its own making, as a search through a graph does."""
+    root = step.call.source.partition(".")[0]
+    made = (*(each.target for each in step.function.calls), *(each.target for each in step.function.assigns))
+    return step.depth > 0 and root in made
 
 
 def _answers(call: Call) -> bool:

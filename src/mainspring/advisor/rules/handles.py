@@ -98,6 +98,8 @@ def hold_of(project: Project, file: FileFacts, function: Function, call: Call, s
     if spawn.way is Way.COROUTINE and spawn.keyword == "func" and call.fate not in (Fate.KEPT, Fate.RETURNED):
         return Hold.SAFE if _is_left_by_with(call, ("TaskGroup", "Nursery", "task_group", "nursery")) else Hold.DROPPED
     held = _by_fate(project, file, function, call, spawn, depth=0)
+    if held in (Hold.DROPPED, Hold.BOUND) and spawn.code == "MS103" and _is_of_a_given_pool(function, call):
+        return Hold.HANDED
     return Hold.SAFE if spawn.is_chained and (held is not Hold.DROPPED or _is_chained(call)) else held
 
 
@@ -267,6 +269,12 @@ def _is_pool_of_callers(project: Project, file: FileFacts, function: Function, c
     )
 
 
+def _is_of_a_given_pool(function: Function, call: Call) -> bool:
+    """Return whether work goes into a pool that a function was given to use: whoever made that decides how long it is waited for."""
+    pool = call.source.rpartition(".")[0]
+    return any(each.name == pool and not each.depends and (each.default is None or each.default.text == "None") for each in function.params)
+
+
 _ASKED = re.compile(r"(?:el)?if (\w+)(?: is True| == True)?:")
 
 
@@ -341,10 +349,12 @@ def _is_given_to_an_await(function: Function, name: str) -> bool:
     )
 
 
-def _is_waited_for_there(project: Project, function: Function, kept: Collection[str]) -> bool:
+def _is_waited_for_there(project: Project, function: Function, kept: set[str]) -> bool:
     """Return whether a collection of the function is given to one of the project that waits for what is in it."""
     for each in function.calls:
         for position, value in enumerate(each.args):
+            if project.canonical(each.ref) in WAITERS and kept & set(value.names):
+                return True  # wrapped into something else: wait(tuple(pending))
             if value.text not in kept or "." in value.text or each.source.rpartition(".")[2] in KEEPERS:
                 continue
             if project.canonical(each.ref) in {*WAITERS, *AWAITERS}:

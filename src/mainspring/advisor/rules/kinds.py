@@ -33,7 +33,7 @@ _HARMLESS = re.compile(
 # What keeps something of this process alive, watches it or ends it, where nothing else is known of it: as its first word, or anywhere.
 _UPKEEP = (
     r"close|aclose|release|terminate|kill|abort|disconnect|reconnect|connect|interrupt|keep_?alive|heart_?beat|ping|watch\w*|monitor\w*|reap\w*|expire\w*|evict\w*|pump\w*"
-    r"|reader?|read_loop|read_messages|recv\w*|ack"
+    r"|reader?|read_loop|read_messages|receiver\w*|recv\w*|health\w*|ack"
 )
 UPKEEP = re.compile(rf"_*(?:un[a-z]+|{_UPKEEP})(?:_|$)", re.IGNORECASE)
 TENDS = re.compile(
@@ -89,7 +89,9 @@ def weight_of(effects: Effects, name: str, body: Body) -> Weight:
 
 def _is_forgetting(effects: Effects) -> bool:
     """Whether something only waits before it changes what this process holds."""
-    return not effects.is_unknown and not effects.forever and set(effects.found) == {Effect.SLEEP, Effect.LOCAL}
+    if effects.is_unknown:
+        return False
+    return set(effects.found) in ({Effect.SLEEP, Effect.LOCAL}, {Effect.SLEEP, Effect.FOREVER})  # the last waits, and that is all
 
 
 def kind_of(effects: Effects) -> tuple[Kind, tuple[Kind, ...]]:

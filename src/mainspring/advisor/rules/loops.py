@@ -18,6 +18,7 @@ from mainspring.advisor.project import Known, Project, Target
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Loop, ValueForm
 from mainspring.advisor.roles import serves
 from mainspring.advisor.rules.endless import Endless, endless, head, is_forever, is_inner, line_of, source_iterated
+from mainspring.advisor.rules.harmless import is_given_a_connection
 from mainspring.advisor.rules.sources import WATCHES, Nature
 from mainspring.advisor.rules.spawn import HINTS, RUNNERS, Spawn, Way, spawn_of
 from mainspring.advisor.rules.steps import WRITES, steps_within
@@ -201,7 +202,7 @@ def started(project: Project, file: FileFacts) -> Iterator[Finding]:
             if role in _SILENT or _is_joined(project, file, function, found, role):
                 continue
             said = verdict(found.loop, is_apart=role in _APART)
-            if not found.loop.writes and is_of_a_connection(project, file, function):
+            if not found.loop.writes and _is_of_one(project, file, function, found):
                 said = replace(said, severity=Severity.NOTICE)
             if said.code and not _is_a_commands_own(said, role):
                 yield _finding(project, file, function, call, found.loop, said)
@@ -210,6 +211,24 @@ def started(project: Project, file: FileFacts) -> Iterator[Finding]:
 def _is_a_commands_own(said: Verdict, role: Role) -> bool:
     """Whether a loop belongs to a command that somebody started and looks at. A queue on a broker or a table serves others all the same."""
     return role is Role.CLI and said.code not in ("MS204", "MS302", "MS303")
+
+
+def _is_of_one(project: Project, file: FileFacts, function: Function, found: Site) -> bool:
+    """Whether a loop is there for one connection, or for what one call has made, and ends with it."""
+    return (
+        is_of_a_connection(project, file, function)
+        or is_given_a_connection(found.call, found.spawn, function)
+        or _reads_its_own_queue(function, found.loop)
+    )
+
+
+def _reads_its_own_queue(function: Function, loop: Endless) -> bool:
+    """Whether a loop reads a queue that the function around it has made for it."""
+    return (
+        loop.nature is Nature.MEMORY
+        and loop.function.name.startswith(f"{function.name}.<locals>.")
+        and any(call.target and call.target == loop.what.partition(".")[0] for call in function.calls)
+    )
 
 
 _OF_A_CONNECTION = frozenset(

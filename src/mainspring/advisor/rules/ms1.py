@@ -17,18 +17,24 @@ from mainspring.advisor.rules.harmless import (
     arms_itself,
     attends_a_child,
     is_a_job,
+    is_answer_to_come,
+    is_given_a_connection,
     is_heard_of,
     is_leaving,
     is_long,
     is_of_a_connection,
     is_of_one_connection,
+    is_own_log,
     is_soon,
     is_the_program,
+    is_upkeep_of_memory,
     keeps_the_process_going,
     opens_a_browser,
     opens_a_window,
     reads_a_pipe,
+    removes_what_was_sent,
     repeats,
+    speaks_to_its_own,
     tells_when_done,
     tends,
 )
@@ -161,6 +167,7 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
         or arms_itself(project, site, target)
         or is_the_program(site)
         or opens_a_browser(project, site, target)
+        or is_answer_to_come(function)
     ):
         return
     if spawn.way is Way.TIMER and is_of_a_connection(file, function):
@@ -195,10 +202,16 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
         kind, alternatives = Kind.WORKFLOW, (Kind.ADHOC,)
     code = "MS107" if hooked and spawn.code in {"MS101", "MS102", "MS103", "MS105", "MS106"} else spawn.code
     severity = _severity(site, hold, weight)
+    is_own = effects is not None and is_own_log(effects, name) and site.role is not Role.HANDLER
+    if is_own or removes_what_was_sent(site, name):
+        severity = Severity.NOTICE
     if weight is not Weight.SHARED and (
         (endless is not None and site.role is not Role.HANDLER)
         or attends_a_child(project, target)
         or is_of_a_connection(file, function)
+        or (is_given_a_connection(call, spawn, function) and weight is Weight.UNKNOWN)
+        or speaks_to_its_own(target)
+        or is_upkeep_of_memory(target)
         or tends(site, hold, weight, name)
     ):
         severity = Severity.NOTICE

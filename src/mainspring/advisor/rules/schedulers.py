@@ -378,7 +378,8 @@ def _judge(project: Project, file: FileFacts, function: Function, job: Job) -> I
         shared = [effect for effect in (*SHARED, Effect.DB_READ) if effects.has(effect)]
         is_local = not is_apart and not shared and effects.is_local_only and not job.is_once
         handle = job.where.target if isinstance(job.where, Call) else ""
-        is_care = is_own_care(effects, job.known.function.name) or is_own_care(effects, handle)
+        said = job.value.text if job.value is not None else ""
+        is_care = any(is_own_care(effects, name) for name in (job.known.function.name, handle, said))
         if is_local or (job.library in _BEATS and is_care):
             variant, severity = "local", Severity.NOTICE
         evidence = tuple(each for effect in shared for each in effects.evidence(effect)[:1])[:4]
