@@ -291,6 +291,53 @@ def test_a_library_of_tasks_is_told_to_begin_one(check: Check) -> None:
     assert heard(found) == {"MS101"}
 
 
+STARTED_ELSEWHERE = {
+    "an object's": """
+class Boss:
+    def __init__(self):
+        self.pusher = threading.Thread(target=push, args=(1,))
+
+    def begin(self):
+        self.pusher.start()
+""",
+    "a module's": """
+pusher = threading.Thread(target=push, args=(1,))
+
+def begin():
+    pusher.start()
+""",
+}
+
+
+@pytest.mark.parametrize("code", STARTED_ELSEWHERE.values(), ids=STARTED_ELSEWHERE)
+def test_a_thread_may_be_made_here_and_started_there(check: Check, code: str) -> None:
+    assert heard(check(HEAD + code)) == {"MS102"}
+    assert heard(check(HEAD + code.replace(".start()", ".join()"))) == set()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "async def order(numbers):\n    asyncio.ensure_future(asyncio.gather(*[send(each) for each in numbers]))\n",
+        "async def order(numbers):\n    asyncio.ensure_future(asyncio.gather(send(1), send(2)))\n",
+    ],
+)
+def test_what_is_gathered_is_what_is_started(check: Check, code: str) -> None:
+    assert heard(check(HEAD + code)) == {"MS101"}
+
+
+def test_a_shell_is_told_to_go_on_by_itself(check: Check) -> None:
+    assert heard(check("import os\n\ndef order(number):\n    os.system(f'python work.py {number} &')\n")) == {"MS105"}
+
+
+@pytest.mark.parametrize("head", ["", "import click\n\n@click.command()\n"])
+def test_a_command_that_serves_is_no_command(head: str) -> None:
+    path = "shop/cli.py" if head else "shop/__main__.py"
+    project = project_of({path: f"import threading\nimport uvicorn\n{head}def serve():\n    uvicorn.run('shop.app:app')\n"})
+    file = next(each for each in project.files.values() if each.path == path)
+    assert project.role(file, next(each for each in file.functions if each.name == "serve")) is Role.STARTUP
+
+
 SERVER = "from http.server import HTTPServer\n\nclass Page:\n    def start(self):\n        HTTPServer(('', 80)).serve_forever()\n"
 PROGRAM = """
 import argparse

@@ -96,6 +96,8 @@ class Places:
         if function.name == MODULE:
             return of_path or (Role.STARTUP if self.is_web(file) else Role.CLI if self._is_script(file) else Role.SERVICE)
         own = self._own(file, function)
+        if Role.CLI in (own, of_path) and self._binds_a_server(function):
+            return Role.STARTUP  # a command that serves
         if own is not None:
             return own
         if of_path is not None:
@@ -113,9 +115,10 @@ class Places:
 
     def _is_beside_a_server(self, file: FileFacts, function: Function) -> bool:
         """Say whether a command that binds a server calls a function: what that begins goes on for as long as the server does."""
-        return "/cli/" in f"/{file.path}" and any(
-            roles.serves(self._code.canonical(call.ref)) for _, caller, _ in self._code.callers(file, function) for call in caller.calls
-        )
+        return "/cli/" in f"/{file.path}" and any(self._binds_a_server(caller) for _, caller, _ in self._code.callers(file, function))
+
+    def _binds_a_server(self, function: Function) -> bool:
+        return any(roles.serves(self._code.canonical(call.ref)) for call in function.calls)
 
     def _is_begun(self, parent: Function, ref: str) -> bool:
         """Say whether a function calls or hands on the one that it defines: else it only makes it, for others to call."""
@@ -186,9 +189,7 @@ class Places:
         if role is not Role.CLI:
             return role
         is_beside = self.of_file(file) is not role and self._is_script(file) and not self._reads_a_command_line(file)
-        is_start = roles.starts_a_server(function.name.rpartition(".")[2]) or any(
-            roles.serves(self._code.canonical(call.ref)) for call in function.calls
-        )
+        is_start = roles.starts_a_server(function.name.rpartition(".")[2]) or self._binds_a_server(function)
         return Role.SERVICE if is_beside or is_start else role
 
     def _own(self, file: FileFacts, function: Function) -> Role | None:
@@ -422,7 +423,7 @@ class Places:
                 continue
             taken = "" if target == other.module else target.removeprefix(f"{other.module}.")
             said = (each for each in other.naming(*roles.SERVER_WORDS) if not taken or each.name.partition(".")[0] == taken)
-            if any(roles.serves(self._code.canonical(call.ref)) for each in said for call in each.calls):
+            if any(map(self._binds_a_server, said)):
                 return True
         return False
 

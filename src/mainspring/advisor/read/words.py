@@ -14,7 +14,7 @@ MS1 = (
     b"Thread(", b"Timer(", b"threading", b"_thread", b"Process(", b"multiprocess", b"xecutor", b".submit(", b"apply_async",
     b"BackgroundTask", b"background=", b"add_task", b"_task(", b"_task.create(", b"_tasks.create(",
     b"Popen", b"create_subprocess", b"os.fork", b"os.spawn", b"nohup",
-    b"shell=True", b"gevent", b"eventlet", b"on_commit", b"call_later", b"call_at", b"call_soon", b"spawn(",
+    b"shell=True", b" &'", b' &"', b"gevent", b"eventlet", b"on_commit", b"call_later", b"call_at", b"call_soon", b"spawn(",
     b"_background", b"background_call", b"and_forget", b"sync_to_async", b"spawn_callback",
     b"IOLoop", b"callLater", b"callInThread", b"deferTo", b"ensureDeferred",
 )  # fmt: skip

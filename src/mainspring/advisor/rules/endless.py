@@ -76,7 +76,7 @@ _LOOKS = re.compile(
     r"|(all|first|one|unique|scalars?|fetchall|fetchone|time|cancelled|done|stat|children|exists|next|items|keys|values|set|inc|dec|observe"
     r"|expire\w*|evict\w*|labels|set_value|wait|acquire|release|cast|poll|_*db|put\w*|close|aclose|admit|add|append|begin|end|cls|self|super|__\w+__)$"
 )
-_TELLS = (Effect.NETWORK, Effect.DB_READ, Effect.DB_WRITE)  # how a process says that it is there: nobody else could say so for it
+_TELLS = frozenset({Effect.NETWORK, Effect.DB_WRITE})  # how a process says that it is there: nobody else could say so for it
 _CONNECTED = re.compile(r"(^|[._])_?(ws|\w*socket|conn|connection|sock|stream|transport|channel|session)$", re.IGNORECASE)
 _LOGS = re.compile(r"(^|[._])_?(log|logger|logging|console|tracer|span|gauge|counter|histogram)$", re.IGNORECASE)
 _ANSWERS = frozenset({"set_result", "set_exception"})
@@ -107,7 +107,8 @@ class Endless:
     @property
     def is_sign_of_life(self) -> bool:
         """Whether it only tells the other side, again and again, that this process is still there."""
-        return bool(_KEEPS_ALIVE.search(self.function.name)) and all(effect in _TELLS for effect, _ in self.shared)
+        ways = {effect for effect, _ in self.shared} - {Effect.DB_READ}
+        return bool(_KEEPS_ALIVE.search(self.function.name)) and len(ways) < 2 and ways <= _TELLS
 
     @property
     def does_more(self) -> bool:

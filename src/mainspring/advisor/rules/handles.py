@@ -81,7 +81,7 @@ def hold_of(project: Project, file: FileFacts, function: Function, call: Call, s
     """Return who holds on to what a call starts."""
     if not spawn.is_waitable:
         return Hold.DROPPED
-    if spawn.start and not is_started(function, call):
+    if spawn.start and not is_started(function, call) and not _is_started_elsewhere(file, function, call):
         return Hold.RETURNED if call.fate is Fate.RETURNED else Hold.SAFE
     if spawn.start and call.fate is Fate.USED and any(value.text.endswith(".start") for each in function.calls for value in each.args):
         return Hold.DROPPED  # Thread(…).start, handed on to whoever calls it
@@ -169,6 +169,18 @@ def is_only_called_off(call: Call) -> bool:
     return "cancel" in order and not call.is_awaited and ("await" not in order or order.index("cancel") < order.index("await"))
 
 
+def may_be_awaited(file: FileFacts, function: Function, call: Call, spawn: Spawn) -> bool:
+    """Return whether the object that keeps a handle lets others wait for it."""
+    place, owner = _attribute(call), function.name.partition(".")[0]
+    waits = {f"{place}.{each}" for each in {"__await__", *_WAITS[spawn.way]} - {"cancel", "kill", "terminate"}}
+    if spawn.way is Way.COROUTINE:
+        waits.discard(f"{place}.result")  # which waits for nothing
+    return bool(place) and any(
+        each.name.startswith(f"{owner}.") and (place in each.awaits or any(one.source in waits for one in each.calls))
+        for each in file.speaking((place.rpartition(".")[2],))
+    )
+
+
 def _is_awaited_when_cancelled(call: Call) -> bool:
     """Whether the only one who waits is who calls it off, of work that something else keeps: so it goes on by itself otherwise."""
     order = list(call.binds)
@@ -215,7 +227,7 @@ def _passed(project: Project, file: FileFacts, function: Function, call: Call, s
         return Hold.SAFE
     is_kept = name and (
         any(each.source.rpartition(".")[2] in KEEPERS and any(value.text == name for value in each.args) for each in known.function.calls)
-        or any(each.value.text == name and "." not in each.target for each in known.function.assigns)
+        or any(each.value.text == name and not each.target.startswith("self.") for each in known.function.assigns)
     )
     return Hold.KEPT if is_kept else Hold.HANDED
 
@@ -237,6 +249,18 @@ def is_started(function: Function, call: Call) -> bool:
     if any(bind.partition("@")[0] == "start" for bind in call.binds) or ".start" in call.statement:
         return True
     return any(each.source.endswith(".start") for each in function.calls)
+
+
+def _is_started_elsewhere(file: FileFacts, function: Function, call: Call) -> bool:
+    """Return whether another method of the object, or another function of the file, starts what this one only makes."""
+    place = _attribute(call) or (call.target if function.name == MODULE else "")
+    if not place or "[" in place or call.fate is Fate.RETURNED:
+        return False
+    owner = function.name.partition(".")[0] if place.startswith("self.") else ""
+    start = f"{place}.start"
+    return any(
+        one.source == start for each in file.speaking((start,)) if not owner or each.name.startswith(f"{owner}.") for one in each.calls
+    )
 
 
 def _is_left_by_with(call: Call, owners: tuple[str, ...]) -> bool:

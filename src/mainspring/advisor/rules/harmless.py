@@ -303,7 +303,7 @@ def tends(site: Site, hold: Hold, weight: Weight, name: str) -> bool:
     """Say whether work that nobody has seen to matter looks like upkeep of this process: by its name, or as part of an object's life."""
     owner, _, method = site.function.name.rpartition(".")
     last = name.rpartition(".")[2]
-    if UPKEEP.match(last) or (method == "__init__" and _is_told_to_leave(site.call)) or _ends_itself(site):
+    if UPKEEP.match(last) or _KEEPS_ALIVE.search(last) or (method == "__init__" and _is_told_to_leave(site.call)) or _ends_itself(site):
         return True
     if owner.partition(".")[0].endswith("Watcher"):  # of files that this process has loaded
         return True
@@ -317,6 +317,9 @@ def tends(site: Site, hold: Hold, weight: Weight, name: str) -> bool:
         or _ENGINES.search(owner.partition(".")[0])
         or (hold is Hold.KEPT and _is_part_of_the_object(site.call, method))
     )
+
+
+_KEEPS_ALIVE = re.compile(r"keep_?alive|heart_?beat", re.IGNORECASE)
 
 
 def _ends_itself(site: Site) -> bool:

@@ -146,7 +146,7 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
         hold = Hold.DROPPED
     if hold is Hold.RETURNED and site.wrapper is None and is_left_by_all(project, file, function, call):
         hold = Hold.KEPT
-    if hold is Hold.RETURNED and site.wrapper is None and spawn.target < 0:
+    if hold is Hold.RETURNED and site.wrapper is None and spawn.target < 0 and spawn.way is Way.THREAD:
         hold = _hold_of_callers(project, site) or hold
     if hold is Hold.SAFE and site.role is Role.STARTUP and is_only_called_off(call):
         hold = Hold.KEPT  # until the process ends, which is when it is lost
@@ -243,7 +243,7 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
 
 
 def _hold_of_callers(project: Project, site: Site) -> Hold | None:
-    """Return who holds on to a process or a thread that a function begins and gives back, where its callers leave it alone."""
+    """Return who holds on to a thread that a function begins and gives back, where its callers leave it alone."""
     begun = replace(site.spawn, start="")
     is_kept = any(bind.startswith(("add:", "append:", "set:")) for bind in site.call.binds)
     for file, function, call in project.callers(site.file, site.function):
@@ -260,12 +260,14 @@ def _is_of_nobody(site: Site, endless: Kind | None) -> bool:
     owner = site.call.target.rpartition(".")[0]
     if site.role is Role.HANDLER:
         return owner != "self"
+    if site.spawn.way in (Way.PROCESS, Way.TIMER):
+        return False  # calling off a child or a delay is how they end
     return endless is None and (site.role is Role.STARTUP or (site.role is Role.SERVICE and _is_kept_by_another(site, owner)))
 
 
 def _is_kept_by_another(site: Site, owner: str) -> bool:
     if site.wrapper is not None:
-        return bool(site.wrapper.param)
+        return bool(site.wrapper.param) and not site.wrapper.is_judged_by_caller
     return owner.isidentifier() and owner not in ("self", "cls")
 
 
@@ -423,7 +425,8 @@ def _judge_wrappers(project: Project, file: FileFacts, wrappers: Wrappers) -> It
     for wrapper in wrappers.defined:
         if wrapper.file.module != file.module or not wrapper.param or ENGINES.search(wrapper.function.name.partition(".")[0]):
             continue
-        if wrapper.hold is Hold.MANAGED:
+        is_of_one = wrapper.spawn.way is Way.COROUTINE and wrapper.function.name.endswith("__init__")
+        if wrapper.hold is Hold.MANAGED and not is_of_one:
             continue  # it calls off what it keeps: who gives it something is told
         if (
             wrapper.is_judged_by_caller

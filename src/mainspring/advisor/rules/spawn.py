@@ -193,6 +193,7 @@ SERVERS = frozenset(
         "uvicorn.run", "uvicorn.Server.run", "uvicorn.Server.serve", "uvicorn.server.Server.run", "hypercorn.asyncio.serve",
         "hypercorn.trio.serve", "waitress.serve", "werkzeug.serving.run_simple", "flask.Flask.run", "aiohttp.web.run_app",
         "http.server.HTTPServer.handle_request", "os.getppid", "watchfiles.run_process", "watchgod.run_process",
+        "quart.Quart.run_task", "quart.app.Quart.run_task",
     }
 )  # fmt: skip
 
