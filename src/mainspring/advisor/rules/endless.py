@@ -77,7 +77,7 @@ _LOOKS = re.compile(
 )
 _CONNECTED = re.compile(r"(^|[._])_?(ws|\w*socket|conn|connection|sock|stream|transport|channel|session)$", re.IGNORECASE)
 _LOGS = re.compile(r"(^|[._])_?(log|logger|logging|console|tracer|span|gauge|counter|histogram)$", re.IGNORECASE)
-_ANSWERS = frozenset({"set_result", "set_exception"})
+_ANSWERS = re.compile(r"\w*set_(result|exception)(_\w+)?")
 _WORDS = (ValueForm.TEXT, ValueForm.FLAG, ValueForm.NUMBER, ValueForm.NONE)
 
 
@@ -285,7 +285,8 @@ class _Look:
                 self._pauses = True
                 return
             if (source := source_of(self._project, step.call)) is not None:
-                self._sources.append(source)
+                if not (step.depth and source[0] is Nature.MEMORY and _is_made_in(step.function, source[1])):
+                    self._sources.append(source)
                 return
         if _forwards(step.call) and not any(step.call.source.startswith(f"{queue}.") for _, queue in self._sources):
             self._forwards = True
@@ -355,6 +356,8 @@ class _Look:
                 continue
             if any(other.call.source.startswith(f"{step.call.source}().") for other in self._steps):
                 continue  # it only gives the object that is spoken to
+            if step.depth and "." not in call.source and ("." not in call.ref or call.ref[:1] == "?"):
+                continue  # a variable: it was given by who calls it, where it has been seen
             known = self._project.function(step.call.ref)
             if is_left_open(known.function) if known is not None else self._project.effects(step.call.ref).is_unknown:
                 return step.call.source
@@ -371,9 +374,14 @@ class _Look:
         return ""
 
 
+def _is_made_in(function: Function, queue: str) -> bool:
+    """Whether a queue is a variable that a function makes each time that it is called: nobody else fills it."""
+    return any(queue == each for each in (*(call.target for call in function.calls), *(assign.target for assign in function.assigns)))
+
+
 def _answers(call: Call) -> bool:
     """Whether a call gives somebody who waits what came of their item, itself or by what it is given to call."""
-    return any(ref.rpartition(".")[2] in _ANSWERS for ref in (call.ref, *(value.text for value in call.args[:3])))
+    return any(_ANSWERS.fullmatch(ref.rpartition(".")[2]) for ref in (call.ref, *(value.text for value in call.args[:3])))
 
 
 def _only_looks(project: Project, call: Call) -> bool:

@@ -152,7 +152,10 @@ _SILENT = (Role.HANDLER, Role.STREAM, Role.TASK)
 def role_of(project: Project, file: FileFacts, function: Function) -> Role:
     """Return what a function is there for; a program that is started like a command is none where it stays to serve the web."""
     role = project.role(file, function)
-    return Role.SERVICE if role is Role.CLI and file.has_main_guard and _is_a_server(project, file) else role
+    if role is not Role.CLI:
+        return role
+    is_server = _is_a_server(project, file) if file.has_main_guard else _is_in_one(project, file, function)
+    return Role.SERVICE if is_server else role
 
 
 _servers: WeakKeyDictionary[Project, dict[str, bool]] = WeakKeyDictionary()
@@ -164,6 +167,13 @@ def _is_a_server(project: Project, file: FileFacts) -> bool:
     if file.module not in known:
         known[file.module] = any(_serves(project, file, function) for function in file.functions)
     return known[file.module]
+
+
+def _is_in_one(project: Project, file: FileFacts, function: Function) -> bool:
+    """Whether a command binds a web server, this function or one around it."""
+    outer = function.name.partition(".<locals>")[0]
+    around = (each for each in file.functions if each.name == outer or each.name.startswith(f"{outer}.<locals>"))
+    return function is not file.top and any(_serves(project, file, each) for each in around)
 
 
 def _serves(project: Project, file: FileFacts, function: Function) -> bool:
@@ -201,7 +211,7 @@ def started(project: Project, file: FileFacts) -> Iterator[Finding]:
             if role in _SILENT or _is_joined(project, file, function, found, role):
                 continue
             said = verdict(found.loop, is_apart=role in _APART)
-            if not found.loop.writes and is_of_a_connection(project, file, function):
+            if not found.loop.writes and (is_of_a_connection(project, file, function) or _serves_one(file, function, found.loop)):
                 said = replace(said, severity=Severity.NOTICE)
             if said.code and not _is_a_commands_own(said, role):
                 yield _finding(project, file, function, call, found.loop, said)
@@ -243,6 +253,18 @@ def is_of_a_connection(project: Project, file: FileFacts, function: Function) ->
     if told and (len(methods & _OF_A_CONNECTION) >= 2 or _CONNECTIONISH.search(owner)):
         return True
     return project.is_a(f"{file.module}.{owner}", *_CONNECTIONS)
+
+
+_ONE_CONNECTION = re.compile(r"(Connection|Protocol|Socket|Peer|Transport)$")
+
+
+def _serves_one(file: FileFacts, function: Function, loop: Endless) -> bool:
+    """Whether a loop of no other nature belongs to a class that is one connection by its name, and is closed and written to like one."""
+    owner, _, rest = function.name.partition(".")
+    if not rest or not _ONE_CONNECTION.search(owner) or loop.nature not in (Nature.PERIOD, Nature.OTHER):
+        return False
+    methods = {each.name.rpartition(".")[2] for each in file.outermost if each.name.startswith(f"{owner}.")}
+    return "close" in methods and any(re.match(r"_?(send|write)", each) for each in methods)
 
 
 def _is_joined(project: Project, file: FileFacts, function: Function, found: Site, role: Role) -> bool:

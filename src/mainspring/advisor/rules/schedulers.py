@@ -125,7 +125,7 @@ _BEATS = frozenset(
 )  # of an event loop, which people use for its own upkeep as well
 _OWN_CARE = re.compile(
     r"metric|heart_?beat|keep_?alive|(^|_)ping|nop(_|$)|(^|_)lag(_|$)|stats?(_|$)|memory|cpu|cache|animat|spinner|progress|uptime|watch_?dog"
-    r"|_store$|idle|inactiv|no_activity|garbage|timeout|countdown|if_?dead|is_?alive",
+    r"|_store$|idle|inactiv|no_activity|garbage|timeout|countdown|if_?dead|is_?alive|prune|evict|profil",
     re.IGNORECASE,
 )
 """Names of what a process does again and again for itself."""
