@@ -56,11 +56,16 @@ _FANS_OUT = frozenset(
 _DELETES = frozenset({"unlink", "rmtree", "removedirs"})  # of files, whatever library has them
 _JOB = re.compile(r"(^|[._])\w*(func|fn|callback|job|task|handler|callable|coro|method|work|cb|action|command)$|^f$", re.IGNORECASE)
 _RUNS = frozenset({"execute", "run", "process", "handle", "dispatch", "perform"})
-_CHANGES = re.compile(
-    r"_*(delete|clean_?up|purge|prune|save|send|publish|upload|persist|commit|dispatch|archive|reconcile|sweep|process|execute|ingest|export"
-    r"|backup|renew|retry|trigger|deliver|enqueue|mark_|remove_(old|stale|expired|dead)|update_(status|state)"
-    r"|run_(all|once|pending|due|jobs|tasks|cycle|round|iteration))"
+_DOES = (
+    r"save|send|publish|upload|persist|commit|dispatch|archive|reconcile|process|execute|ingest|export|backup|renew|retry|trigger|deliver"
+    r"|enqueue|mark_|claim|recover|update_(status|state)|run_(all|once|pending|due|jobs|tasks|cycle|round|iteration)"
 )
+_ACTS = re.compile(rf"_*({_DOES})")
+"""Names of functions that do something for others, whatever that is."""
+_CHANGES = re.compile(
+    rf"_*({_DOES}|delete|clean_?up|purge|prune|sweep|remove_(old|stale|expired|dead)|(update|insert|create|store|sync|submit|finali[sz]e|expire)_\w)"
+)
+"""Names of what nobody can follow, but that changes something."""
 
 
 _OWN_CARE = re.compile(
@@ -352,7 +357,7 @@ class _Look:
         """Return a call near the loop that nobody can follow and that does more than look."""
         for step in self._steps:
             call = step.call
-            if pause_of(self._project, call) or _only_looks(self._project, call) or _is_cached(call):
+            if step.depth >= NEAR or pause_of(self._project, call) or _only_looks(self._project, call) or _is_cached(call):
                 continue
             if any(other.call.source.startswith(f"{step.call.source}().") for other in self._steps):
                 continue  # it only gives the object that is spoken to
@@ -364,12 +369,15 @@ class _Look:
         return ""
 
     def _telling(self) -> str:
-        """Return a call that nobody can follow, but that calls itself a change: ``store().cleanup_expired(…)``."""
+        """Return a call that nobody can follow to its end, but that calls itself a change: ``store().cleanup_expired(…)``."""
         for step in self._steps:
             if not _CHANGES.match(step.method) or self._keeps_alive(step.call) or _is_cached(step.call):
                 continue
             known = self._project.function(step.call.ref)
-            if is_left_open(known.function) if known is not None else self._project.effects(step.call.ref).is_unknown:
+            is_near = step.depth < NEAR and bool(_ACTS.match(step.method))
+            if known is not None and (is_left_open(known.function) or (is_near and self._project.effects(known).is_unknown)):
+                return step.call.source
+            if known is None and self._project.effects(step.call.ref).is_unknown:
                 return step.call.source
         return ""
 

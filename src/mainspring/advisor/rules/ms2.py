@@ -46,15 +46,12 @@ _SILENT = (Role.VENDORED, Role.MIGRATION, Role.TASK)
 
 def _timers(project: Project, file: FileFacts, function: Function) -> Iterator[Finding]:
     """Yield timers that call the function which sets them, at once or through one more function."""
-    spawns = {id(call): spawn for call, spawn in loops.spawns_of(project, file, function)}
+    later = {id(call): (value, delay) for call, value, delay in _set_for_later(project, file, function)}
     for call in function.calls:
-        spawn = spawns.get(id(call))
-        if spawn is not None and spawn.way is Way.TIMER:
-            value = call.argument(spawn.target, spawn.keyword)
-            known = project.target(file, function, value).known if value is not None else None
+        if (found := later.get(id(call))) is not None:
+            known = project.target(file, function, found[0]).known if found[0] is not None else None
             if known is not None and _leads_to(project, known, function, 2) and not _looks_after_a_child(function, call):
-                delay = call.argument(spawn.delay, spawn.delay_keyword) if spawn.delay >= 0 else None
-                length = seconds(delay)
+                length = seconds(found[1])
                 if length is None or length >= SHORTEST:
                     is_sure = "if" not in call.inside  # else it may be a throttle, which sets no timer when all is quiet
                     yield from _rearmed(project, file, function, call, known, call.source, is_sure=is_sure)
@@ -184,23 +181,26 @@ def _sets_itself(project: Project, owner: str) -> bool:
     if not any(call.source in given for method in methods for call in method.calls):
         return False
     for method in methods:
-        for value in _set_for_later(project, file, method):
-            known = project.target(file, method, value).known
+        for _, value, _ in _set_for_later(project, file, method):
+            known = project.target(file, method, value).known if value is not None else None
             if known is not None and _leads_to(project, known, method, 2):
                 return True
     return False
 
 
-def _set_for_later(project: Project, file: FileFacts, method: Function) -> Iterator[Value]:
-    """Yield what a method sets a timer for: one of an event loop, or of what the project has around it."""
-    timers = {id(call): spawn for call, spawn in loops.spawns_of(project, file, method) if spawn.way is Way.TIMER}
-    for call in method.calls:
-        spawn = timers.get(id(call))
-        value = call.argument(spawn.target, spawn.keyword) if spawn is not None else None
-        if spawn is None and call.ref.rpartition(".")[2] in ("call_at", "call_later"):
-            value = call.argument(1, "callback")
-        if value is not None:
-            yield value
+_LATER = {"call_later": 0, "callLater": 0, "call_at": -1}
+"""Methods of event loops, and of what people have around them or are given as one: where their delay stands."""
+
+
+def _set_for_later(project: Project, file: FileFacts, function: Function) -> Iterator[tuple[Call, Value | None, Value | None]]:
+    """Yield the timers that a function sets: the call, what it is set for, and its delay."""
+    timers = {id(call): spawn for call, spawn in loops.spawns_of(project, file, function) if spawn.way is Way.TIMER}
+    for call in function.calls:
+        if (spawn := timers.get(id(call))) is not None:
+            delay = call.argument(spawn.delay, spawn.delay_keyword) if spawn.delay >= 0 else None
+            yield call, call.argument(spawn.target, spawn.keyword), delay
+        elif (place := _LATER.get(call.ref.rpartition(".")[2])) is not None:
+            yield call, call.argument(1, "callback"), call.argument(place, "delay") if place >= 0 else None
 
 
 def _calls_again(project: Project, function: Function, number: int) -> bool:
