@@ -66,7 +66,8 @@ def test_a_loop_that_only_a_switch_or_an_event_ends_is_endless(check: Check, hea
 
 
 @pytest.mark.parametrize(
-    ("condition", "is_told"), [("self.is_switched_over()", True), ("not self.interval", True), ("self.is_finished()", False), ("n > 3", False)]
+    ("condition", "is_told"),
+    [("self.is_switched_over()", True), ("not self.interval", True), ("self.is_finished()", False), ("n > 3", False)],
 )
 def test_a_loop_that_asks_for_a_stop_goes_on_though_it_may_be_left_for_other_reasons(check: Check, condition: str, is_told: bool) -> None:
     way_out = indent(f"if {condition}:\n    return", " " * 12)
@@ -396,9 +397,7 @@ def test_a_timer_of_a_reactor_that_an_object_was_given_is_a_schedule_where_it_se
 
 
 @pytest.mark.parametrize(("call", "is_told"), [("self.recover_runs()", True), ("self.look_at_runs()", False)])
-def test_a_function_that_calls_itself_an_act_counts_though_nobody_can_follow_it_to_its_end(
-    check: Check, call: str, is_told: bool
-) -> None:
+def test_a_function_that_calls_itself_an_act_counts_though_nobody_can_follow_it_to_its_end(check: Check, call: str, is_told: bool) -> None:
     found = check(f"""
         import asyncio
 

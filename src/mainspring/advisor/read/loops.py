@@ -11,7 +11,9 @@ _STOP = re.compile(
 )
 """Names of signals from outside: who leaves a loop by these has not got anywhere."""
 _EVENT = re.compile(r"(not )?\w+\.[\w.]+\.is_set\(\)")
-_HAS_COME = re.compile(r"done|ready|complet|finish|found|result|success|loaded|connect|start|receiv|answer|available|init|got", re.IGNORECASE)
+_HAS_COME = re.compile(
+    r"done|ready|complet|finish|found|result|success|loaded|connect|start|receiv|answer|available|init|got", re.IGNORECASE
+)
 """Names of events that tell how far something is: all others are somebody's word that it is enough."""
 _ON = re.compile(
     r"(\w+\.)*_*(run|run_\w+|go|go_on|enabled|\w+_enabled|(is_)?(polling|serving|monitoring|listening|watching|looping|working|subscribed)|polling_\w+)"

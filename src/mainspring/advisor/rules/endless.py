@@ -49,7 +49,8 @@ _OUTLETS = re.compile(
 )
 _FANS_OUT = frozenset(
     {
-        "send_json", "send_text", "send_str", "send_bytes", "broadcast", "emit", "write_message", "broadcast_json", "broadcast_text", "group_send",
+        "send_json", "send_text", "send_str",
+        "send_bytes", "broadcast", "emit", "write_message", "broadcast_json", "broadcast_text", "group_send",
         "send_personal_message", "publish_local", "put_nowait",
     }
 )  # fmt: skip
