@@ -11,8 +11,9 @@ from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Loop, Value, ValueForm
 from mainspring.advisor.rules import loops
 from mainspring.advisor.rules.endless import head, is_forever, line_of
+from mainspring.advisor.rules.jobs import library_of
 from mainspring.advisor.rules.kinds import Body, Weight, weight_of
-from mainspring.advisor.rules.schedulers import is_own_care, library_of, schedulers
+from mainspring.advisor.rules.schedulers import is_own_care, schedulers
 from mainspring.advisor.rules.sources import pause_of, source_of
 from mainspring.advisor.rules.spawn import HINTS, RUNNERS, Way, mentions, seconds, spawn_of
 from mainspring.advisor.rules.steps import SHARED, WRITES, inside
