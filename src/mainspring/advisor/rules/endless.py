@@ -74,7 +74,8 @@ _OWN_CARE = re.compile(
     re.IGNORECASE,
 )
 """Names of loops that look after this process alone."""
-_OF_LOGS = re.compile(r"(^|[._])\w*(log|logs|logger|logging|log_?(queue|writer|records?))([._]|$)", re.IGNORECASE)
+_OF_LOGS = re.compile(r"(^|[._])\w*(Logger|LogHandler|log_?queue|log_?writer|write_logs?|log_?records?)([._]|$)")
+"""Names of what writes down what this process says of itself."""
 _KEEPS_ALIVE = re.compile(r"heart_?beat|keep_?alive|(^|_)ping(_|$)|ping_?loop", re.IGNORECASE)
 _LOOKS = re.compile(
     r"_*(get|look|is|has|list|read|load|find|count|query|parse|validate|format|make|build|to|as|log|calculate|compute|collect|measure)(_\w+|$)"
@@ -375,7 +376,7 @@ class _Look:
             if not _CHANGES.match(step.method) or self._keeps_alive(step.call) or _is_cached(step.call):
                 continue
             known = self._project.function(step.call.ref)
-            is_near = step.depth < NEAR and bool(_ACTS.match(step.method))
+            is_near = self._pauses and step.depth < NEAR and bool(_ACTS.match(step.method))
             if known is not None and (is_left_open(known.function) or (is_near and self._project.effects(known).is_unknown)):
                 return step.call.source
             if known is None and self._project.effects(step.call.ref).is_unknown:
