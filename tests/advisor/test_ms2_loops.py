@@ -511,3 +511,45 @@ def test_a_command_that_binds_a_server_is_a_service(check: Check) -> None:
             """
     }
     assert [each.function for each in check(sources) if each.code == "MS202"] == ["serve"]
+
+
+@pytest.mark.parametrize("run", ["asyncio.run", "asyncio.new_event_loop().run_until_complete"])
+def test_a_thread_that_runs_a_coroutine_is_what_the_coroutine_is(check: Check, run: str) -> None:
+    found = check(f"""
+        import asyncio
+        import threading
+        import httpx
+
+        async def copy():
+            while True:
+                await httpx.AsyncClient().post("https://mirror.example/copy")
+                await asyncio.sleep(60)
+
+        def begin():
+            threading.Thread(target={run}, args=(copy(),), daemon=True).start()
+        """)
+    assert "MS202" in serious(found)
+
+
+def test_what_a_cleanup_context_of_an_application_starts_runs_as_long_as_the_application(check: Check) -> None:
+    found = check("""
+        import asyncio
+        import httpx
+        from aiohttp import web
+
+        async def copy():
+            while True:
+                await httpx.AsyncClient().post("https://mirror.example/copy")
+                await asyncio.sleep(60)
+
+        async def copying(app):
+            task = asyncio.create_task(copy())
+            yield
+            task.cancel()
+
+        def make():
+            app = web.Application()
+            app.cleanup_ctx.append(copying)
+            return app
+        """)
+    assert "MS202" in serious(found)

@@ -84,7 +84,14 @@ def target_of(project: Project, file: FileFacts, function: Function, call: Call,
             return project.function(f"{owner}.run") or project.function(f"{owner}._run")
         return None
     value = call.argument(spawn.target, spawn.keyword)
+    if value is not None and project.canonical(value.text).endswith(_RUNNERS_OF_COROUTINES):
+        given = call.keyword(spawn.args) if spawn.args else None
+        value = given.items[0] if given is not None and given.items else None
     return project.target(file, function, value).known if value is not None else None
+
+
+_RUNNERS_OF_COROUTINES = ("asyncio.run", "anyio.run", "trio.run", ".run_until_complete")
+"""What runs the coroutine that it is given to its end: that is the target then."""
 
 
 def is_coroutine(project: Project, function: Function, call: Call) -> bool:
@@ -273,7 +280,8 @@ def _is_joined(project: Project, file: FileFacts, function: Function, found: Sit
     if function.name.rpartition(".")[2] in ("__enter__", "__aenter__"):
         # The object of a block ends with it; but a queue whose worker writes for others is a service, which somebody enters.
         return not (found.loop.nature is Nature.MEMORY and found.loop.writes)
-    if function.is_generator and not any("contextmanager" in decorator.ref for decorator in function.decorators):
+    is_context = role is Role.STARTUP or any("contextmanager" in decorator.ref for decorator in function.decorators)
+    if function.is_generator and not is_context:
         return call.fate is not Fate.KEPT  # a stream: what it starts is for whoever reads it, unless a global or an object keeps it
     if role is Role.STARTUP:
         return False
