@@ -66,7 +66,8 @@ def test_a_loop_that_only_a_switch_or_an_event_ends_is_endless(check: Check, hea
 
 
 @pytest.mark.parametrize(
-    ("condition", "is_told"), [("self.is_switched_over()", True), ("not self.interval", True), ("self.is_finished()", False), ("n > 3", False)]
+    ("condition", "is_told"),
+    [("self.is_switched_over()", True), ("not self.interval", True), ("self.is_finished()", False), ("n > 3", False)],
 )
 def test_a_loop_that_asks_for_a_stop_goes_on_though_it_may_be_left_for_other_reasons(check: Check, condition: str, is_told: bool) -> None:
     way_out = indent(f"if {condition}:\n    return", " " * 12)
@@ -376,3 +377,179 @@ class Hub:
 def test_a_queue_of_own_clients_of_answers_or_of_logs_is_a_notice(check: Check, name: str, work: str, is_told: bool) -> None:
     found = serious(check(PUMP.format(name=name, work=work)))
     assert ("MS301" in found) is is_told
+
+
+def test_a_timer_of_a_reactor_that_an_object_was_given_is_a_schedule_where_it_sets_itself_again(check: Check) -> None:
+    found = check("""
+        import threading
+        import requests
+
+        class Poller:
+            def __init__(self, master):
+                self.master = master
+                self.lock = threading.Lock()
+
+            def poll(self):
+                requests.get("https://worker.example/state")
+                self.master.reactor.callLater(60, self.poll)
+        """)
+    assert serious(found) == ["MS203"]
+
+
+@pytest.mark.parametrize(("call", "is_told"), [("self.recover_runs()", True), ("self.look_at_runs()", False)])
+def test_a_function_that_calls_itself_an_act_counts_though_nobody_can_follow_it_to_its_end(check: Check, call: str, is_told: bool) -> None:
+    found = check(f"""
+        import asyncio
+
+        class Runs:
+            def __init__(self, engine):
+                self.engine = engine
+
+            def begin(self):
+                self.task = asyncio.create_task(self.care())
+
+            async def care(self):
+                while True:
+                    await {call}
+                    await asyncio.sleep(60)
+
+            async def recover_runs(self):
+                for run in self.engine.runs:
+                    await self.first(run)
+
+            async def look_at_runs(self):
+                for run in self.engine.runs:
+                    await self.first(run)
+
+            async def first(self, run):
+                await self.second(run)
+
+            async def second(self, run):
+                return run.strange(self.engine)
+        """)
+    assert ("MS202" in serious(found)) is is_told
+
+
+def test_what_a_function_works_off_that_it_has_gathered_itself_is_no_queue(check: Check) -> None:
+    found = check("""
+        import threading
+        import time
+        from collections import deque
+
+        class Reload:
+            def begin(self):
+                self.thread = threading.Thread(target=self.watch)
+                self.thread.start()
+
+            def watch(self):
+                while True:
+                    self.stale = reachable(self.graph)
+                    time.sleep(1)
+
+        def reachable(graph):
+            queue = deque(graph.roots)
+            seen = set()
+            while queue:
+                node = queue.popleft()
+                seen.add(node)
+            return seen
+        """)
+    assert "MS301" not in [each.code for each in found]
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("PeerConnection", False), ("Warehouse", True)])
+def test_the_loop_of_a_class_that_is_one_connection_is_a_notice(check: Check, name: str, is_told: bool) -> None:
+    found = check(f"""
+        import asyncio
+
+        class {name}:
+            def begin(self):
+                self.task = asyncio.create_task(self.inbound())
+
+            async def inbound(self):
+                while not self.closed:
+                    message = await self.next_one()
+                    await self.route(message)
+                    await asyncio.sleep(1)
+
+            async def route(self, message):
+                await self.api.strange(message)
+
+            async def send(self, message):
+                self.writer.write(message)
+
+            async def close(self):
+                self.closed = True
+        """)
+    assert ("MS202" in serious(found)) is is_told
+
+
+def test_a_command_that_binds_a_server_is_a_service(check: Check) -> None:
+    sources = {
+        "shop/cli/serve.py": """
+            import threading
+            import time
+            import click
+            import requests
+            import uvicorn
+            from shop.main import app
+
+            def copy():
+                while True:
+                    requests.post("https://mirror.example/copy")
+                    time.sleep(60)
+
+            @click.command()
+            def serve():
+                threading.Thread(target=copy, daemon=True).start()
+                uvicorn.run(app)
+
+            @click.command()
+            def mirror():
+                threading.Thread(target=copy, daemon=True).start()
+                input()
+            """
+    }
+    assert [each.function for each in check(sources) if each.code == "MS202"] == ["serve"]
+
+
+@pytest.mark.parametrize("run", ["asyncio.run", "asyncio.new_event_loop().run_until_complete"])
+def test_a_thread_that_runs_a_coroutine_is_what_the_coroutine_is(check: Check, run: str) -> None:
+    found = check(f"""
+        import asyncio
+        import threading
+        import httpx
+
+        async def copy():
+            while True:
+                await httpx.AsyncClient().post("https://mirror.example/copy")
+                await asyncio.sleep(60)
+
+        def begin():
+            threading.Thread(target={run}, args=(copy(),), daemon=True).start()
+        """)
+    assert "MS202" in serious(found)
+
+
+def test_what_a_cleanup_context_of_an_application_starts_runs_as_long_as_the_application(check: Check) -> None:
+    found = check("""
+        import asyncio
+        import httpx
+        from aiohttp import web
+
+        async def copy():
+            while True:
+                await httpx.AsyncClient().post("https://mirror.example/copy")
+                await asyncio.sleep(60)
+
+        async def copying(app):
+            task = asyncio.create_task(copy())
+            yield
+            task.cancel()
+
+        def make():
+            app = web.Application()
+            app.cleanup_ctx.append(copying)
+            return app
+        """)
+    assert "MS202" in serious(found)

@@ -416,8 +416,12 @@ class Places:
         return not is_server or any(roles.is_one_of_several(ref) for ref in refs)
 
     def _brings_a_server(self, file: FileFacts) -> bool:
-        """Say whether a file takes what binds a web server from another one of the project."""
+        """Say whether a file calls or hands on what binds a web server in another one of the project."""
+        calls = [call for function in file.functions for call in function.calls]
+        used = {call.ref for call in calls} | {value.text for call in calls for value in call.given}
         for _, target in file.names:
+            if not any(each == target or each.startswith(f"{target}.") for each in used):
+                continue
             other = self._code.file(target) or self._code.file(target.rpartition(".")[0])
             if other is None or other is file or other.says.isdisjoint(roles.SERVER_WORDS):
                 continue

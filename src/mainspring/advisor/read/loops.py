@@ -10,7 +10,7 @@ _STOP = re.compile(
     r"|abort"
 )
 """Names of signals from outside: who leaves a loop by these has not got anywhere."""
-_EVENT = re.compile(r"(not )?[\w.]+\.is_set\(\)")
+_EVENT = re.compile(r"(not )?\w+\.[\w.]+\.is_set\(\)")
 _HAS_COME = re.compile(
     r"done|ready|complet|finish|found|result|success|loaded|connect|start|receiv|answer|available|init|got", re.IGNORECASE
 )

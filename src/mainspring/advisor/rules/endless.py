@@ -49,18 +49,24 @@ _OUTLETS = re.compile(
 )
 _FANS_OUT = frozenset(
     {
-        "send_json", "send_text", "send_str", "send_bytes", "broadcast", "emit", "write_message", "broadcast_json", "broadcast_text", "group_send",
+        "send_json", "send_text", "send_str",
+        "send_bytes", "broadcast", "emit", "write_message", "broadcast_json", "broadcast_text", "group_send",
         "send_personal_message", "publish_local", "put_nowait",
     }
 )  # fmt: skip
 _DELETES = frozenset({"unlink", "rmtree", "removedirs"})  # of files, whatever library has them
 _JOB = re.compile(r"(^|[._])\w*(func|fn|callback|job|task|handler|callable|coro|method|work|cb|action|command)$|^f$", re.IGNORECASE)
 _RUNS = frozenset({"execute", "run", "process", "handle", "dispatch", "perform"})
-_CHANGES = re.compile(
-    r"_*(delete|clean_?up|purge|prune|save|send|publish|upload|persist|commit|dispatch|archive|reconcile|sweep|process|execute|ingest|export"
-    r"|backup|renew|retry|trigger|deliver|enqueue|mark_|remove_(old|stale|expired|dead)|update_(status|state)"
-    r"|run_(all|once|pending|due|jobs|tasks|cycle|round|iteration))"
+_DOES = (
+    r"save|send|publish|upload|persist|commit|dispatch|archive|reconcile|process|execute|ingest|export|backup|renew|retry|trigger|deliver"
+    r"|enqueue|mark_|claim|recover|update_(status|state)|run_(all|once|pending|due|jobs|tasks|cycle|round|iteration)"
 )
+_ACTS = re.compile(rf"_*({_DOES})")
+"""Names of functions that do something for others, whatever that is."""
+_CHANGES = re.compile(
+    rf"_*({_DOES}|delete|clean_?up|purge|prune|sweep|remove_(old|stale|expired|dead)|(update|insert|create|store|sync|submit|finali[sz]e|expire)_\w)"
+)
+"""Names of what nobody can follow, but that changes something."""
 
 
 _OWN_CARE = re.compile(
@@ -69,7 +75,8 @@ _OWN_CARE = re.compile(
     re.IGNORECASE,
 )
 """Names of loops that look after this process alone."""
-_OF_LOGS = re.compile(r"(^|[._])\w*(log|logs|logger|logging|log_?(queue|writer|records?))([._]|$)", re.IGNORECASE)
+_OF_LOGS = re.compile(r"(^|[._])\w*(Logger|LogHandler|log_?queue|log_?writer|write_logs?|log_?records?)([._]|$)")
+"""Names of what writes down what this process says of itself."""
 _KEEPS_ALIVE = re.compile(r"heart_?beat|keep_?alive|typing|(^|_)ping(_|$)|ping_?loop", re.IGNORECASE)
 _LOOKS = re.compile(
     r"_*(get|look|is|has|list|read|load|find|count|query|parse|validate|format|make|build|to|as|log|calculate|compute|collect|measure)(_\w+|$)"
@@ -79,7 +86,7 @@ _LOOKS = re.compile(
 _TELLS = frozenset({Effect.NETWORK, Effect.DB_WRITE})  # how a process says that it is there: nobody else could say so for it
 _CONNECTED = re.compile(r"(^|[._])_?(ws|\w*socket|conn|connection|sock|stream|transport|channel|session)$", re.IGNORECASE)
 _LOGS = re.compile(r"(^|[._])_?(log|logger|logging|console|tracer|span|gauge|counter|histogram)$", re.IGNORECASE)
-_ANSWERS = frozenset({"set_result", "set_exception"})
+_ANSWERS = re.compile(r"\w*set_(result|exception)(_\w+)?")
 _WORDS = (ValueForm.TEXT, ValueForm.FLAG, ValueForm.NUMBER, ValueForm.NONE)
 
 
@@ -288,7 +295,9 @@ class _Look:
                 self._pauses = True
                 return
             if (source := source_of(self._project, step.call)) is not None:
-                if source[0] is not Nature.MEMORY or not (_is_a_list_to_look_at(step) or self._asks_whether_to_stop(step.call)):
+                if source[0] is not Nature.MEMORY or not (
+                    (step.depth and _is_made_in(step.function, source[1])) or self._asks_whether_to_stop(step.call)
+                ):
                     self._sources.append(source)
                 return
         if _forwards(step.call) and not any(step.call.source.startswith(f"{queue}.") for _, queue in self._sources):
@@ -360,36 +369,39 @@ class _Look:
         """Return a call near the loop that nobody can follow and that does more than look."""
         for step in self._steps:
             call = step.call
-            if pause_of(self._project, call) or _only_looks(self._project, call) or _is_cached(call):
+            if step.depth >= NEAR or pause_of(self._project, call) or _only_looks(self._project, call) or _is_cached(call):
                 continue
             if any(other.call.source.startswith(f"{step.call.source}().") for other in self._steps):
                 continue  # it only gives the object that is spoken to
+            if step.depth and "." not in call.source and ("." not in call.ref or call.ref[:1] == "?"):
+                continue  # a variable: it was given by who calls it, where it has been seen
             known = self._project.function(step.call.ref)
             if is_left_open(known.function) if known is not None else self._project.effects(step.call.ref).is_unknown:
                 return step.call.source
         return ""
 
     def _telling(self) -> str:
-        """Return a call that nobody can follow, but that calls itself a change: ``store().cleanup_expired(…)``."""
+        """Return a call that nobody can follow to its end, but that calls itself a change: ``store().cleanup_expired(…)``."""
         for step in self._steps:
             if not _CHANGES.match(step.method) or self._keeps_alive(step.call) or _is_cached(step.call):
                 continue
             known = self._project.function(step.call.ref)
-            if is_left_open(known.function) if known is not None else self._project.effects(step.call.ref).is_unknown:
+            is_near = self._pauses and step.depth < NEAR and bool(_ACTS.match(step.method))
+            if known is not None and (is_left_open(known.function) or (is_near and self._project.effects(known).is_unknown)):
+                return step.call.source
+            if known is None and self._project.effects(step.call.ref).is_unknown:
                 return step.call.source
         return ""
 
 
-def _is_a_list_to_look_at(step: Step) -> bool:
-    """Whether a function that the loop calls takes from a collection of its own making, as a search through a graph does."""
-    root = step.call.source.partition(".")[0]
-    made = (*(each.target for each in step.function.calls), *(each.target for each in step.function.assigns))
-    return step.depth > 0 and root in made
+def _is_made_in(function: Function, queue: str) -> bool:
+    """Whether a queue is a variable that a function makes each time that it is called: nobody else fills it."""
+    return any(queue == each for each in (*(call.target for call in function.calls), *(assign.target for assign in function.assigns)))
 
 
 def _answers(call: Call) -> bool:
     """Whether a call gives somebody who waits what came of their item, itself or by what it is given to call."""
-    return any(ref.rpartition(".")[2] in _ANSWERS for ref in (call.ref, *(value.text for value in call.args[:3])))
+    return any(_ANSWERS.fullmatch(ref.rpartition(".")[2]) for ref in (call.ref, *(value.text for value in call.args[:3])))
 
 
 def _only_looks(project: Project, call: Call) -> bool:

@@ -85,7 +85,14 @@ def target_of(project: Project, file: FileFacts, function: Function, call: Call,
             return project.function(f"{owner}.run") or project.function(f"{owner}._run")
         return None
     value = call.argument(spawn.target, spawn.keyword)
+    if value is not None and project.canonical(value.text).endswith(_RUNNERS_OF_COROUTINES):
+        given = call.keyword(spawn.args) if spawn.args else None
+        value = given.items[0] if given is not None and given.items else None
     return project.target(file, function, value).known if value is not None else None
+
+
+_RUNNERS_OF_COROUTINES = ("asyncio.run", "anyio.run", "trio.run", ".run_until_complete")
+"""What runs the coroutine that it is given to its end: that is the target then."""
 
 
 def is_coroutine(project: Project, function: Function, call: Call) -> bool:
@@ -153,7 +160,10 @@ _SILENT = (Role.HANDLER, Role.STREAM, Role.TASK)
 def role_of(project: Project, file: FileFacts, function: Function) -> Role:
     """Return what a function is there for; a program that is started like a command is none where it stays to serve the web."""
     role = project.role(file, function)
-    return Role.SERVICE if role is Role.CLI and file.has_main_guard and _is_a_server(project, file) else role
+    if role is not Role.CLI:
+        return role
+    is_server = _is_a_server(project, file) if file.has_main_guard else _is_in_one(project, file, function)
+    return Role.SERVICE if is_server else role
 
 
 _servers: WeakKeyDictionary[Project, dict[str, bool]] = WeakKeyDictionary()
@@ -165,6 +175,13 @@ def _is_a_server(project: Project, file: FileFacts) -> bool:
     if file.module not in known:
         known[file.module] = any(_serves(project, file, function) for function in file.functions)
     return known[file.module]
+
+
+def _is_in_one(project: Project, file: FileFacts, function: Function) -> bool:
+    """Whether a command binds a web server, this function or one around it."""
+    outer = function.name.partition(".<locals>")[0]
+    around = (each for each in file.functions if each.name == outer or each.name.startswith(f"{outer}.<locals>"))
+    return function is not file.top and any(_serves(project, file, each) for each in around)
 
 
 def _serves(project: Project, file: FileFacts, function: Function) -> bool:
@@ -218,6 +235,7 @@ def _is_of_one(project: Project, file: FileFacts, function: Function, found: Sit
     return (
         is_of_a_connection(project, file, function)
         or is_given_a_connection(found.call, found.spawn, function)
+        or _serves_one(file, function, found.loop)
         or _reads_its_own_queue(function, found.loop)
     )
 
@@ -264,13 +282,26 @@ def is_of_a_connection(project: Project, file: FileFacts, function: Function) ->
     return project.is_a(f"{file.module}.{owner}", *_CONNECTIONS)
 
 
+_ONE_CONNECTION = re.compile(r"(Connection|Protocol|Socket|Peer|Transport)$")
+
+
+def _serves_one(file: FileFacts, function: Function, loop: Endless) -> bool:
+    """Whether a loop of no other nature belongs to a class that is one connection by its name, and is closed and written to like one."""
+    owner, _, rest = function.name.partition(".")
+    if not rest or not _ONE_CONNECTION.search(owner) or loop.nature not in (Nature.PERIOD, Nature.OTHER):
+        return False
+    methods = {each.name.rpartition(".")[2] for each in file.outermost if each.name.startswith(f"{owner}.")}
+    return "close" in methods and any(re.match(r"_?(send|write)", each) for each in methods)
+
+
 def _is_joined(project: Project, file: FileFacts, function: Function, found: Site, role: Role) -> bool:
     """Whether a function waits for what it started, as a fan-out does that ends with it. A start-up hook outlives its start."""
     call, spawn = found.call, found.spawn
     if function.name.rpartition(".")[2] in ("__enter__", "__aenter__"):
         # The object of a block ends with it; but a queue whose worker writes for others is a service, which somebody enters.
         return not (found.loop.nature is Nature.MEMORY and found.loop.writes)
-    if function.is_generator and not any("contextmanager" in decorator.ref for decorator in function.decorators):
+    is_context = role is Role.STARTUP or any("contextmanager" in decorator.ref for decorator in function.decorators)
+    if function.is_generator and not is_context:
         return call.fate is not Fate.KEPT  # a stream: what it starts is for whoever reads it, unless a global or an object keeps it
     if role is Role.STARTUP:
         return False

@@ -347,9 +347,8 @@ def _by_the_look(call: Call, method: str, is_coroutine: bool) -> Spawn | None:
             return _SUBMIT if _POOLISH.search(receiver) and first is not None and first.form is ValueForm.REF else None
         case "apply_async" | "map_async":
             return _POOL if _POOLISH.search(receiver) and first is not None and first.form is ValueForm.REF else None
-        case "callInThread" | "callLater":  # of Twisted, that an object was given
-            found = SPAWNS[f"twisted.internet.reactor.{method}"]
-            return found if receiver.endswith("reactor") and len(call.args) > found.target else None
+        case "callInThread":  # of Twisted, that an object was given
+            return SPAWNS["twisted.internet.reactor.callInThread"] if receiver.endswith("reactor") and call.args else None
         case "call_later":
             return _LATER if _LOOPISH.search(receiver) or (len(call.args) >= 2 and call.args[0].form is ValueForm.NUMBER) else None
         case "call_at":
