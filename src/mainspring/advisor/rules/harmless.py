@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Role
 from mainspring.advisor.read.facts import Call, FileFacts, Function, ValueForm
-from mainspring.advisor.rules.handles import STOPPERS, Hold, is_awaited_by_signal
+from mainspring.advisor.rules.handles import STOPPERS, Hold
 from mainspring.advisor.rules.kinds import LEAVES, SHARED, TENDS, UPKEEP, Weight
+from mainspring.advisor.rules.signals import is_awaited_by_signal
 from mainspring.advisor.rules.sites import Site
 from mainspring.advisor.rules.spawn import LOOPS, SERVERS, Spawn, Way, may_spawn, seconds, spawn_of
 
