@@ -422,6 +422,9 @@ def test_a_function_that_calls_itself_an_act_counts_though_nobody_can_follow_it_
                     await self.first(run)
 
             async def tell_runs(self):
+                self.tell_all()
+
+            def tell_all(self):
                 self.engine.loop.create_task(self.look_at_runs())
 
             async def first(self, run):
