@@ -559,3 +559,18 @@ def test_what_a_cleanup_context_of_an_application_starts_runs_as_long_as_the_app
             return app
         """)
     assert "MS202" in serious(found)
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("prune_counts", False), ("end_if_dead", False), ("take_profile", False), ("collect", True)])
+def test_a_beat_by_which_a_process_forgets_or_looks_at_itself_is_a_notice(check: Check, name: str, is_told: bool) -> None:
+    found = check(f"""
+        from tornado.ioloop import PeriodicCallback
+
+        class Server:
+            def begin(self):
+                PeriodicCallback(self.{name}, 60_000).start()
+
+            def {name}(self):
+                self.engine.strange()
+        """)
+    assert ("MS201" in serious(found)) is is_told
