@@ -396,7 +396,7 @@ def test_a_timer_of_a_reactor_that_an_object_was_given_is_a_schedule_where_it_se
     assert serious(found) == ["MS203"]
 
 
-@pytest.mark.parametrize(("call", "is_told"), [("self.recover_runs()", True), ("self.look_at_runs()", False)])
+@pytest.mark.parametrize(("call", "is_told"), [("self.recover_runs()", True), ("self.look_at_runs()", False), ("self.tell_runs()", False)])
 def test_a_function_that_calls_itself_an_act_counts_though_nobody_can_follow_it_to_its_end(check: Check, call: str, is_told: bool) -> None:
     found = check(f"""
         import asyncio
@@ -420,6 +420,12 @@ def test_a_function_that_calls_itself_an_act_counts_though_nobody_can_follow_it_
             async def look_at_runs(self):
                 for run in self.engine.runs:
                     await self.first(run)
+
+            async def tell_runs(self):
+                self.tell_all()
+
+            def tell_all(self):
+                self.engine.loop.create_task(self.look_at_runs())
 
             async def first(self, run):
                 await self.second(run)
@@ -553,3 +559,18 @@ def test_what_a_cleanup_context_of_an_application_starts_runs_as_long_as_the_app
             return app
         """)
     assert "MS202" in serious(found)
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("prune_counts", False), ("end_if_dead", False), ("take_profile", False), ("collect", True)])
+def test_a_beat_by_which_a_process_forgets_or_looks_at_itself_is_a_notice(check: Check, name: str, is_told: bool) -> None:
+    found = check(f"""
+        from tornado.ioloop import PeriodicCallback
+
+        class Server:
+            def begin(self):
+                PeriodicCallback(self.{name}, 60_000).start()
+
+            def {name}(self):
+                self.engine.strange()
+        """)
+    assert ("MS201" in serious(found)) is is_told

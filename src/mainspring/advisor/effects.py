@@ -137,8 +137,7 @@ _MODULES: dict[Effect, tuple[str, ...]] = {
         "asyncio.get_event_loop asyncio.current_task asyncio.wait_for asyncio.gather asyncio.shield asyncio.timeout",
         "asyncio.Task asyncio.Future concurrent.futures.Future  pydantic attrs attr zoneinfo pytz dateutil markupsafe jinja2",
         "orjson ujson msgpack django.utils django.conf flask.current_app fastapi.encoders fastapi.HTTPException",
-        "starlette.exceptions fastapi.Response fastapi.responses starlette.responses rich click.echo twisted.python.log twisted.logger",
-        "torch.cuda torch.mps torch.xpu",
+        "starlette.exceptions fastapi.Response fastapi.responses starlette.responses rich click.echo torch.cuda torch.mps torch.xpu",
     ),
 }
 _DB_ROOTS = words(

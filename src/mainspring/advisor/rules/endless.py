@@ -64,7 +64,7 @@ _DOES = (
 _ACTS = re.compile(rf"_*({_DOES})")
 """Names of functions that do something for others, whatever that is."""
 _CHANGES = re.compile(
-    rf"_*({_DOES}|delete|clean_?up|purge|prune|sweep|remove_(old|stale|expired|dead)|(update|insert|create|store|sync|submit|finali[sz]e|expire)_\w)"
+    rf"_*({_DOES}|delete|clean_?up|purge|prune|sweep|remove_(old|stale|expired|dead)|(update|insert|store|sync|finali[sz]e|expire)_\w)"
 )
 """Names of what nobody can follow, but that changes something."""
 
