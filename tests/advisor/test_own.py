@@ -241,6 +241,76 @@ PAIRS: dict[str, tuple[str, str, str]] = {
         "_on_socket_open",
         "_on_order_paid",
     ),
+    "a pool that is left, asked by another function": (
+        """
+        from functools import partial
+        def paint(orders):
+            with ThreadPoolExecutor() as painters:
+                begun = list(map(partial(painters.submit, draw), orders))
+                return [each.result() for each in begun]
+        def draw(order):
+            requests.post("https://shop.example/draw", json=order)
+        """,
+        "with ThreadPoolExecutor() as painters:",
+        "painters = ThreadPoolExecutor()\n            if orders:",
+    ),
+    "a task that whoever asks waits for": (
+        """
+        class Link:
+            def __init__(self, loop):
+                self.opened = loop.create_task(self._send_papers())
+            async def _send_papers(self):
+                return await self.peer.order_paper(self), 1
+            async def peer_of(self):
+                peer, _ = await self.opened
+                return peer
+        """,
+        "await self.opened",
+        "self.paper",
+    ),
+    "a line in a log": (
+        """
+        def log_file(text):
+            def put(book):
+                book.keep(text)
+            threading.Thread(target=put, args=(open("shop.log"),)).start()
+        """,
+        "log_file",
+        "pay_bill",
+    ),
+    "children of a program that waits for them all": (
+        """
+        import signal
+        import subprocess
+        def serve():
+            children = []
+            child = subprocess.Popen(["nginx"])
+            children.append(child)
+            signal.signal(signal.SIGTERM, lambda *_: end_all([each.pid for each in children]))
+            until_one_ends(children=children)
+        def until_one_ends(children):
+            ids = [each.pid for each in children]
+            while True:
+                one, _ = os.wait()
+                if one in ids:
+                    break
+        """,
+        "until_one_ends(children=children)",
+        "children.sort()",
+    ),
+    "a watcher of the files that were loaded": (
+        """
+        def made(callback):
+            class FileWatcher:
+                def on_modified(self, event):
+                    asyncio.run_coroutine_threadsafe(self.on_file_changed(), self.loop)
+                async def on_file_changed(self):
+                    await callback.do_all()
+            return FileWatcher
+        """,
+        "class FileWatcher:",
+        "class FileSender:",
+    ),
     "a queue that only says when to stop": (
         """
         class Scan:

@@ -71,7 +71,7 @@ _CHANGES = re.compile(
 
 _OWN_CARE = re.compile(
     r"metric|heart_?beat|keep_?alive|ping|tick|_lag|stall|stats|statistic|memory|cpu|cache|animat|spinner|progress|uptime|watch_?(parent|dog|modules?|files?|sources?)|monitor_resource"
-    r"|reaper",
+    r"|reaper|(^|[._])stats?_",
     re.IGNORECASE,
 )
 """Names of loops that look after this process alone."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -376,7 +375,7 @@ def _is_given_to_an_await(function: Function, name: str) -> bool:
 def _is_waited_for_there(project: Project, function: Function, kept: set[str]) -> bool:
     """Return whether a collection of the function is given to one of the project that waits for what is in it."""
     for each in function.calls:
-        for position, value in enumerate(each.args):
+        for position, value in (*enumerate(each.args), *each.keywords):
             if project.canonical(each.ref) in WAITERS and kept & set(value.names):
                 return True  # wrapped into something else: wait(tuple(pending))
             if value.text not in kept or "." in value.text or each.source.rpartition(".")[2] in KEEPERS:
@@ -385,14 +384,16 @@ def _is_waited_for_there(project: Project, function: Function, kept: set[str]) -
                 return True
             known = project.function(each.ref)
             params = [param.name for param in known.function.params if param.name not in ("self", "cls")] if known is not None else []
-            if known is not None and position < len(params) and _waits_for_each(project, known.function, params[position]):
+            name = params[position] if isinstance(position, int) and position < len(params) else str(position)
+            if known is not None and name in params and _waits_for_each(project, known.function, name):
                 return True
     return False
 
 
 def _waits_for_each(project: Project, function: Function, name: str) -> bool:
     return any(
-        project.canonical(each.ref) in {*WAITERS, *AWAITERS} and any(name in {value.text, *value.names} for value in each.args)
+        each.source in ("os.wait", "os.waitpid")
+        or (project.canonical(each.ref) in {*WAITERS, *AWAITERS} and any(name in {value.text, *value.names} for value in each.args))
         for each in function.calls
     ) or any(loop.iterates is not None and name in {loop.head, loop.iterates.text, *loop.iterates.names} for loop in function.loops)
 

@@ -306,7 +306,7 @@ def tends(site: Site, hold: Hold, weight: Weight, name: str) -> bool:
     last = name.rpartition(".")[2]
     if UPKEEP.match(last) or _KEEPS_ALIVE.search(last) or (method == "__init__" and _is_told_to_leave(site.call)) or _ends_itself(site):
         return True
-    if owner.partition(".")[0].endswith("Watcher"):  # of files that this process has loaded
+    if owner.rpartition(".")[2].endswith("Watcher"):  # of files that this process has loaded
         return True
     if weight is Weight.UNKNOWN and TENDS.search(last) and last not in STOPPERS:  # to stop something of another object is to do something
         return True
@@ -354,6 +354,11 @@ def is_own_log(effects: Effects, name: str) -> bool:
     """Say whether work only writes down, into a file, what this process says or measures of itself."""
     seen = [each for each in SHARED if effects.has(each)]
     return seen == [Effect.FILE] and _WRITES_DOWN.search(name.rpartition(".")[2]) is not None
+
+
+def is_logging(function: Function) -> bool:
+    """Say whether a function is one of a program's own for writing a log."""
+    return re.match(r"_*log(_|$)", function.name.rpartition(".")[2]) is not None
 
 
 _WRITES_DOWN = re.compile(r"(^|_)(log|profile|measure|metrics|stats|resources)(_|$)")

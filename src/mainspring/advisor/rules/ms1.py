@@ -21,6 +21,7 @@ from mainspring.advisor.rules.harmless import (
     is_given_a_connection,
     is_heard_of,
     is_leaving,
+    is_logging,
     is_long,
     is_of_a_connection,
     is_of_one_connection,
@@ -211,6 +212,7 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
         or is_of_a_connection(file, function)
         or (is_given_a_connection(call, spawn, function) and weight is Weight.UNKNOWN)
         or speaks_to_its_own(target)
+        or (is_logging(function) and site.role is not Role.HANDLER)
         or is_upkeep_of_memory(target)
         or tends(site, hold, weight, name)
     ):

@@ -39,7 +39,7 @@ def _spawned(project: Project, file: FileFacts, function: Function) -> Iterator[
     for call, spawn in loops.spawns_of(project, file, function):
         if spawn.way in (Way.PROCESS, Way.TIMER) or (spawn.is_waitable and not _is_left(function, call, spawn)):
             continue
-        if hold_of(project, file, function, call, spawn) is Hold.SAFE:
+        if hold_of(project, file, function, call, spawn) in (Hold.SAFE, Hold.MANAGED):
             continue
         yield call, loops.target_of(project, file, function, call, spawn)
 

@@ -91,6 +91,10 @@ def _carried_spawn(project: Project, call: Call) -> Spawn | None:
     """Return the spawn that a call hands on to somebody who will call it: ``call_soon_threadsafe(asyncio.create_task, f())``."""
     if call.source.rpartition(".")[2] not in CARRIERS or len(call.args) < 2 or call.args[0].form is not ValueForm.REF:
         return None
+    if any(each.startswith("with:") and each.endswith(("Executor", "Pool")) for each in call.inside) and call.args[0].text.endswith(
+        ".submit"
+    ):
+        return None  # a pool that is left waits for what it was given
     spawn = SPAWNS.get(project.canonical(call.args[0].text))
     return None if spawn is None or spawn.start or spawn.target < 0 else replace(spawn, target=spawn.target + 1, way=Way.AFTER)
 
