@@ -357,8 +357,8 @@ def is_own_log(effects: Effects, name: str) -> bool:
 
 
 def is_logging(function: Function) -> bool:
-    """Say whether a function is one of a program's own for writing a log."""
-    return re.match(r"_*log(_|$)", function.name.rpartition(".")[2]) is not None
+    """Say whether a function is one of a program's own for writing lines into a log."""
+    return re.fullmatch(r"_*log(_(file|line|text|message|msg|record))?", function.name.rpartition(".")[2]) is not None
 
 
 _WRITES_DOWN = re.compile(r"(^|_)(log|profile|measure|metrics|stats|resources)(_|$)")
