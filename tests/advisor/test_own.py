@@ -57,6 +57,34 @@ PAIRS: dict[str, tuple[str, str, str]] = {
         "await uvicorn.Server(uvicorn.Config(app)).serve()",
         'requests.post("https://crm.example/all")',
     ),
+    "a server of sockets": (
+        """
+        import websockets
+        async def serve_pages(tell):
+            async with websockets.serve(tell, "localhost", 8765):
+                await asyncio.Future()
+        def run(tell):
+            asyncio.run(serve_pages(tell))
+        def begin(tell):
+            threading.Thread(target=run, args=(tell,)).start()
+        """,
+        "websockets.serve(tell, ",
+        "websockets.connect(tell, ",
+    ),
+    "a program that begins anew": (
+        """
+        import sys
+        def _replace():
+            os.execv(sys.executable, sys.argv)
+        def restart():
+            time.sleep(2)
+            _replace()
+        def begin():
+            threading.Thread(target=restart).start()
+        """,
+        "os.execv(sys.executable, sys.argv)",
+        'requests.post("https://crm.example/all")',
+    ),
     "the end of this very process": (
         """
         async def leave_later():

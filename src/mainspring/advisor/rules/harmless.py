@@ -42,6 +42,10 @@ def keeps_the_process_going(project: Project, target: Target) -> bool:
     refs = [project.canonical(target.ref), *(project.canonical(each.ref) for each in calls)]
     if any(ref in _ENDS_THE_PROGRAM for ref in refs[1:]) or any(map(_kills_itself, calls)):
         return True  # its end is the end of the program
+    if target.known is not None and any(
+        each.text.startswith("os.exec") for each in project.effects(target.known).evidence(Effect.SUBPROCESS)
+    ):
+        return True  # the program begins anew
     if any(ref.rpartition(".")[2] in LOOPS or ref in SERVERS for ref in refs) or any(
         _RUNS_A_LOOP.search(each.source) or (each.loop >= 0 and each.source.endswith(".accept")) or _is_told_a_port(each) for each in calls
     ):

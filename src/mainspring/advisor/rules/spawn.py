@@ -192,7 +192,9 @@ SERVERS = frozenset(
     {
         "uvicorn.run", "uvicorn.Server.run", "uvicorn.Server.serve", "uvicorn.server.Server.run", "hypercorn.asyncio.serve",
         "hypercorn.trio.serve", "waitress.serve", "werkzeug.serving.run_simple", "flask.Flask.run", "aiohttp.web.run_app",
-        "http.server.HTTPServer.handle_request", "os.getppid", "watchfiles.run_process", "watchgod.run_process",
+        "http.server.HTTPServer.handle_request", "os.getppid", "websockets.serve", "websockets.server.serve",
+        "websockets.asyncio.server.serve", "asyncio.start_server", "asyncio.start_unix_server",
+        "watchfiles.run_process", "watchgod.run_process",
         "quart.Quart.run_task", "quart.app.Quart.run_task",
     }
 )  # fmt: skip
