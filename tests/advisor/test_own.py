@@ -82,8 +82,8 @@ PAIRS: dict[str, tuple[str, str, str]] = {
         def begin():
             threading.Thread(target=restart).start()
         """,
-        "os.execv(sys.executable, sys.argv)",
-        'requests.post("https://crm.example/all")',
+        "time.sleep(2)",
+        'requests.get("https://shop.example/new-version")',
     ),
     "the end of this very process": (
         """

@@ -42,8 +42,11 @@ def keeps_the_process_going(project: Project, target: Target) -> bool:
     refs = [project.canonical(target.ref), *(project.canonical(each.ref) for each in calls)]
     if any(ref in _ENDS_THE_PROGRAM for ref in refs[1:]) or any(map(_kills_itself, calls)):
         return True  # its end is the end of the program
-    if target.known is not None and any(
-        each.text.startswith("os.exec") for each in project.effects(target.known).evidence(Effect.SUBPROCESS)
+    effects = project.effects(target.known) if target.known is not None else None
+    if (
+        effects is not None
+        and not effects.has(Effect.NETWORK, Effect.DB_WRITE, Effect.LLM)
+        and any(each.text.startswith("os.exec") for each in effects.evidence(Effect.SUBPROCESS))
     ):
         return True  # the program begins anew
     if any(ref.rpartition(".")[2] in LOOPS or ref in SERVERS for ref in refs) or any(
