@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-_SAID = re.compile(r"#\s*mainspring:\s*(?P<word>[A-Za-z-]+)(?P<rest>.*)", re.DOTALL)
-_REST = re.compile(r"\s*(?:\[(?P<codes>[^\]]*)\])?(?P<head>(?:(?!--).)*)(?:--(?P<reason>.*))?$", re.DOTALL)
+from mainspring.advisor.patterns import pattern
+from mainspring.advisor.record import record
+
+_SAID = pattern(r"#\s*mainspring:\s*(?P<word>[A-Za-z-]+)(?P<rest>.*)", re.DOTALL)
+_REST = pattern(r"\s*(?:\[(?P<codes>[^\]]*)\])?(?P<head>(?:(?!--).)*)(?:--(?P<reason>.*))?$", re.DOTALL)
 _NEVER = ("ignore", "noqa", "skip", "suppress", "off", "nosec")  # what people try who know other checkers
 _WIDE = ("disable", "enable", "allow-file", "file-allow", "allow-all")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Directive:
     """A comment that wants to be an exception, as written. ``is_wide``: it asks for a whole file or a block, which no comment may."""
 

@@ -10,10 +10,12 @@ import ast
 import re
 import warnings
 
-_TYPE = re.compile(r"^([ \t]*)type[ \t]+([^\W\d]\w*)[ \t]*(?=[\[=])", re.MULTILINE)
-_NAMED = re.compile(r"^[ \t]*(?:async[ \t]+def|def|class)[ \t]+[^\W\d]\w*[ \t]*(?=\[)", re.MULTILINE)
-_EXCEPT = re.compile(r"^([ \t]*except\*?[ \t]+)([\w.]+(?:[ \t]*,[ \t]*[\w.]+)+)(?=[ \t]*:)", re.MULTILINE)
-_FORMATTED = re.compile(r"\b(?:[ft]r?|r[ft])(?=['\"])", re.IGNORECASE)
+from mainspring.advisor.patterns import pattern
+
+_TYPE = pattern(r"^([ \t]*)type[ \t]+([^\W\d]\w*)[ \t]*(?=[\[=])", re.MULTILINE)
+_NAMED = pattern(r"^[ \t]*(?:async[ \t]+def|def|class)[ \t]+[^\W\d]\w*[ \t]*(?=\[)", re.MULTILINE)
+_EXCEPT = pattern(r"^([ \t]*except\*?[ \t]+)([\w.]+(?:[ \t]*,[ \t]*[\w.]+)+)(?=[ \t]*:)", re.MULTILINE)
+_FORMATTED = pattern(r"\b(?:[ft]r?|r[ft])(?=['\"])", re.IGNORECASE)
 _CLOSES = {"(": ")", "[": "]", "{": "}"}
 MOST_STRINGS = 20_000
 

@@ -15,11 +15,11 @@ import stat
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mainspring.advisor import codec
 from mainspring.advisor.finding import Finding
+from mainspring.advisor.record import record
 from mainspring.core.version import VERSION
 
 FOLDER = ".mainspring_cache"
@@ -27,7 +27,7 @@ SUSPICIOUS = 2 * 10**9  # ns: a file that changed so shortly before it was noted
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of mainspring check; it may be deleted at any time.\n"
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Entry:
     """What is known of a file. One without facts holds no word that a rule looks for, or could not be read: ``problem`` says why."""
 

@@ -6,15 +6,15 @@ Codes never change their meaning: ratchet files and directives name them. Texts 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from mainspring.advisor.finding import Kind, Severity
+from mainspring.advisor.record import record
 
 ERROR, WARNING, NOTICE = Severity.ERROR, Severity.WARNING, Severity.NOTICE
 ADHOC, CRON, SIDE, WORKFLOW = Kind.ADHOC, Kind.CRON, Kind.SIDE, Kind.WORKFLOW
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Rule:
     """One rule. ``severity`` is the most that it weighs; a finding may weigh less. ``is_optional``: only where it is selected."""
 

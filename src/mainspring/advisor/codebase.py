@@ -6,12 +6,12 @@ Nothing is computed before somebody asks, and answers are kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from mainspring.advisor import resolve
 from mainspring.advisor.memory import Answers, Memory
 from mainspring.advisor.numbers import number_in
 from mainspring.advisor.read.facts import Assign, Call, Class, FileFacts, Function, Value, ValueForm
+from mainspring.advisor.record import record
 from mainspring.advisor.settings import Settings
 from mainspring.advisor.shelf import Shelf, mentioning
 from mainspring.advisor.tables import names
@@ -30,7 +30,7 @@ _FIRST_LAST = names("partial sync_to_async database_sync_to_async")
 _SECOND = names("asyncio.AbstractEventLoop.run_in_executor")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Known:
     """A function of the project, and the file that it stands in."""
 
@@ -43,7 +43,7 @@ class Known:
         return f"{self.file.module}.{self.function.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Target:
     """What a spawned callable is. ``call``: where a coroutine or a partial of it is made."""
 

@@ -10,7 +10,6 @@ import contextlib
 import multiprocessing
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
@@ -23,7 +22,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Share(Generic[T]):
     """What one process is asked for at a time. ``owner``: the number of the one that is best at it, if any is."""
 
@@ -31,7 +30,7 @@ class Share(Generic[T]):
     owner: int = -1
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Failed:
     """What an error in a process was: it is raised in the one that asked."""
 
@@ -138,7 +137,7 @@ class Crew(Generic[S]):
         self._running[number] = process, mine
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Told(Generic[S]):
     """Something to be done without any items."""
 

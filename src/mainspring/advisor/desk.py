@@ -7,7 +7,7 @@ somebody else has read are read again when a rule asks for them. Nothing here im
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from mainspring.advisor.disk import Disk
 from mainspring.advisor.finding import Finding, Role
 from mainspring.advisor.read.facts import FileFacts
 from mainspring.advisor.reading import Outcome, bytes_of, read_file, read_one
+from mainspring.advisor.record import record
 from mainspring.advisor.report import Unscanned
 from mainspring.advisor.settings import Settings
 from mainspring.advisor.shelf import Shelf
@@ -29,7 +30,7 @@ Speaks = Callable[[], Sequence[str]]  # the last parts of all names that a file 
 MOST_SEARCHED = 400  # files that one word may lead to: it is no name of theirs then
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Question:
     """How a tree is looked at: plain values, which every process is given."""
 
@@ -39,7 +40,7 @@ class Question:
     instead: Mapping[str, bytes] = field(default_factory=dict)  # contents of files that are not read from the disk
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Told:
     """What reading a file has given, without its facts."""
 
@@ -52,7 +53,7 @@ class Told:
     problem_line: int
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Judged:
     """What the rules say of some files."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from mainspring.advisor.finding import Evidence
+from mainspring.advisor.record import record
 from mainspring.advisor.tables import words
 
 
@@ -32,7 +33,7 @@ SHARED = (
 """Effects that others than this process can see, or that take their time."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Effects:
     """What a function does, with the lines that say so. ``sleep`` is its longest sleep in seconds, None without one that is known.
 

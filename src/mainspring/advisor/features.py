@@ -8,11 +8,11 @@ those of the engine's own abilities (`core.capability.NEEDS_SCHEMA`). Words for 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
 from mainspring.advisor.finding import Kind
+from mainspring.advisor.record import record
 from mainspring.core.capability import NEEDS_SCHEMA, version_key
 
 OLDEST = "0.1.0"  # the oldest engine that is still looked after, and what an unknown one is taken for
@@ -37,7 +37,7 @@ EVERY_BACKEND, EVERY_PROFILE = frozenset(Backend), frozenset(Profile)
 PROCESS_STAYS = frozenset({Profile.SINGLE_HOST, Profile.FLEET})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Feature:
     """One thing that a definition may stand on.
 

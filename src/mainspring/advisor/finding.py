@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -65,7 +64,7 @@ class Ground(StrEnum):
     MIGRATION = "migration"  # until a date, at most 180 days away
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Place:
     """Where something stands: lines from 1, columns from 1, the end behind the last character."""
 
@@ -75,7 +74,7 @@ class Place:
     end_column: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Evidence:
     """A line that led to a finding, perhaps of another file."""
 
@@ -84,7 +83,7 @@ class Evidence:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Edit:
     """A replacement of text: what stands at ``place`` becomes ``text``. ``path`` is empty for the finding's own file."""
 
@@ -93,7 +92,7 @@ class Edit:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Finding:
     """One thing that a rule found.
 
@@ -119,7 +118,7 @@ class Finding:
     contradicts: tuple[tuple[Ground, str], ...] = ()  # grounds that are not true here, each with what says so
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Justification:
     """A written exception, as the directive gives it. ``until`` is ISO, or empty."""
 
@@ -130,7 +129,7 @@ class Justification:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Judged:
     """A finding and whether it counts."""
 

@@ -10,7 +10,6 @@ import ast
 import difflib
 import io
 import os
-import re
 import stat
 import tokenize
 import warnings
@@ -19,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mainspring.advisor.finding import Edit, Finding
+from mainspring.advisor.patterns import pattern
 
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+_LINE = pattern(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from mainspring.advisor.cache import Entry, digest_of
 from mainspring.advisor.desk import Desk, Judged, Question, Told
 from mainspring.advisor.neighbours import Names, Neighbours
 from mainspring.advisor.reading import word_of
+from mainspring.advisor.record import record
 from mainspring.advisor.report import Unscanned
 from mainspring.advisor.walk import Found, Walker
 
@@ -23,7 +24,7 @@ ROUNDS = 3  # wrappers of wrappers of wrappers
 SHARED_FROM = 2 * 2**20  # bytes to be read: for fewer, starting processes takes longer than they save
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Part(Judged):
     """What was found in one project: small enough to be handed from process to process."""
 

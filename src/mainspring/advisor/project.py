@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mainspring.advisor.catalogue import RULES
 from mainspring.advisor.codebase import Codebase, Known, Load, Target
 from mainspring.advisor.effects import Effects
 from mainspring.advisor.finding import Evidence, Finding, Kind, Place, Role, Severity
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.places import Places
 from mainspring.advisor.read.facts import MODULE, Assign, Call, Fate, FileFacts, Function, Loop
 from mainspring.advisor.settings import Settings
@@ -137,7 +137,7 @@ _REPEATERS = names(
 """Names of functions of the project that call what they are given again and again."""
 
 
-_STARTED = re.compile(r"(Thread|Process|Timer|Greenlet)$")
+_STARTED = pattern(r"(Thread|Process|Timer|Greenlet)$")
 
 
 def _may_spawn(ref: str) -> bool:

@@ -11,18 +11,19 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 from mainspring.advisor.finding import Finding, Judged, Status
+from mainspring.advisor.record import record
 from mainspring.core.errors import ConfigurationError
 
 FORM = 1
 LIFE = timedelta(days=180)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Entry:
     """A finding that was there when the ratchet was set. ``until`` is the last day on which it is forgiven."""
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from mainspring.advisor.cache import digest_of
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import FileFacts
 from mainspring.advisor.read.words import words_of
+from mainspring.advisor.record import record
 
 LARGEST_PARSED = 2 * 2**20  # bytes: a syntax tree takes some hundred times as much, and nobody writes such files by hand
 LARGEST_READ = 64 * 2**20  # bytes of a file that is at least searched for words
 SHORTEST_WRAPPER = 4  # characters: "run" and "do" stand in every file
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Outcome:
     """What reading one file has given. ``facts`` are None where it holds no word that a rule looks for, or no Python.
 
@@ -102,7 +102,7 @@ def calls_any(data: bytes, words: Sequence[bytes]) -> bool:
     )
 
 
-_NAME = re.compile(rb"[A-Za-z_][A-Za-z_0-9]*")
+_NAME = pattern(rb"[A-Za-z_][A-Za-z_0-9]*")
 
 
 @lru_cache(maxsize=64)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mainspring.advisor.finding import Finding, Judged, Justification, Kind, Severity, Status
+from mainspring.advisor.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Unscanned:
     """A file that nobody could look into, and why: each is also a finding of MS008, unless that rule is not selected."""
 
@@ -17,7 +17,7 @@ class Unscanned:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Accepted:
     """A written exception that holds, and how many findings it covers."""
 
@@ -26,7 +26,7 @@ class Accepted:
     covers: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Report:
     """All findings by path and line, those that do not count included; and what the reader of a summary wants to know.
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from mainspring.advisor.finding import Role
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.settings import Settings
 from mainspring.advisor.tables import names, words
 
@@ -15,28 +16,28 @@ from mainspring.advisor.tables import names, words
 _PATHS: tuple[tuple[Role, re.Pattern[str]], ...] = (
     (
         Role.VENDORED,
-        re.compile(r"(^|/)(_?vendor(ed|s)?|third_?party|node_modules|site-packages|dist-packages|externs?|\.?venv|\.tox|\.git)(/|$)"),
+        pattern(r"(^|/)(_?vendor(ed|s)?|third_?party|node_modules|site-packages|dist-packages|externs?|\.?venv|\.tox|\.git)(/|$)"),
     ),
     (
         Role.TEST,
-        re.compile(r"(^|/)(tests?|testing|e2e|__tests__|test_\w+)(/|$)|(^|/)(test_[^/]*|[^/]*_tests?|conftest|tests)\.py$"),
+        pattern(r"(^|/)(tests?|testing|e2e|__tests__|test_\w+)(/|$)|(^|/)(test_[^/]*|[^/]*_tests?|conftest|tests)\.py$"),
     ),
-    (Role.MIGRATION, re.compile(r"(^|/)(migrations|alembic)/([^/]+/)*[^/]+\.py$|(^|/)versions/(\w*\d\w*_[^/]*|[0-9a-f]{8,}[^/]*)\.py$")),
+    (Role.MIGRATION, pattern(r"(^|/)(migrations|alembic)/([^/]+/)*[^/]+\.py$|(^|/)versions/(\w*\d\w*_[^/]*|[0-9a-f]{8,}[^/]*)\.py$")),
     (
         Role.WORKER,
-        re.compile(r"(^|/)management/commands/|(^|/)(celery_?worker|consumers?_?main|run_?worker)\.py$|(^|/)workers?/__main__\.py$"),
+        pattern(r"(^|/)management/commands/|(^|/)(celery_?worker|consumers?_?main|run_?worker)\.py$|(^|/)workers?/__main__\.py$"),
     ),
     (
         Role.CLI,
-        re.compile(
+        pattern(
             r"(^|/)(scripts?|bin|hack|dev|benchmarks?|examples?|docs?|cli)(/|$)"
             r"|(^|/)(manage|cli|__main__|gunicorn\.conf)\.py$|^(setup|fabfile|noxfile)\.py$"
         ),
     ),
 )
 _PROGRAMS: tuple[tuple[Role, re.Pattern[str]], ...] = (  # names that say so of a program only: bots and use cases have commands as well
-    (Role.WORKER, re.compile(r"(^|/)workers?\.py$")),
-    (Role.CLI, re.compile(r"(^|/)commands?(/|\.py$)")),
+    (Role.WORKER, pattern(r"(^|/)workers?\.py$")),
+    (Role.CLI, pattern(r"(^|/)commands?(/|\.py$)")),
 )
 
 
@@ -82,10 +83,10 @@ _PERMITS = names(
     "permission_required staff_member_required user_passes_test",
 )
 _PERMIT_ROOTS = ("rest_framework.decorators.", "django.views.decorators.", "django.contrib.auth.decorators.", "django.contrib.admin.")
-_CLI = re.compile(r"^(click|typer|rich_click|asyncclick|cyclopts|fire|invoke|flask\.cli|flask_script)\.|\.(cli|commands?)\.command$")
+_CLI = pattern(r"^(click|typer|rich_click|asyncclick|cyclopts|fire|invoke|flask\.cli|flask_script)\.|\.(cli|commands?)\.command$")
 _BOTS = words("discord. nextcord. disnake. telegram. aiogram. pyrogram. telethon. slack_bolt. botbuilder.")
 COMMANDS_OF = names("command group callback")
-_TASKS = re.compile(
+_TASKS = pattern(
     r"(^|\.)(shared_task|periodic_task|db_task|db_periodic_task|actor)$"
     r"|(celery|huey|broker|taskiq|dramatiq|procrastinate)(_app)?\.(task|actor|periodic_task)$"
 )
@@ -99,9 +100,9 @@ _DEFINES = names(  # what an engine defines work with: its package has decorator
 )
 _WORKER_SIGNALS = words("celery.signals. dramatiq.middleware. huey.signals. taskiq.events.")
 _OURS = names("mainspring.task mainspring.service")
-_SIGNALS = re.compile(r"^(django\.dispatch\.receiver|django\.db\.models\.signals|blinker\.)|\.(connect|connect_via)$")
-_GRAPHQL = re.compile(r"^strawberry\.(mutation|field|subscription|django)|^ariadne\.|^graphene\.|\.(mutation|subscription)$")
-_SOCKETS = re.compile(r"^(socketio|flask_socketio|fastapi_socketio)\.|(^|\.)(sio|socketio|socket_io)\.(on|event)$")
+_SIGNALS = pattern(r"^(django\.dispatch\.receiver|django\.db\.models\.signals|blinker\.)|\.(connect|connect_via)$")
+_GRAPHQL = pattern(r"^strawberry\.(mutation|field|subscription|django)|^ariadne\.|^graphene\.|\.(mutation|subscription)$")
+_SOCKETS = pattern(r"^(socketio|flask_socketio|fastapi_socketio)\.|(^|\.)(sio|socketio|socket_io)\.(on|event)$")
 
 
 def of_decorator(ref: str, args: tuple[str, ...]) -> Role | None:
@@ -153,7 +154,7 @@ HANDLER_METHODS = names(
     "on_receive on_connect on_disconnect open on_close prepare do_GET do_POST do_PUT do_DELETE save_model delete_model handle",
     "get_queryset get_context_data render_to_response",
 )
-RESOURCE_METHODS = re.compile(r"on_(get|post|put|patch|delete|head|options)(_\w+)?")  # of Falcon, whose resources have no base
+RESOURCE_METHODS = pattern(r"on_(get|post|put|patch|delete|head|options)(_\w+)?")  # of Falcon, whose resources have no base
 REQUESTS = names(
     "django.http.HttpRequest django.http.request.HttpRequest aiohttp.web.Request sanic.Request sanic.request.Request",
     "rest_framework.request.Request",
@@ -223,7 +224,7 @@ def registers(ref: str) -> tuple[int, str] | None:
     return found if last in _UNMISTAKABLE or ref.startswith(_REGISTERING) else None
 
 
-PAGE_EVENTS = re.compile(r"on_(click|change|upload|submit|select|value_change|exception|dismiss|key\w*|multi_upload|dblclick)")
+PAGE_EVENTS = pattern(r"on_(click|change|upload|submit|select|value_change|exception|dismiss|key\w*|multi_upload|dblclick)")
 
 
 def is_of_a_page(ref: str) -> bool:
@@ -265,9 +266,7 @@ _SERVERS = words(
 _SERVING = words(
     "Flask.run Quart.run Sanic.run .run_app SocketIO.run Robyn.start Bottle.run Application.listen .launch_instance .create_server",
 )
-_SERVE_COMMANDS = re.compile(
-    r"(run_?|start_?)?(up|serve|server|web|webserver|api|app|ui|daemon|service)|start|run|main|listen", re.IGNORECASE
-)
+_SERVE_COMMANDS = pattern(r"(run_?|start_?)?(up|serve|server|web|webserver|api|app|ui|daemon|service)|start|run|main|listen", re.IGNORECASE)
 
 
 def serves(ref: str) -> bool:

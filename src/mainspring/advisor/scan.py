@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from mainspring.advisor.finding import Finding, Role
 from mainspring.advisor.look import Look, Part, patiently
 from mainspring.advisor.read.facts import FileFacts
 from mainspring.advisor.reading import bytes_of, read_file, read_one
+from mainspring.advisor.record import record
 from mainspring.advisor.report import Unscanned
 from mainspring.advisor.settings import Settings
 from mainspring.advisor.walk import Found, Tree, Walker
@@ -26,7 +27,7 @@ from mainspring.advisor.walk import Found, Tree, Walker
 POOL_FROM = 1_500  # files to be read: for fewer, starting processes takes longer than they save
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Scanned:
     """What was found in a tree, before anybody asked what may stand."""
 

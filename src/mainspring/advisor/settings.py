@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from mainspring.advisor.allow import parse
 from mainspring.advisor.catalogue import RULES
 from mainspring.advisor.finding import Role, Severity
+from mainspring.advisor.record import record
 from mainspring.core.errors import ConfigurationError
 
 MAX_ALLOWS = 3  # in one file: with more of them it is the file that should change
 MARKERS = ("pyproject.toml", "mainspring.toml", ".git", "setup.py", "setup.cfg", "manage.py")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class FileAllow:
     """A written exception for whole files: paths that it covers, the directive as written, and the file that it stands in."""
 
@@ -26,7 +27,7 @@ class FileAllow:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Settings:
     """Plain values; globs match paths from the root, with forward slashes."""
 

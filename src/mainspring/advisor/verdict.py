@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from pathlib import Path
 
 from mainspring.advisor import diff, directives, ratchet
 from mainspring.advisor.finding import Finding, Judged, Place, Role, Severity, Status
 from mainspring.advisor.read.facts import FileFacts
+from mainspring.advisor.record import record
 from mainspring.advisor.report import Accepted, Report, Unscanned
 from mainspring.advisor.scan import Scanned
 from mainspring.advisor.settings import Settings
@@ -19,7 +20,7 @@ from mainspring.core.version import VERSION
 Notes = list[tuple[str, tuple[tuple[str, str], ...]]]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Terms:
     """By what findings are judged, beside the settings. ``today`` is the date that exceptions end by."""
 

@@ -17,22 +17,24 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mainspring.advisor.features import Backend, Profile
+from mainspring.advisor.patterns import pattern
+from mainspring.advisor.record import record
 from mainspring.core.capability import version_key
 
 NAME = "mainspring"
 LOCK = "mainspring.lock"
 MOST_BYTES = 32 * 1024 * 1024  # a larger lock file is left alone: it is nobody's
 _MOST_FOLDERS = 64  # looked into below a root that says nothing itself
-_REQUIREMENT = re.compile(r"\s*mainspring\s*(?:\[[^\]]*\])?\s*(?P<spec>[^;#@]*)", re.IGNORECASE)
-_CLAUSE = re.compile(r"(?P<sign>===|==|~=|!=|>=|<=|>|<|\^|~)?\s*(?P<version>[0-9][0-9A-Za-z.!+*-]*)")
+_REQUIREMENT = pattern(r"\s*mainspring\s*(?:\[[^\]]*\])?\s*(?P<spec>[^;#@]*)", re.IGNORECASE)
+_CLAUSE = pattern(r"(?P<sign>===|==|~=|!=|>=|<=|>|<|\^|~)?\s*(?P<version>[0-9][0-9A-Za-z.!+*-]*)")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Engine:
     """Which engine a project has. ``below`` bounds it from above and is no part of it; ``is_exact``: ``version`` is the one."""
 
@@ -55,7 +57,7 @@ class Engine:
         return ",".join(part for part in (self.version and f">={self.version}", self.below and f"<{self.below}") if part)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Versions:
     """What is known of a project; everything may be unknown. ``sources`` names the file for schema, backend and deployment."""
 

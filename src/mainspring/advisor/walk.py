@@ -10,9 +10,10 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from mainspring.advisor.record import record
 from mainspring.advisor.settings import MARKERS
 
 NEVER = frozenset({
@@ -25,7 +26,7 @@ _PROJECT = (*MARKERS, "requirements.txt", "Pipfile")
 DEEPEST = 60  # folders; no project is deeper, and an archive may be
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Found:
     """A file to look at. ``project`` is the folder whose imports it shares; ``is_asked``: it was named itself, not only a folder above."""
 
@@ -38,7 +39,7 @@ class Found:
     is_asked: bool = False
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Tree:
     """What a walk has found."""
 

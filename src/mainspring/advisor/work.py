@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from mainspring.advisor.codebase import Codebase, Known
 from mainspring.advisor.effects import Effect, Effects, effect_of
 from mainspring.advisor.finding import Evidence
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Value, ValueForm
+from mainspring.advisor.record import record
 
 DEPTH = 3  # calls inside the project that are followed
 _SHOWN = 8  # lines of evidence that are kept for each effect
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Seen:
     """The effects of a function, as they are where it was not come to from one of those that it reaches."""
 
@@ -169,7 +170,7 @@ def is_left_open(function: Function) -> bool:
     return is_silent and "." in function.name and not function.name.endswith("__init__")
 
 
-_SELECTS = re.compile(r"\s*(with|select|listen)\b(?!.*\b(insert|update|delete)\b)", re.IGNORECASE)
+_SELECTS = pattern(r"\s*(with|select|listen)\b(?!.*\b(insert|update|delete)\b)", re.IGNORECASE)
 _OPENS = frozenset({"open", "io.open", "pathlib.Path.open", "aiofiles.open", "gzip.open", "codecs.open", "anyio.open_file", "bz2.open"})
 _ENQUEUES = frozenset({"enqueue", "delay", "apply_async", "send", "send_with_options", "kiq", "defer", "defer_async", "enqueue_many"})
 

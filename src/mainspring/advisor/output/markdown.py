@@ -11,13 +11,14 @@ import re
 from mainspring.advisor.finding import Judged, Severity, Status
 from mainspring.advisor.output.plain import cut, plain
 from mainspring.advisor.output.words import can_be_allowed, directive_for, kind_word, rule_name, words_of
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.report import Report
 from mainspring.i18n import ENGLISH
 
 MARK = "<!-- mainspring-check -->"
 MOST = 50  # findings in the table: GitHub takes comments of 65,536 characters, and nobody reads more
 _SIGNS = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.NOTICE: "ℹ️"}
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>&:=$])")
+_SPECIAL = pattern(r"([\\`*_{}\[\]()#+\-.!|~<>&:=$])")
 
 
 def write(report: Report) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from mainspring.advisor.patterns import pattern
+
 # C0, DEL, C1; marks that turn the direction of text around, that join, or that nobody sees (Unicode TR 36 and 55); line and paragraph
 # separators; halves of surrogate pairs, which are what undecodable bytes of a file's name become.
-_ACTIVE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]")
+_ACTIVE = pattern("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]")
 
 
 def plain(text: str) -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass
 
 from mainspring.advisor.catalogue import RULES
 from mainspring.advisor.finding import Evidence, Finding, Kind
 from mainspring.advisor.output.plain import cut, plain
+from mainspring.advisor.record import record
 from mainspring.i18n import ENGLISH, t
 from mainspring.i18n.tables import PACKAGES, read, text_of
 
 LONGEST = 200  # characters of a value: a message stays a line that people read
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Words:
     """What is there, why it matters, what to do; each one line without a full stop where it is one sentence."""
 

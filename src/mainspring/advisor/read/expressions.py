@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import MODULE, Decorator, Param, Value, ValueForm
 from mainspring.advisor.read.fate import AWAIT, DROP, RETURN, USE, Sink
 from mainspring.advisor.read.flow import Flow, Pending
@@ -14,7 +15,7 @@ from mainspring.advisor.read.module import Module
 from mainspring.advisor.read.names import UNKNOWN, Meaning, Names, class_of
 
 NONE, TRUE, FALSE = Value(ValueForm.NONE, "None"), Value(ValueForm.FLAG, "True"), Value(ValueForm.FLAG, "False")
-_SQL = re.compile(
+_SQL = pattern(
     r"\bselect\b.+\bfrom\b|\binsert\s+(or\s+\w+\s+)?into\b|\bupdate\b.+\bset\b|\bdelete\s+from\b|^\s*listen\s+[\w?]+|\bskip\s+locked\b",
     re.IGNORECASE | re.DOTALL,
 )

@@ -18,12 +18,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from mainspring.advisor.finding import Place
 from mainspring.advisor.read.words import holds_word, words_in
+from mainspring.advisor.record import record
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as fact
@@ -67,7 +68,7 @@ class ValueForm(StrEnum):
     OTHER = "other"  # text is its source, at most 200 characters
 
 
-@fact(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Value:
     """An argument, a default or the right side of an assignment. ``names`` are the dotted names that occur anywhere in it.
 
@@ -83,7 +84,7 @@ class Value:
     keys: tuple[str, ...] = ()
 
 
-@fact(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Call:
     """One call in a function, in source order. A bare decorator ``@x`` counts as none; ``@x(…)`` is in `Function.decorators`."""
 
@@ -116,7 +117,7 @@ class Call:
         return self.args[position] if position < len(self.args) else self.keyword(name) if name else None
 
 
-@fact(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Loop:
     """One loop of a function. ``is_endless``: nothing but a stop signal, a break or an error ends it, as far as its head says."""
 
@@ -131,7 +132,7 @@ class Loop:
     exits: tuple[str, ...] = ()  # conditions under which it is left, as written
 
 
-@fact(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Assign:
     """An assignment to an attribute, an item or a name of the module: ``row.status = "done"``, ``JOBS[id] = …``."""
 
@@ -144,7 +145,7 @@ class Assign:
     loop: int = -1
 
 
-@fact(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Param:
     """A parameter. ``type`` is the dotted class behind its annotation (without Optional, Annotated and the like)."""
 
@@ -156,7 +157,7 @@ class Param:
     depends: str = ""  # dotted name inside Depends(…), in the default or in Annotated
 
 
-@fact(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Decorator:
     """A decorator, with the call's arguments where it is one."""
 
@@ -265,7 +266,7 @@ _DONE = frozenset(
 )
 
 
-@fact(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Class:
     """A class of the file. ``attributes``: of the class body and of ``self`` in any method, with the dotted class where it is known."""
 
@@ -277,7 +278,7 @@ class Class:
     keywords: tuple[tuple[str, Value], ...] = ()  # what the body gives names to
 
 
-@fact(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Comment:
     """A comment that speaks to the checker, whole, as written; ``is_alone``: nothing else stands on its line."""
 
@@ -287,7 +288,7 @@ class Comment:
     is_alone: bool
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
+@record(slots=True, eq=False, weakref_slot=True)
 class FileFacts:
     """Everything that rules may know of one file. ``problem``: why it could not be read, and then nothing else is there."""
 

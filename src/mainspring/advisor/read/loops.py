@@ -5,28 +5,28 @@ from __future__ import annotations
 import ast
 import re
 
-_STOP = re.compile(
+from mainspring.advisor.patterns import pattern
+
+_STOP = pattern(
     r"stop|shut|running|clos(ed|ing)|exit|quit|terminat|cancel|kill|alive|keep_going|disconnect|is_active|\bactive|interrupt|should_(run|continue)"
     r"|abort"
 )
 """Names of signals from outside: who leaves a loop by these has not got anywhere."""
-_EVENT = re.compile(r"(not )?\w+\.[\w.]+\.is_set\(\)")
-_HAS_COME = re.compile(
-    r"done|ready|complet|finish|found|result|success|loaded|connect|start|receiv|answer|available|init|got", re.IGNORECASE
-)
+_EVENT = pattern(r"(not )?\w+\.[\w.]+\.is_set\(\)")
+_HAS_COME = pattern(r"done|ready|complet|finish|found|result|success|loaded|connect|start|receiv|answer|available|init|got", re.IGNORECASE)
 """Names of events that tell how far something is: all others are somebody's word that it is enough."""
-_ON = re.compile(
+_ON = pattern(
     r"(\w+\.)*_*(run|run_\w+|go|go_on|enabled|\w+_enabled|(is_)?(polling|serving|monitoring|listening|watching|looping|working|subscribed)|polling_\w+)"
 )
 """Names of switches that somebody else turns off."""
-_PROGRESS = re.compile(r"time\(|monotonic|deadline|timeout|remaining|attempt|retries|tries|count|len\(|<|>|\bdone\b|finished")
-_STILL_ITS_OWN = re.compile(  # no other took over
+_PROGRESS = pattern(r"time\(|monotonic|deadline|timeout|remaining|attempt|retries|tries|count|len\(|<|>|\bdone\b|finished")
+_STILL_ITS_OWN = pattern(  # no other took over
     r" is (threading\.current_thread|asyncio\.current_task|current_thread|current_task)\(\)$"
     r"|^self\.\w*(id|token|generation|epoch|version|thread|task|current|active)\w* (==|is) [a-z_]+$"
 )
-_WAIT = re.compile(r"\.wait\([^()]*(\([^()]*\)[^()]*)*\)")  # its limit is none of the loop's
+_WAIT = pattern(r"\.wait\([^()]*(\([^()]*\)[^()]*)*\)")  # its limit is none of the loop's
 _ENDLESS_ITERATORS = ("itertools.cycle", "itertools.count", "itertools.repeat")
-_RECEIVE = re.compile(r"\.(get|get_nowait|recv|receive|pop|popleft)\((timeout=[^)]*|block=[^)]*|)\)")
+_RECEIVE = pattern(r"\.(get|get_nowait|recv|receive|pop|popleft)\((timeout=[^)]*|block=[^)]*|)\)")
 
 
 def is_stop_signal(text: str) -> bool:

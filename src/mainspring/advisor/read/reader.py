@@ -10,6 +10,7 @@ import tokenize
 from collections.abc import Sequence
 
 from mainspring.advisor.finding import Place
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.body import Body
 from mainspring.advisor.read.facts import MODULE, Class, Comment, FileFacts, Function
 from mainspring.advisor.read.module import Module
@@ -80,7 +81,7 @@ def _facts(path: str, name: str, source: Source, tree: ast.Module, words: Sequen
     return facts
 
 
-_CLASS = re.compile(r"^[ \t]+class\s", re.MULTILINE)
+_CLASS = pattern(r"^[ \t]+class\s", re.MULTILINE)
 
 
 def _classes(module: Module) -> tuple[Class, ...]:

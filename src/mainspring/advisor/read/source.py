@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import io
-import re
 import tokenize
 import warnings
 from bisect import bisect_right
@@ -12,9 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from mainspring.advisor.finding import Place
+from mainspring.advisor.patterns import pattern
 
-_WORD = re.compile(r"[^\W\d]\w*")
-_ASCII_WORD = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")  # in two thirds of the time
+_WORD = pattern(r"[^\W\d]\w*")
+_ASCII_WORD = pattern(r"[A-Za-z_][A-Za-z_0-9]*")  # in two thirds of the time
 
 Def = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mainspring.advisor.finding import Evidence, Finding, Ground, Role, Severity
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, FileFacts, Function
 from mainspring.advisor.rules import status
 from mainspring.advisor.rules.carried import object_kind
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # MS407
 
-_TRANSACTIONS = re.compile(
+_TRANSACTIONS = pattern(
     r"^(django\.db\.transaction\.atomic|sqlalchemy\..*\.(begin|begin_nested)|sqlmodel\..*\.begin|sqlite3\.Connection|psycopg\..*\.transaction"
     r"|asyncpg\..*\.transaction|tortoise\.transactions\.in_transaction|peewee\..*\.atomic|\?\.begin|\?\.begin_nested|\?\.transaction|\?\.atomic)$"
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mainspring.advisor.finding import Finding, Role, Severity
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import FileFacts, Function, Param, Value, ValueForm
 from mainspring.advisor.rules.definitions import (
     Definition,
@@ -23,17 +24,17 @@ if TYPE_CHECKING:
 
 # MS401
 
-_ALSO_SECRET = re.compile(
+_ALSO_SECRET = pattern(
     r"^(([a-z0-9_]*_)?secret_?key|authorization|auth_header|cookies?|headers|auth|bearer|credentials?|access_?token|jwt|pin_code|otp)$",
     re.IGNORECASE,
 )
 _TEXTS = ("", "str", "bytes", "typing.Any", "Any", "object", "dict", "builtins.str", "builtins.bytes", "builtins.dict", "typing.Dict")
 _SECRET_TYPES = ("pydantic.SecretStr", "pydantic.SecretBytes", "pydantic.types.SecretStr", "pydantic.types.SecretBytes")
-_NO_SECRET = re.compile(
+_NO_SECRET = pattern(
     r"(_ref|_reference|_id|_ids|_name|_names|_hash|_hashes|_env|_count|_url|_uri|_type|_length|_len|_path|_file|_field|_key_id|_label"
     r"|_alias|_version|_arn|_limit|_usage|_expires|_at)$"
 )
-_NO_TOKEN = re.compile(
+_NO_TOKEN = pattern(
     r"^(next|prev|previous|page|paging|pagination|continuation|sync|delta|cursor|cancel|cancellation|stop|start|end|eos|bos|pad|unk|sep"
     r"|cls|mask|special|resume|max|min|num|idempotency|dedupe|client_request|fencing|push|device|fcm|apns|registration|public|primary|foreign"
     r"|partition|sort|cache|object|storage|s3|blob|routing|message|lookup|row|record|translation)_?(token|tokens|key)s?$",
@@ -70,7 +71,7 @@ def _carries_secret(name: str, type_: str, annotation: str) -> bool:
     return plain_type in _TEXTS or plain_type in ("typing.Mapping", "collections.abc.Mapping")
 
 
-_ADDRESS = re.compile(r"(^|_)(url|uri|endpoint)$", re.IGNORECASE)
+_ADDRESS = pattern(r"(^|_)(url|uri|endpoint)$", re.IGNORECASE)
 
 
 def _weight_of(definition: Definition, param: Param) -> Severity | None:
@@ -99,7 +100,7 @@ def _param_finding(
     )  # fmt: skip
 
 
-_SETTING = re.compile(r"(^|\.)(settings|config|conf|cfg|env|environ|secrets|app_settings|get_settings)(\.|$)", re.IGNORECASE)
+_SETTING = pattern(r"(^|\.)(settings|config|conf|cfg|env|environ|secrets|app_settings|get_settings)(\.|$)", re.IGNORECASE)
 
 
 def secret_arguments(project: Project, file: FileFacts, function: Function, enqueue: Enqueue) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Value, ValueForm
 
 if TYPE_CHECKING:
@@ -30,13 +31,13 @@ _ENDLESS: Mapping[str, int | None] = {
     "telnetlib.Telnet": 2,
 }
 # Clients with a limit of their own, which ``timeout=None`` takes away.
-_LIMITED = re.compile(
+_LIMITED = pattern(
     r"^(httpx\.(Client|AsyncClient|stream|" + "|".join(_VERBS) + r")|httpx\.(Client|AsyncClient)\.(stream|send|" + "|".join(_VERBS) + r")"
     r"|aiohttp\.ClientSession(\.(ws_connect|" + "|".join(_VERBS) + r"))?|aiohttp\.ClientTimeout|httpx\.Timeout"
     r"|openai\.(OpenAI|AsyncOpenAI)|anthropic\.(Anthropic|AsyncAnthropic))$"
 )
 _SETTERS = ("socket.setdefaulttimeout",)
-_BOUNDS = re.compile(
+_BOUNDS = pattern(
     r"^with:(asyncio\.timeout|asyncio\.timeout_at|async_timeout\.timeout|anyio\.(fail_after|move_on_after)|trio\.(fail_after|move_on_after))$"
 )
 
@@ -93,17 +94,17 @@ BLOCKING: Mapping[str, str] = {
     "os.system": "process",
 }
 
-_CHARGE = re.compile(
+_CHARGE = pattern(
     r"(^|\.)(stripe\.(Charge|PaymentIntent|Refund|Transfer|Payout|Invoice|Subscription|checkout\.Session)\.(create|create_async|pay|capture|confirm)"
     r"|stripe\..*\.(create|create_async|capture)|braintree\..*\.(sale|refund|submit_for_settlement)|paypalrestsdk\..*\.(create|execute|refund)"
     r"|razorpay\..*\.(create|capture|refund)|adyen\..*\.payments)$",
     re.IGNORECASE,
 )
-_CHARGE_VERB = re.compile(
+_CHARGE_VERB = pattern(
     r"\b(?:[a-z_]*(?:payment|billing|gateway|stripe|charges|refunds|payouts)[a-z_]*)\.(?:charge|refund|capture|payout|create_charge|create_refund)$",
     re.IGNORECASE,
 )
-_MAIL = re.compile(
+_MAIL = pattern(
     r"^(smtplib\.SMTP(_SSL)?\.(send_message|sendmail)|aiosmtplib\.(send|SMTP\.(send_message|sendmail))"
     r"|django\.core\.mail\.(send_mail|send_mass_mail|mail_admins|mail_managers|asend_mail)"
     r"|django\.core\.mail\.(EmailMessage|EmailMultiAlternatives)\.(send|asend)"
@@ -112,8 +113,8 @@ _MAIL = re.compile(
     r"|twilio\.rest\.Client\.messages\.create|slack_sdk\.(WebClient|web\.client\.WebClient|web\.async_client\.AsyncWebClient)\.chat_postMessage"
     r"|(boto3\.client|aioboto3\..*)\.(send_email|send_raw_email|publish)|telegram\.Bot\.send_message|firebase_admin\.messaging\.send.*)$"
 )
-_MAIL_VERB = re.compile(r"(^|\.)(send_message|sendmail|send_email|send_raw_email|send_mail|chat_postMessage)$")
-_POST = re.compile(
+_MAIL_VERB = pattern(r"(^|\.)(send_message|sendmail|send_email|send_raw_email|send_mail|chat_postMessage)$")
+_POST = pattern(
     r"^(requests|requests\.Session|requests\.sessions\.Session|httpx|httpx\.Client|httpx\.AsyncClient|aiohttp\.ClientSession)\.post$"
 )
 _KEYS = (
@@ -126,7 +127,7 @@ _KEYS = (
     "deduplication_id",
     "transaction_id",
 )
-_READS = re.compile(
+_READS = pattern(
     r"(graphql|search|query|oauth|token|login|auth|embed|complet|chat|generate|predict|infer|translate|lookup|rpc|ping|validate|convert|render|parse)",
     re.IGNORECASE,
 )
@@ -170,13 +171,13 @@ def _names_key(name: str, value: Value) -> bool:
 
 
 _CHANCE: Mapping[str, re.Pattern[str]] = {
-    "now": re.compile(
+    "now": pattern(
         r"^(datetime\.(datetime\.(now|utcnow|today)|date\.today)|time\.(time|time_ns|monotonic|monotonic_ns|perf_counter|localtime|gmtime)"
         r"|django\.utils\.timezone\.(now|localtime)|pendulum\.(now|today)|arrow\.(now|utcnow))$"
     ),
-    "random": re.compile(r"^(random\.|secrets\.|numpy\.random\.|os\.urandom$|uuid\.uuid(1|4|7)$|uuid\.uuid[147]$)"),
-    "env": re.compile(r"^os\.(getenv|environ\.get)$"),
-    "sleep": re.compile(r"^(time\.sleep|asyncio\.sleep|anyio\.sleep)$"),
+    "random": pattern(r"^(random\.|secrets\.|numpy\.random\.|os\.urandom$|uuid\.uuid(1|4|7)$|uuid\.uuid[147]$)"),
+    "env": pattern(r"^os\.(getenv|environ\.get)$"),
+    "sleep": pattern(r"^(time\.sleep|asyncio\.sleep|anyio\.sleep)$"),
 }
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from mainspring.advisor.finding import Place
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, Class, Decorator, FileFacts, Function, Param, Value, ValueForm
+from mainspring.advisor.record import record
 from mainspring.core.duration import parse_duration
 from mainspring.core.errors import ConfigurationError
 
@@ -55,7 +57,7 @@ _MODULE_KEYS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ScheduleFact:
     """One schedule of a definition. ``text`` None: only a running program knows; ``tz`` None: nobody said."""
 
@@ -79,7 +81,7 @@ class ScheduleFact:
         return value is not None and value.form is not ValueForm.NONE
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Definition:
     """One definition. ``scope`` is the function whose calls the options' values count in; ``place`` is the decorator's."""
 
@@ -130,7 +132,7 @@ class Definition:
         return self.scope.calls[value.call]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Enqueue:
     """One call that makes runs. ``ref`` is the task's dotted name; ``options`` are those of ``.options(…)``, ``params`` the keywords."""
 
@@ -308,9 +310,7 @@ def _fields_of(project: Project, execute: Function) -> Iterator[Param]:
 
 # Other engines
 
-_NAMED_CELERY = re.compile(
-    r"(^|\.)(celery|celery_app|celery_worker)(\.(app|current_app))?\.(task|shared_task)$"
-)  # an app that nobody types
+_NAMED_CELERY = pattern(r"(^|\.)(celery|celery_app|celery_worker)(\.(app|current_app))?\.(task|shared_task)$")  # an app that nobody types
 _CELERY = ("celery.shared_task", "celery.Celery.task", "celery.app.base.Celery.task", "celery.task", "celery.app.shared_task")
 
 
@@ -596,7 +596,7 @@ def _options_within(function: Function, call: Call) -> Mapping[str, Value] | Non
 DEPTH = 3
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Reached:
     """A call that a body makes, itself or by functions of the project that it calls."""
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Evidence, Place
 from mainspring.advisor.memory import Answers
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Loop, ValueForm
+from mainspring.advisor.record import record
 from mainspring.advisor.rules.sources import (
     Nature,
     asks_sql_for_waiting,
@@ -32,19 +33,19 @@ from mainspring.advisor.work import is_left_open
 SEARCH = 2  # calls that are followed from a spawn to a loop
 NEAR = 2  # how deep in a loop's calls its pauses and its sources may stand
 
-_STOPS = re.compile(
+_STOPS = pattern(
     r"stop|shut|cancel|exit|quit|clos|running|alive|kill|terminat|is_set|disconnect|sentinel|poison|interrupt|signal|finish_event"
     r"|enabled|active|\bnone\b",
     re.IGNORECASE,
 )
-_ARRIVES = re.compile(
+_ARRIVES = pattern(
     r"^except|done|complet|finish|succe|result|stat(us|e)|found|ready|deadline|time|attempt|retr(y|ies)|tries|count|empty|last|end|size|len\(|[<>]",
     re.IGNORECASE,
 )
 """What a loop is left by that has got somewhere, or has tried often enough."""
-_STOPPING_ERRORS = re.compile(r"Cancel|Interrupt|Exit|Stop|Clos|Shut|Disconnect|EOF")
+_STOPPING_ERRORS = pattern(r"Cancel|Interrupt|Exit|Stop|Clos|Shut|Disconnect|EOF")
 _PASSES_ON = frozenset({"write", "flush", "send", "put", "push", "writelines", "print", "drain"})
-_OUTLETS = re.compile(
+_OUTLETS = pattern(
     r"(stream|pipe|console|stdout|stderr|writer|outbox|queue|sock(et)?|output|terminal|logger|transport|buffer)$", re.IGNORECASE
 )
 _FANS_OUT = frozenset(
@@ -55,42 +56,42 @@ _FANS_OUT = frozenset(
     }
 )  # fmt: skip
 _DELETES = frozenset({"unlink", "rmtree", "removedirs"})  # of files, whatever library has them
-_JOB = re.compile(r"(^|[._])\w*(func|fn|callback|job|task|handler|callable|coro|method|work|cb|action|command)$|^f$", re.IGNORECASE)
+_JOB = pattern(r"(^|[._])\w*(func|fn|callback|job|task|handler|callable|coro|method|work|cb|action|command)$|^f$", re.IGNORECASE)
 _RUNS = frozenset({"execute", "run", "process", "handle", "dispatch", "perform"})
 _DOES = (
     r"save|send|publish|upload|persist|commit|dispatch|archive|reconcile|process|execute|ingest|export|backup|renew|retry|trigger|deliver"
     r"|enqueue|mark_|claim|recover|update_(status|state)|run_(all|once|pending|due|jobs|tasks|cycle|round|iteration)"
 )
-_ACTS = re.compile(rf"_*({_DOES})")
+_ACTS = pattern(rf"_*({_DOES})")
 """Names of functions that do something for others, whatever that is."""
-_CHANGES = re.compile(
+_CHANGES = pattern(
     rf"_*({_DOES}|delete|clean_?up|purge|prune|sweep|remove_(old|stale|expired|dead)|(update|insert|store|sync|finali[sz]e|expire)_\w)"
 )
 """Names of what nobody can follow, but that changes something."""
 
 
-_OWN_CARE = re.compile(
+_OWN_CARE = pattern(
     r"metric|heart_?beat|keep_?alive|ping|tick|_lag|stall|stats|statistic|memory|cpu|cache|animat|spinner|progress|uptime|watch_?(parent|dog|modules?|files?|sources?)|monitor_resource"
     r"|reaper|(^|[._])stats?_",
     re.IGNORECASE,
 )
 """Names of loops that look after this process alone."""
-_OF_LOGS = re.compile(r"(^|[._])\w*(Logger|LogHandler|log_?queue|log_?writer|write_logs?|log_?records?)([._]|$)")
+_OF_LOGS = pattern(r"(^|[._])\w*(Logger|LogHandler|log_?queue|log_?writer|write_logs?|log_?records?)([._]|$)")
 """Names of what writes down what this process says of itself."""
-_KEEPS_ALIVE = re.compile(r"heart_?beat|keep_?alive|typing|(^|_)ping(_|$)|ping_?loop", re.IGNORECASE)
-_LOOKS = re.compile(
+_KEEPS_ALIVE = pattern(r"heart_?beat|keep_?alive|typing|(^|_)ping(_|$)|ping_?loop", re.IGNORECASE)
+_LOOKS = pattern(
     r"_*(get|look|is|has|list|read|load|find|count|query|parse|validate|format|make|build|to|as|log|calculate|compute|collect|measure)(_\w+|$)"
     r"|(all|first|one|unique|scalars?|fetchall|fetchone|time|cancelled|done|stat|children|exists|next|items|keys|values|set|inc|dec|observe"
     r"|expire\w*|evict\w*|labels|set_value|wait|acquire|release|cast|poll|_*db|put\w*|close|aclose|admit|add|append|begin|end|cls|self|super|__\w+__)$"
 )
 _TELLS = frozenset({Effect.NETWORK, Effect.DB_WRITE})  # how a process says that it is there: nobody else could say so for it
-_CONNECTED = re.compile(r"(^|[._])_?(ws|\w*socket|conn|connection|sock|stream|transport|channel|session)$", re.IGNORECASE)
-_LOGS = re.compile(r"(^|[._])_?(log|logger|logging|console|tracer|span|gauge|counter|histogram)$", re.IGNORECASE)
-_ANSWERS = re.compile(r"\w*set_(result|exception)(_\w+)?")
+_CONNECTED = pattern(r"(^|[._])_?(ws|\w*socket|conn|connection|sock|stream|transport|channel|session)$", re.IGNORECASE)
+_LOGS = pattern(r"(^|[._])_?(log|logger|logging|console|tracer|span|gauge|counter|histogram)$", re.IGNORECASE)
+_ANSWERS = pattern(r"\w*set_(result|exception)(_\w+)?")
 _WORDS = (ValueForm.TEXT, ValueForm.FLAG, ValueForm.NUMBER, ValueForm.NONE)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Endless:
     """A loop without an end. ``what`` names what it waits for, ``shared`` what it does that others can see, each with a line."""
 
@@ -200,7 +201,7 @@ def is_forever(loop: Loop) -> bool:
     )
 
 
-_WHILE_ANOTHER = re.compile(r"(?!self\.\w+\(|.*main_thread)[\w.\[\]]+\.(is_alive|is_running|is_active|running)\(\)$")
+_WHILE_ANOTHER = pattern(r"(?!self\.\w+\(|.*main_thread)[\w.\[\]]+\.(is_alive|is_running|is_active|running)\(\)$")
 
 
 def outlasts(loop: Loop) -> bool:

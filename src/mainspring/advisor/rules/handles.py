@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import MODULE, Call, Fate, FileFacts, Function
 from mainspring.advisor.rules.spawn import Spawn, Way, spawn_of
 
@@ -298,7 +298,7 @@ def _is_of_a_given_pool(function: Function, call: Call) -> bool:
     return any(each.name == pool and not each.depends and (each.default is None or each.default.text == "None") for each in function.params)
 
 
-_ASKED = re.compile(r"(?:el)?if (\w+)(?: is True| == True)?:")
+_ASKED = pattern(r"(?:el)?if (\w+)(?: is True| == True)?:")
 
 
 def _is_wait_declined(file: FileFacts, function: Function, call: Call, spawn: Spawn) -> bool:
@@ -361,7 +361,7 @@ def _attribute(call: Call) -> str:
     return next((bind[4:] for bind in call.binds if bind.startswith("set:") and "[" not in bind), "")
 
 
-_COLLECTS = re.compile(r"(?:add|append|put|insert):|set:.*\]$")
+_COLLECTS = pattern(r"(?:add|append|put|insert):|set:.*\]$")
 
 
 def _is_given_to_an_await(function: Function, name: str) -> bool:

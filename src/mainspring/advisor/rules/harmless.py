@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Role
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, FileFacts, Function, ValueForm
 from mainspring.advisor.rules.handles import STOPPERS, Hold
 from mainspring.advisor.rules.kinds import LEAVES, SHARED, TENDS, UPKEEP, Weight
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
     from mainspring.advisor.project import Known, Project, Target
 
 _OPENERS = frozenset({"open", "xdg-open", "explorer", "explorer.exe", "osascript", "notify-send", "say", "start", "cmd"})
-_RUNS_A_LOOP = re.compile(r"loop\.(start|run)$", re.IGNORECASE)
+_RUNS_A_LOOP = pattern(r"loop\.(start|run)$", re.IGNORECASE)
 _ENDS_THE_PROGRAM = frozenset(
     {"sanic.Sanic.stop", "sanic.app.Sanic.stop", "os._exit", "twisted.internet.reactor.stop", "signal.raise_signal"}
 )
-_WAITS_FOR_A_CHILD = re.compile(r"(^|[._])(proc(ess)?|child|popen)\.(wait|join)$", re.IGNORECASE)
-_PIPED = re.compile(r"readline\b|\.std(out|err)\b|\bpipe\b")
+_WAITS_FOR_A_CHILD = pattern(r"(^|[._])(proc(ess)?|child|popen)\.(wait|join)$", re.IGNORECASE)
+_PIPED = pattern(r"readline\b|\.std(out|err)\b|\bpipe\b")
 
 
 def is_long(site: Site, target: Target | None) -> bool:
@@ -87,7 +88,7 @@ def opens_a_browser(project: Project, site: Site, target: Target | None) -> bool
     return any(map(_SHOWS_A_PAGE.search, names)) and site.role is not Role.HANDLER
 
 
-_SHOWS_A_PAGE = re.compile(r"(open|launch|show)_?\w*browser|web_?browser", re.IGNORECASE)
+_SHOWS_A_PAGE = pattern(r"(open|launch|show)_?\w*browser|web_?browser", re.IGNORECASE)
 
 
 def is_the_program(site: Site) -> bool:
@@ -144,7 +145,7 @@ def is_heard_of(site: Site, target: Target | None) -> bool:
     return is_awaited_by_signal(site.file, site.function, site.call, known, names, is_awaiting=site.spawn.way is Way.COROUTINE)
 
 
-_STREAM = re.compile(r"(^|[._])(\w*streamer|stream|queue|chunks)(\(\))?$")
+_STREAM = pattern(r"(^|[._])(\w*streamer|stream|queue|chunks)(\(\))?$")
 
 
 def reads_a_pipe(project: Project, site: Site, target: Target | None) -> bool:
@@ -165,7 +166,7 @@ def reads_a_pipe(project: Project, site: Site, target: Target | None) -> bool:
     return False
 
 
-_READS_A_CHILD = re.compile(r"\.(stdout|stderr)\.(read|readline|readlines|readuntil|readexactly)$")
+_READS_A_CHILD = pattern(r"\.(stdout|stderr)\.(read|readline|readlines|readuntil|readexactly)$")
 
 
 def is_answer_to_come(function: Function) -> bool:
@@ -182,7 +183,7 @@ def removes_what_was_sent(site: Site, name: str) -> bool:
     )
 
 
-_REMOVES = re.compile(r"_*(delete|remove|unlink|rm|clean_?up|cleanup)(_|$)|_*clean")
+_REMOVES = pattern(r"_*(delete|remove|unlink|rm|clean_?up|cleanup)(_|$)|_*clean")
 
 
 def is_soon(site: Site) -> bool:
@@ -215,7 +216,7 @@ def _is_same(known: Known, file: FileFacts, function: Function) -> bool:
     return known.file.module == file.module and known.function.name == function.name and known.function.place == function.place
 
 
-_REPEATS = re.compile(r"Repeat|Periodic|Interval|Recurring", re.IGNORECASE)
+_REPEATS = pattern(r"Repeat|Periodic|Interval|Recurring", re.IGNORECASE)
 
 
 def repeats(site: Site) -> bool:
@@ -242,7 +243,7 @@ def is_leaving(function: Function) -> bool:
 
 
 _LEAVING = frozenset({"on_shutdown", "shutdown_event", "on_stop", "before_stop", "__exit__", "__aexit__", "__del__"})
-BEGINS = re.compile(
+BEGINS = pattern(
     r"^_*(a?enter|init|start|connect|open|run|setup|set_up|launch|resume|ensure|initialize|begin|on_start|on_(\w+_)?(open|connect)|schedule)"
 )
 _CONNECTIONS = frozenset(
@@ -252,7 +253,7 @@ _CONNECTIONS = frozenset(
     }
 )  # fmt: skip
 
-_CONNECTED = re.compile(r"socket|connection|channel|session|protocol|peer|client|handler|transport|stream", re.IGNORECASE)
+_CONNECTED = pattern(r"socket|connection|channel|session|protocol|peer|client|handler|transport|stream", re.IGNORECASE)
 
 
 def is_of_a_connection(file: FileFacts, function: Function) -> bool:
@@ -291,8 +292,8 @@ def speaks_to_its_own(target: Target | None) -> bool:
     )
 
 
-_PASSES_ON = re.compile(r"(^|_)(send|push|emit|broadcast|forward|stream|relay|pump|changed|tell|notify)(_|$)")
-_OVER_A_CONNECTION = re.compile(r"(^|[._])(websocket|ws|socket|sock|writer)\.(send|write|emit)\w*$")
+_PASSES_ON = pattern(r"(^|_)(send|push|emit|broadcast|forward|stream|relay|pump|changed|tell|notify)(_|$)")
+_OVER_A_CONNECTION = pattern(r"(^|[._])(websocket|ws|socket|sock|writer)\.(send|write|emit)\w*$")
 
 
 def is_a_job(site: Site, method: str) -> bool:
@@ -304,7 +305,7 @@ def is_a_job(site: Site, method: str) -> bool:
     return any(given & {name.rpartition(".")[2] for name in (each.text, *each.names)} for each in site.function.calls[value.call].given)
 
 
-_RUNS = re.compile(r"_*(a?start|run|launch|schedule|begin)(_|$)")
+_RUNS = pattern(r"_*(a?start|run|launch|schedule|begin)(_|$)")
 
 
 def tends(site: Site, hold: Hold, weight: Weight, name: str) -> bool:
@@ -327,7 +328,7 @@ def tends(site: Site, hold: Hold, weight: Weight, name: str) -> bool:
     )
 
 
-_KEEPS_ALIVE = re.compile(r"keep_?alive|heart_?beat", re.IGNORECASE)
+_KEEPS_ALIVE = pattern(r"keep_?alive|heart_?beat", re.IGNORECASE)
 
 
 def _ends_itself(site: Site) -> bool:
@@ -338,7 +339,7 @@ def _ends_itself(site: Site) -> bool:
     return bool(own) and owner.rpartition(".")[2] in ("self", own) and _ENDS_AN_OBJECT.match(method) is not None
 
 
-_ENDS_AN_OBJECT = re.compile(r"_*(a?close|stop|shutdown|disconnect|terminate|cancel)(_|$)")
+_ENDS_AN_OBJECT = pattern(r"_*(a?close|stop|shutdown|disconnect|terminate|cancel)(_|$)")
 
 
 def is_upkeep_of_memory(target: Target | None) -> bool:
@@ -349,10 +350,10 @@ def is_upkeep_of_memory(target: Target | None) -> bool:
     return any(map(_FORGETS.match, last)) and all(_ASIDE.fullmatch(each) or _FORGETS.match(each) for each in last)
 
 
-_FORGETS = re.compile(r"_*(remove|discard|forget|expire|evict|prune|unregister|set_result|set_exception|give_up)(_|$)")
+_FORGETS = pattern(r"_*(remove|discard|forget|expire|evict|prune|unregister|set_result|set_exception|give_up)(_|$)")
 
 
-_ASIDE = re.compile(
+_ASIDE = pattern(
     r"sleep|done|get|pop|discard|set|set_result|set_exception|cancel\w*|clear|is_set|len|time|monotonic|debug|info|warning|error|exception|log"
 )
 
@@ -368,7 +369,7 @@ def is_logging(function: Function) -> bool:
     return re.fullmatch(r"_*log(_(file|line|text|message|msg|record))?", function.name.rpartition(".")[2]) is not None
 
 
-_WRITES_DOWN = re.compile(r"(^|_)(log|profile|measure|metrics|stats|resources)(_|$)")
+_WRITES_DOWN = pattern(r"(^|_)(log|profile|measure|metrics|stats|resources)(_|$)")
 
 
 def _is_told_to_leave(call: Call) -> bool:
@@ -377,7 +378,7 @@ def _is_told_to_leave(call: Call) -> bool:
     return args is not None and any(each.text.startswith("self.") and _LEAVES_BY.search(each.text) for each in args.items)
 
 
-_LEAVES_BY = re.compile(r"(stop|exit|quit|cancel|shutdown|leave|done|finish)(_?(event|flag))?$|stopping$|exiting$", re.IGNORECASE)
+_LEAVES_BY = pattern(r"(stop|exit|quit|cancel|shutdown|leave|done|finish)(_?(event|flag))?$|stopping$|exiting$", re.IGNORECASE)
 
 
 def _is_part_of_the_object(call: Call, method: str) -> bool:
@@ -387,8 +388,8 @@ def _is_part_of_the_object(call: Call, method: str) -> bool:
     return _STARTS.fullmatch(method) is not None and any(bind.partition(":")[2].startswith("self.") for bind in call.binds)
 
 
-_STARTS = re.compile(r"_*(?:a?start|connect|open|enter|aenter|init|setup)_*")
-_ENGINES = re.compile(r"(Executor|Pool|Timer|Queue)\w*$")
+_STARTS = pattern(r"_*(?:a?start|connect|open|enter|aenter|init|setup)_*")
+_ENGINES = pattern(r"(Executor|Pool|Timer|Queue)\w*$")
 
 
 def opens_a_window(function: Function, call: Call) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Call, Decorator, FileFacts, Function, Value, ValueForm
+from mainspring.advisor.record import record
 
 # Packages whose schedulers keep their jobs in this process, and how people call them.
 LIBRARIES = {
@@ -63,16 +64,16 @@ _BEATERS = {  # classes that call what they are given again and again: position 
     "oslo_service.loopingcall.FixedIntervalLoopingCall": (0, "f"),
     "oslo_service.loopingcall.DynamicLoopingCall": (0, "f"),
 }
-_BEATERISH = re.compile(r"^(?=[A-Z])\w*(Callback|LoopingCall|Monitor|Timer|Task)$")
+_BEATERISH = pattern(r"^(?=[A-Z])\w*(Callback|LoopingCall|Monitor|Timer|Task)$")
 _ADDS = frozenset(
     {
         "add_job", "scheduled_job", "add_schedule", "add_cron_job", "add_interval_job", "add_date_job", "interval_schedule",
         "cron_schedule", "cron_job",
     }
 )  # fmt: skip
-_SCHEDULERISH = re.compile(r"sched\w*(\(\))?$", re.IGNORECASE)
+_SCHEDULERISH = pattern(r"sched\w*(\(\))?$", re.IGNORECASE)
 _TRIGGERS = frozenset({"interval", "cron", "date"})
-_TRIGGER_CLASSES = re.compile(r"(Interval|Cron|Date|Calendar\w*|And|Or)Trigger")
+_TRIGGER_CLASSES = pattern(r"(Interval|Cron|Date|Calendar\w*|And|Or)Trigger")
 _RECURS = frozenset(
     {
         "seconds", "minutes", "hours", "days", "weeks", "hour", "minute", "second", "day", "day_of_week", "month", "cron", "interval",
@@ -113,7 +114,7 @@ _ONCE = frozenset({"spool", "spoolraw", "mulefunc"})
 _DECORATES = _DECORATED.keys() | _ADDS | {"repeat", "do"}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Job:
     """One job that a scheduler is told of. ``what`` is the function where it is known, or else what stands there."""
 

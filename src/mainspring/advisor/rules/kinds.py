@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from mainspring.advisor.effects import Effect, Effects
 from mainspring.advisor.finding import Evidence, Ground, Kind
+from mainspring.advisor.patterns import pattern
 
 # What others see or pay for: losing it in the middle is noticed by somebody.
 SHARED = (Effect.NETWORK, Effect.LLM, Effect.DB_WRITE, Effect.SUBPROCESS, Effect.FILE, Effect.CPU)
@@ -15,7 +16,7 @@ SHARED = (Effect.NETWORK, Effect.LLM, Effect.DB_WRITE, Effect.SUBPROCESS, Effect
 OUTSIDE = (Effect.NETWORK, Effect.LLM, Effect.SUBPROCESS)
 LONG_SLEEP = 1.0
 
-_VERBS = re.compile(
+_VERBS = pattern(
     r"(?:^|_)(?:send|e?mails?|notify|notification|upload|publish|sync|import|export|process|generate|(?:re)?index|train|deploy|back_?up|download|fetch"
     r"|scrape|crawl|transcribe|transcode|summari[sz]e|embed|ingest|convert|render|charge|refund|deliver|webhook|analy[sz]e|execute|store|save"
     r"|update|delete|create|provision|migrate|archive|translate|classify|extract|parse|dispatch|persist|write|insert|evaluate|pipeline|workflow"
@@ -27,7 +28,7 @@ _SAYS_NOTHING = frozenset(
 )
 _ENDS = frozenset({"close", "aclose", "shutdown", "terminate", "cancel", "unlink", "release"})  # of something that this process has
 _SETTLES = frozenset({"callback", "errback", "set", "set_result", "set_exception"})  # of a future or an event that this process has
-_HARMLESS = re.compile(
+_HARMLESS = pattern(
     r"_*(?:close|aclose|unlink|remove_?temp\w*|rmtree|cleanup_?temp\w*|cancel|release|shutdown|terminate|debug|print)(?:_|$)", re.IGNORECASE
 )
 # What keeps something of this process alive, watches it or ends it, where nothing else is known of it: as its first word, or anywhere.
@@ -35,13 +36,13 @@ _UPKEEP = (
     r"close|aclose|release|terminate|kill|abort|disconnect|reconnect|connect|interrupt|keep_?alive|heart_?beat|ping|watch\w*|monitor\w*|reap\w*|expire\w*|evict\w*|pump\w*"
     r"|reader?|read_loop|read_messages|receiver\w*|recv\w*|health\w*|ack"
 )
-UPKEEP = re.compile(rf"_*(?:un[a-z]+|{_UPKEEP})(?:_|$)", re.IGNORECASE)
-TENDS = re.compile(
+UPKEEP = pattern(rf"_*(?:un[a-z]+|{_UPKEEP})(?:_|$)", re.IGNORECASE)
+TENDS = pattern(
     rf"(?:^_*|_)(?:{_UPKEEP}|terminate|shutdown|stop|kill|retire|clean_?up|remove|unlink|drain|keep|hold(?:ing)?|lease|poll\w*|receive_loop"
     r"|timeout|touch|prune|unregister|unsubscribe|stats|history|deactivate|deregister|detach|graceful\w*|sweep\w*)(?:_|$)",
     re.IGNORECASE,
 )
-LEAVES = re.compile(
+LEAVES = pattern(
     r"(?:^|_)(?:close|aclose|clean_?up|cancel|shutdown|stop|terminate|kill|release|disconnect|unsubscribe|finish|reap)(?:_|$)",
     re.IGNORECASE,
 )

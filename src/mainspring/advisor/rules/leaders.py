@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mainspring.advisor.finding import Finding, Kind, Role, Severity
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Project
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Value
 from mainspring.advisor.rules import loops
@@ -15,10 +16,8 @@ from mainspring.advisor.rules.steps import inside
 
 _SILENT = (Role.VENDORED, Role.MIGRATION, Role.TASK)
 
-_LEADERISH = re.compile(
-    r"lead(er)?|elect|master|sched|cron|beat|singleton|primary|only_one|one_worker|owner|background|poll", re.IGNORECASE
-)
-_ADVISORY = re.compile(r"pg_(try_)?advisory_(xact_)?lock|get_lock\s*\(", re.IGNORECASE)
+_LEADERISH = pattern(r"lead(er)?|elect|master|sched|cron|beat|singleton|primary|only_one|one_worker|owner|background|poll", re.IGNORECASE)
+_ADVISORY = pattern(r"pg_(try_)?advisory_(xact_)?lock|get_lock\s*\(", re.IGNORECASE)
 _LOCKS = frozenset(
     {
         "fcntl.flock",

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Role, Severity
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Known, Project, Target
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Loop, ValueForm
+from mainspring.advisor.record import record
 from mainspring.advisor.roles import serves
 from mainspring.advisor.rules.endless import Endless, endless, head, is_forever, is_inner, line_of, source_iterated
 from mainspring.advisor.rules.harmless import is_given_a_connection
@@ -24,7 +26,7 @@ from mainspring.advisor.rules.spawn import HINTS, RUNNERS, Spawn, Way, spawn_of
 from mainspring.advisor.rules.steps import WRITES, steps_within
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Verdict:
     """Which rule a loop breaks, how much, and with which words. ``code`` is empty where it may stay."""
 
@@ -68,7 +70,7 @@ def verdict(loop: Endless, *, is_apart: bool) -> Verdict:
             return Verdict("MS202", Kind.CRON if loop.nature is Nature.PERIOD else Kind.SIDE, Severity.NOTICE, "local")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Site:
     """A spawn whose target never ends."""
 
@@ -267,7 +269,7 @@ _CONNECTIONS = (
     "autobahn.asyncio.websocket.",
     "autobahn.websocket.",
 )
-_CONNECTIONISH = re.compile(r"socket|connection|channel|session|protocol|peer", re.IGNORECASE)
+_CONNECTIONISH = pattern(r"socket|connection|channel|session|protocol|peer", re.IGNORECASE)
 
 
 def is_of_a_connection(project: Project, file: FileFacts, function: Function) -> bool:
@@ -282,7 +284,7 @@ def is_of_a_connection(project: Project, file: FileFacts, function: Function) ->
     return project.is_a(f"{file.module}.{owner}", *_CONNECTIONS)
 
 
-_ONE_CONNECTION = re.compile(r"(Connection|Protocol|Socket|Peer|Transport)$")
+_ONE_CONNECTION = pattern(r"(Connection|Protocol|Socket|Peer|Transport)$")
 
 
 def _serves_one(file: FileFacts, function: Function, loop: Endless) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mainspring.advisor.finding import Finding, Ground, Kind, Role, Severity
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Project
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Loop
 from mainspring.advisor.rules import loops
@@ -31,7 +32,7 @@ def judge(project: Project, file: FileFacts) -> Iterator[Finding]:
 
 # --- MS206 ---
 
-_BOUNDED = re.compile(
+_BOUNDED = pattern(
     r"time|deadline|attempt|retr(y|ies)|tries|max_|limit|elapsed|count|budget|expire|remaining|rounds|iterations|polls|is_disconnected|disconnected|closed|stop|cancel",
     re.IGNORECASE,
 )
@@ -45,7 +46,7 @@ _LIMITS = (
     "eventlet.Timeout",
     "trio.fail_after",
 )
-_JOB_WORDS = re.compile(
+_JOB_WORDS = pattern(
     r"status|state|done|finish|complet|ready|result|pending|running|progress|job|task|exists|processed|success|fail", re.IGNORECASE
 )
 

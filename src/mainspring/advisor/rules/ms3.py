@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Role, Severity
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Assign, Call, Fate, FileFacts, Function, Loop, Value, ValueForm
 from mainspring.advisor.rules import loops
@@ -54,7 +55,7 @@ def _is_left(function: Function, call: Call, spawn: Spawn) -> bool:
 
 # --- MS304 ---
 
-_TRIES = re.compile(r"attempt|retr(y|ies)|tries|backoff|^range\(", re.IGNORECASE)
+_TRIES = pattern(r"attempt|retr(y|ies)|tries|backoff|^range\(", re.IGNORECASE)
 
 
 def _retries(project: Project, file: FileFacts, function: Function, call: Call, known: Known | None) -> Iterator[Finding]:
@@ -161,9 +162,9 @@ def _started_by(call: Call) -> str:
 
 # --- MS306 ---
 
-_STATUS = re.compile(r"status|state|\w+_status|\w+_state", re.IGNORECASE)
-_FIRST = re.compile(r"\b(pending|queued|waiting|new|created|scheduled|submitted|requested|ready|none|draft|init\w*)\b", re.IGNORECASE)
-_NO_ROWS = re.compile(
+_STATUS = pattern(r"status|state|\w+_status|\w+_state", re.IGNORECASE)
+_FIRST = pattern(r"\b(pending|queued|waiting|new|created|scheduled|submitted|requested|ready|none|draft|init\w*)\b", re.IGNORECASE)
+_NO_ROWS = pattern(
     r"^(self|cls|app|request|response|resp|session|state|ctx|context|websocket|ws|g)$|^(self|app|request|g)\.\w+$", re.IGNORECASE
 )
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mainspring.advisor.finding import Finding, Severity
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import FileFacts, Function
 from mainspring.advisor.rules import beside, carried, outward
 from mainspring.advisor.rules.clients import (
@@ -73,7 +74,7 @@ def _of_enqueue(project: Project, file: FileFacts, function: Function, enqueue: 
 
 # MS410
 
-_LOOKS = re.compile(r"\b(stopping|is_stopping)\b|\b(ctx|context)\.sleep\b|\bcurrent_run\(\)")
+_LOOKS = pattern(r"\b(stopping|is_stopping)\b|\b(ctx|context)\.sleep\b|\bcurrent_run\(\)")
 
 
 def _no_stop(project: Project, definition: Definition) -> Iterator[Finding]:
@@ -207,7 +208,7 @@ def _speaks_of(project: Project, function: Function, ref: str, short: str) -> bo
     return any(project.canonical(name).startswith(ref) for name in names if short in name)
 
 
-_FAILING = re.compile(r"(fail|error|raise|retr|timeout|invalid|refus|reject|bad|broken|down|terminal|wrong|unavailable)", re.IGNORECASE)
+_FAILING = pattern(r"(fail|error|raise|retr|timeout|invalid|refus|reject|bad|broken|down|terminal|wrong|unavailable)", re.IGNORECASE)
 
 
 def _expects_failure(function: Function) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Role, Severity
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Loop, Param, Value, ValueForm
 from mainspring.advisor.rules.definitions import (
     ENQUEUES,
@@ -263,23 +264,23 @@ def _by_name(project: Project, name: str) -> Definition | None:
 # MS501, and the other way round
 
 _PENDING = "pending|queued|requested|new|waiting|todo|submitted|unprocessed|not_started|enqueued|created|to_process|to_do|unsent|ready"
-_WAITS = re.compile(rf"\b(status|state|stage)\b\s*(?:==|=|\.is_\(|\.in_\()\s*[^,)]*?['\"\.]({_PENDING})\b", re.IGNORECASE)
-_UNDONE = re.compile(
+_WAITS = pattern(rf"\b(status|state|stage)\b\s*(?:==|=|\.is_\(|\.in_\()\s*[^,)]*?['\"\.]({_PENDING})\b", re.IGNORECASE)
+_UNDONE = pattern(
     r"(?:\bnot\s+|~)\w*\.?(?:is_)?(?:processed|sent|done|handled|delivered|exported|executed)\b"
     r"|\b(?:is_)?(?:processed|sent|done|handled|delivered|exported|executed)\b\s*(?:==|=|\.is_\()\s*(?:False|false|0)\b"
     r"|\b(?:processed|sent|handled|started|executed|exported)_at\b\s*(?:==\s*None|\.is_\(None\)|\s+is\s+null)",
     re.IGNORECASE,
 )
-_FIELD = re.compile(r"^(status|state|stage)(__in|__exact|__iexact)?$")
-_UNDONE_FIELD = re.compile(r"^(is_)?(processed|sent|done|handled|delivered|exported|executed)$")
-_NULL_FIELD = re.compile(r"^(processed|sent|handled|started|executed|exported)_at__isnull$")
-_TIMED = re.compile(
+_FIELD = pattern(r"^(status|state|stage)(__in|__exact|__iexact)?$")
+_UNDONE_FIELD = pattern(r"^(is_)?(processed|sent|done|handled|delivered|exported|executed)$")
+_NULL_FIELD = pattern(r"^(processed|sent|handled|started|executed|exported)_at__isnull$")
+_TIMED = pattern(
     r"(__lte?\b|__gte?\b|timedelta|_at\s*[<>]|\b(?:created|updated|expires?|due|scheduled|run|send|publish|starts?|next)\w*\s*(?:<=?|>=?)|cutoff"
     r"|deadline|older|stale|expire|before|\bdue\b|interval\s+')",
     re.IGNORECASE,
 )
-_WORD = re.compile(rf"^({_PENDING})$", re.IGNORECASE)
-_FROM = re.compile(r"\bfrom\s+[\"'`]?([\w.]+)", re.IGNORECASE)
+_WORD = pattern(rf"^({_PENDING})$", re.IGNORECASE)
+_FROM = pattern(r"\bfrom\s+[\"'`]?([\w.]+)", re.IGNORECASE)
 
 
 def _polls_user_work(project: Project, definition: Definition) -> Iterator[Finding]:
@@ -380,7 +381,7 @@ def _made_by_handler(project: Project, model: str) -> Evidence | None:
 
 # MS507
 
-_USER_PARAM = re.compile(
+_USER_PARAM = pattern(
     r"^(current_)?(user|request|customer|member|requester|recipient|client|visitor|caller|session|upload|order|invoice|ticket|message|job|run"
     r"|email|email_address|phone|ip|ip_address|username)(_id|_ids|_pk|_uuid|_email|_name)?$"
 )
@@ -418,7 +419,7 @@ def _every_schedule_gives(definition: Definition, param: Param) -> bool:
 
 # MS508
 
-_WAITS_FOR_OTHERS = re.compile(
+_WAITS_FOR_OTHERS = pattern(
     r"(connect|subscribe|listen|consume|recv|receive|poll|watch|idle|accept|serve|blpop|brpop|xread|getmessage|get_message|stream|websocket"
     r"|start_polling|wait_for|acquire|select)$",
     re.IGNORECASE,
@@ -515,10 +516,8 @@ def _depends(value: Value) -> bool:
 
 # MS509
 
-_WHOLE = re.compile(
-    r"(^|\.)(all|fetchall|scalars|find|iterator|select|filter|order_by|values_list|query|exclude|find_all|get_all|list_all)$"
-)
-_PART = re.compile(r"(\[:|\.limit\(|\.first\(|\.paginate|\bLIMIT\b|chunk|batch|islice|:limit)", re.IGNORECASE)
+_WHOLE = pattern(r"(^|\.)(all|fetchall|scalars|find|iterator|select|filter|order_by|values_list|query|exclude|find_all|get_all|list_all)$")
+_PART = pattern(r"(\[:|\.limit\(|\.first\(|\.paginate|\bLIMIT\b|chunk|batch|islice|:limit)", re.IGNORECASE)
 
 
 def _giant_run(project: Project, definition: Definition) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Evidence, Finding, Ground, Severity
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, Function, Value
 from mainspring.advisor.rules.clients import (
     BLOCKING,
@@ -152,12 +153,12 @@ def _retry_trouble(project: Project, definition: Definition, retry: Value | None
 
 # MS405
 
-_TERMINAL = re.compile(
+_TERMINAL = pattern(
     r"(permission|forbidden|unauthori[sz]ed|authentication|authorization|invalidcredentials|accessdenied|validation|invalidrequest"
     r"|badrequest|typeerror|notimplemented)",
     re.IGNORECASE,
 )
-_PERHAPS = re.compile(r"(notfound|doesnotexist|integrityerror|valueerror|keyerror)", re.IGNORECASE)  # what was not there may come
+_PERHAPS = pattern(r"(notfound|doesnotexist|integrityerror|valueerror|keyerror)", re.IGNORECASE)  # what was not there may come
 _BROAD = ("", "Exception", "BaseException")
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mainspring.advisor.effects import Effect, Effects
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Place, Role, Severity
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Call, FileFacts, Function
 from mainspring.advisor.rules.jobs import Job, job_by_call, jobs_by_decorator, scheduler_made, scheduler_started
@@ -22,7 +23,7 @@ _NO_JOBS = (Role.VENDORED, Role.MIGRATION)
 _BEATS = frozenset(
     {"PeriodicCallback", "LoopingCall", "CherryPy's Monitor", "oslo.service"}
 )  # of an event loop, which people use for its own upkeep as well
-_OWN_CARE = re.compile(
+_OWN_CARE = pattern(
     r"metric|heart_?beat|keep_?alive|(^|_)ping|nop(_|$)|(^|_)lag(_|$)|stats?(_|$)|memory|cpu|cache|animat|spinner|progress|uptime|watch_?dog"
     r"|_store$|idle|inactiv|no_activity|garbage|timeout|countdown|if_?dead|is_?alive|prune|evict|profil",
     re.IGNORECASE,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator
 
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, FileFacts, Function, ValueForm
 
 
@@ -95,5 +95,5 @@ def _looks_up(call: Call, method: str) -> bool:
 
 
 _EVENTS = ("asyncio.Event.", "threading.Event.", "anyio.Event.", "asyncio.locks.Event.")
-_CHANNELS = re.compile(r"(Streamer|Queue|Pipe|Channel|Event|Condition|Future)$|^create_future$")
+_CHANNELS = pattern(r"(Streamer|Queue|Pipe|Channel|Event|Condition|Future)$|^create_future$")
 _RECEIVES = frozenset({"wait", "get", "get_nowait", "acquire", "result", "recv", "read", "join", "readline"})

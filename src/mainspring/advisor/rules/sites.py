@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mainspring.advisor.finding import Role
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Value, ValueForm
+from mainspring.advisor.record import record
 from mainspring.advisor.rules.handles import Hold, hold_of, is_handle_awaited
 from mainspring.advisor.rules.spawn import RUNNERS, SPAWNS, Spawn, Way, may_make_a_task, may_spawn, spawn_of, stays_behind
 from mainspring.advisor.rules.wrappers import Wrapper, Wrappers
@@ -20,7 +21,7 @@ _RUNS_COROUTINES = frozenset({"run", "run_until_complete", "async_to_sync", "run
 CARRIERS = frozenset({"call_soon_threadsafe", "call_soon", "partial"})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Site:
     """A place that starts work."""
 

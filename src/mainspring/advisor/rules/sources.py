@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, Fate, Value, ValueForm
 from mainspring.advisor.rules.spawn import Names
 
@@ -42,12 +43,12 @@ _CHANNELS = frozenset(
         "anyio.streams.memory.MemoryObjectReceiveStream.receive", "trio.MemoryReceiveChannel.receive", "heapq.heappop",
     }
 )  # fmt: skip
-_QUEUEISH = re.compile(r"(^|[._])(\w*queue|q|inbox|mailbox|backlog)(\(\))?$", re.IGNORECASE)
-_DEQUEISH = re.compile(r"(queue|pending|jobs|tasks|backlog|buffer|inbox|todo|waiting)\w*$", re.IGNORECASE)
+_QUEUEISH = pattern(r"(^|[._])(\w*queue|q|inbox|mailbox|backlog)(\(\))?$", re.IGNORECASE)
+_DEQUEISH = pattern(r"(queue|pending|jobs|tasks|backlog|buffer|inbox|todo|waiting)\w*$", re.IGNORECASE)
 
 _POPS = frozenset({"blpop", "brpop", "blmove", "brpoplpush", "bzpopmin", "bzpopmax", "blmpop", "bzmpop"})
 _POPS_AT_ONCE = frozenset({"lpop", "rpop", "lmove", "rpoplpush", "zpopmin", "zpopmax", "spop"})
-_BROKERISH = re.compile(r"redis|valkey|broker|(^|[._])(r|rdb|rds|conn|connection|client|cache|_r)(\(\))?$", re.IGNORECASE)
+_BROKERISH = pattern(r"redis|valkey|broker|(^|[._])(r|rdb|rds|conn|connection|client|cache|_r)(\(\))?$", re.IGNORECASE)
 _GROUP_READS = frozenset({"xreadgroup", "xautoclaim"})
 
 # Methods that wait for somebody else's next message, on receivers of these names or modules.
@@ -60,7 +61,7 @@ _RECEIVES = frozenset(
         "consume", "next_event", "fetch_message", "pull", "poll", "wait_for_message", "xread", "subscribe", "psubscribe",
     }
 )  # fmt: skip
-_CONNECTIONISH = re.compile(
+_CONNECTIONISH = pattern(
     r"(^|[._])_?(ws|wss|\w*web_?socket|pub_?sub|\w*consumer|\w*subscription|\w*subscriber|sub|imap\w*|sqs\w*|mqtt\w*|zmq\w*|nats\w*|kafka\w*|amqp\w*"
     r"|channel|redis\w*|rabbit\w*|poller|js|stream_client|socket_client|sio|nc)(\(\))?$",
     re.IGNORECASE,
@@ -107,7 +108,7 @@ _FOREVER_OF = {
     "start_async": ("slack_bolt.",),
     "sync_forever": ("nio.",),
 }
-_BOTISH = re.compile(r"(^|[._])_?(bot|discord\w*|telegram\w*|updater|dispatcher|dp)(\(\))?$", re.IGNORECASE)
+_BOTISH = pattern(r"(^|[._])_?(bot|discord\w*|telegram\w*|updater|dispatcher|dp)(\(\))?$", re.IGNORECASE)
 
 # Calls that start a thread of their own, which holds the connection.
 STARTS = {
@@ -145,12 +146,12 @@ _EVENTS = frozenset(
     )
     for name in ("Event", "Condition")
 )
-_EVENTISH = re.compile(
+_EVENTISH = pattern(
     r"(stop|shut|exit|quit|event|cancel|finish|terminat|kill|clos|wake|done|signal|condition|cond)\w*(\(\))?$", re.IGNORECASE
 )
 
 _PIPES = frozenset({"readline", "readlines", "accept", "recvfrom", "recvmsg", "readuntil", "readexactly", "sock_recv", "sock_accept"})
-_PIPEISH = re.compile(r"(stdout|stderr|stdin|pipe|proc(ess)?|fd|fifo)\b", re.IGNORECASE)
+_PIPEISH = pattern(r"(stdout|stderr|stdin|pipe|proc(ess)?|fd|fifo)\b", re.IGNORECASE)
 _SOCKETS = (
     "socket.socket.",
     "multiprocessing.connection.",
@@ -253,20 +254,20 @@ _WAITING = (
     r"|init|initial|initialized|received|awaiting\w*"
 )
 _STATE = r"\w*(?:status|state)"
-_SQL_STATE = re.compile(rf"\b{_STATE}\b\s*(?:=|in)\s*\(?\s*['\"]?(?:{_WAITING})\b", re.IGNORECASE)
-_SQL_OPEN = re.compile(
+_SQL_STATE = pattern(rf"\b{_STATE}\b\s*(?:=|in)\s*\(?\s*['\"]?(?:{_WAITING})\b", re.IGNORECASE)
+_SQL_OPEN = pattern(
     r"\b(?:is_)?(?:processed|sent|handled|done|executed|delivered|dispatched|completed|finished)(?:_at)?\s*(?:is\s+null|=\s*(?:0|false)\b|is\s+(?:not\s+true|false))",
     re.IGNORECASE,
 )
-_SQL_CLAIM = re.compile(r"\bskip\s+locked\b", re.IGNORECASE)
-_SQL_TABLE = re.compile(r"\b(?:from|update|into)\s+[\"'`\[]?(?:\w+\.)?(\w+)", re.IGNORECASE)
-_COMPARED = re.compile(rf"\.?\b{_STATE}\b\s*(?:==|\.in_\(|\.is_\()\s*.*?\b(?:{_WAITING})\b", re.IGNORECASE | re.DOTALL)
-_COMPARED_OPEN = re.compile(
+_SQL_CLAIM = pattern(r"\bskip\s+locked\b", re.IGNORECASE)
+_SQL_TABLE = pattern(r"\b(?:from|update|into)\s+[\"'`\[]?(?:\w+\.)?(\w+)", re.IGNORECASE)
+_COMPARED = pattern(rf"\.?\b{_STATE}\b\s*(?:==|\.in_\(|\.is_\()\s*.*?\b(?:{_WAITING})\b", re.IGNORECASE | re.DOTALL)
+_COMPARED_OPEN = pattern(
     r"\b(?:is_)?(?:processed|sent|handled|executed|delivered|dispatched)(?:_at)?\b\s*(?:==\s*(?:False|None)|\.is_\((?:False|None|false\(\)))|~\s*[\w.]+\.(?:is_)?(?:processed|sent|handled|executed)\b"
 )
-_FIELD = re.compile(rf"^(?:\w+__)*{_STATE}(?:__(?:in|exact|iexact))?$", re.IGNORECASE)
-_OPEN_FIELD = re.compile(r"^(?:is_)?(?:processed|sent|handled|executed|delivered|dispatched)(?:_at__isnull)?$", re.IGNORECASE)
-_WAITING_VALUE = re.compile(rf"\b(?:{_WAITING})\b", re.IGNORECASE)
+_FIELD = pattern(rf"^(?:\w+__)*{_STATE}(?:__(?:in|exact|iexact))?$", re.IGNORECASE)
+_OPEN_FIELD = pattern(r"^(?:is_)?(?:processed|sent|handled|executed|delivered|dispatched)(?:_at__isnull)?$", re.IGNORECASE)
+_WAITING_VALUE = pattern(rf"\b(?:{_WAITING})\b", re.IGNORECASE)
 
 
 def looks_for_waiting(call: Call) -> bool:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Protocol
 
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, Fate, Value, ValueForm
+from mainspring.advisor.record import record
 
 
 class Way(StrEnum):
@@ -27,7 +29,7 @@ class Way(StrEnum):
     TIMER = "timer"  # begins after a delay; cancelled
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Spawn:
     """One way to start work. ``target`` is the position of what is started (-1: it has none), ``keyword`` its name."""
 
@@ -184,7 +186,7 @@ SHELLS = frozenset(
         "subprocess.getoutput",
     }
 )
-_STAYS_BEHIND = re.compile(r"(?<![&>|])&\s*[)'\"]?\s*$|(?<!\S)(?:nohup|setsid|disown)\s|(?<!\S)start\s+/b\s", re.IGNORECASE)
+_STAYS_BEHIND = pattern(r"(?<![&>|])&\s*[)'\"]?\s*$|(?<!\S)(?:nohup|setsid|disown)\s|(?<!\S)start\s+/b\s", re.IGNORECASE)
 
 # Targets that keep the process itself going: their thread is the server or the loop, and not work of a user.
 LOOPS = frozenset({"run_forever", "serve_forever", "start_http_server", "mainloop", "wait_for_termination"})
@@ -216,7 +218,7 @@ _LASTS = frozenset(
     | {"call_later", "call_at", "call_soon_threadsafe", "call_soon", "partial"}
 )
 # A name that says that what is given is done in the background, whoever has it.
-_SAYS_SO = re.compile(
+_SAYS_SO = pattern(
     r"_*(?:(?:run|start|spawn|do|execute|launch|call|schedule|submit|process)_(?:in|as|to)(?:_an?|_the)?_background(?:_(?:process|task|thread|job))?"
     r"|(?:run|start|spawn|launch|schedule|create|submit|add|enqueue)_background(?:_(?:process|task|thread|job|coroutine))?"
     r"|fire_and_forget|run_and_forget|background_call)",
@@ -224,8 +226,8 @@ _SAYS_SO = re.compile(
 
 
 # A name that says that a task is made of what is given: of a coroutine, as far as that is known.
-_TASKISH = re.compile(r"_*(?:create|spawn|start|launch|make|schedule|run|fire|new|add)_(?:\w+_)?(?:task|coroutine|coro)")
-_OF_TASKS = re.compile(r"(?:^|[._])tasks?\.create$")  # background_task.create
+_TASKISH = pattern(r"_*(?:create|spawn|start|launch|make|schedule|run|fire|new|add)_(?:\w+_)?(?:task|coroutine|coro)")
+_OF_TASKS = pattern(r"(?:^|[._])tasks?\.create$")  # background_task.create
 
 
 def may_make_a_task(call: Call) -> bool:
@@ -264,12 +266,12 @@ class Names(Protocol):
         """Return a function of the project, or None."""
 
 
-_LOOPISH = re.compile(
+_LOOPISH = pattern(
     r"(^|[._])(event_)?loop(\(\))?$|get_event_loop\(\)$|get_running_loop\(\)$|IOLoop\.(current|instance)\(\)$", re.IGNORECASE
 )
-_POOLISH = re.compile(r"(executor|pool)s?(\(\)|[\"'\]]+)?$", re.IGNORECASE)
-_GROUPISH = re.compile(r"(^|[._])(tg|task_?group|nursery)(\(\))?$", re.IGNORECASE)
-_BACKGROUNDISH = re.compile(r"(background|bg)_?(tasks?|jobs?)?(\(\))?[\"'\])]*$", re.IGNORECASE)
+_POOLISH = pattern(r"(executor|pool)s?(\(\)|[\"'\]]+)?$", re.IGNORECASE)
+_GROUPISH = pattern(r"(^|[._])(tg|task_?group|nursery)(\(\))?$", re.IGNORECASE)
+_BACKGROUNDISH = pattern(r"(background|bg)_?(tasks?|jobs?)?(\(\))?[\"'\])]*$", re.IGNORECASE)
 
 
 STARTS = frozenset(

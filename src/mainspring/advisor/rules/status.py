@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mainspring.advisor.finding import Place
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Value, ValueForm
+from mainspring.advisor.record import record
 
 if TYPE_CHECKING:
     from mainspring.advisor.project import Project
 
-_COLUMN = re.compile(
+_COLUMN = pattern(
     r"^(status|state|stage|phase|progress|percent|outcome|result_status|([a-z0-9]+_)*(status|state|progress)"
     r"|(started|finished|completed|failed|processed|done|ended)_at|is_(done|finished|completed|processed|failed|running)|last_error|error_message)$"
 )
@@ -24,11 +25,11 @@ INITIAL = frozenset(
     ("queued", "pending", "new", "created", "scheduled", "requested", "waiting", "enqueued", "submitted", "accepted", "draft", "initial",
      "not_started", "in_queue", "todo", "received")
 )  # fmt: skip
-_UPDATE = re.compile(r"\bupdate\s+(?:only\s+)?[\"'`\[]?([\w.]+)[\"'`\]]?\s+(?:as\s+\w+\s+|\w+\s+)?set\b(.*)", re.IGNORECASE | re.DOTALL)
-_SET = re.compile(r"[\"'`]?(\w+)[\"'`]?\s*=\s*('[^']*'|[:%$?\w.()]+)")
+_UPDATE = pattern(r"\bupdate\s+(?:only\s+)?[\"'`\[]?([\w.]+)[\"'`\]]?\s+(?:as\s+\w+\s+|\w+\s+)?set\b(.*)", re.IGNORECASE | re.DOTALL)
+_SET = pattern(r"[\"'`]?(\w+)[\"'`]?\s*=\s*('[^']*'|[:%$?\w.()]+)")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Write:
     """One write of a column. ``owner`` is the class or table, "" where nobody knows it; ``row`` what is written to, as written."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from mainspring.advisor.effects import Effect
 from mainspring.advisor.finding import Evidence
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Assign, Call, FileFacts, Function, ValueForm
+from mainspring.advisor.record import record
 from mainspring.advisor.rules.sources import writes_state
 
 DEPTH = 3  # calls that are followed
@@ -17,11 +18,11 @@ CALLS = 400  # looked at in all, so that a huge program stays cheap
 SHARED = (Effect.DB_WRITE, Effect.NETWORK, Effect.LLM, Effect.SUBPROCESS, Effect.ENQUEUE, Effect.FILE)
 WRITES = (Effect.DB_WRITE, Effect.LLM, Effect.ENQUEUE)
 
-_STATE = re.compile(r"\w*(status|state)|processed\w*|sent_at|is_sent|is_done", re.IGNORECASE)
+_STATE = pattern(r"\w*(status|state)|processed\w*|sent_at|is_sent|is_done", re.IGNORECASE)
 _ASKS = frozenset({"select", "query", "scalars", "update", "exists", "get", "select_from", "find", "exec"})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Step:
     """A call that a piece of code makes, itself (depth 0) or through others, and the function that it stands in."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Role, Severity
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Known, Project
 from mainspring.advisor.read.facts import Call, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.rules import loops
@@ -17,12 +18,12 @@ from mainspring.advisor.rules.spawn import RUNNERS, Way, mentions, seconds, spaw
 from mainspring.advisor.rules.steps import SHARED, WRITES, inside
 
 _GIVEN = frozenset({"function", "target", "callback", "func", "fn", "method", "action"})
-_TIMERISH = re.compile(r"Timer|Repeat|Period|Interval|Ticker|Schedul", re.IGNORECASE)
-_OFTEN = re.compile(
+_TIMERISH = pattern(r"Timer|Repeat|Period|Interval|Ticker|Schedul", re.IGNORECASE)
+_OFTEN = pattern(
     r"_*(looping_call\w*|(call|run|do|execute|schedule|start|spawn|register)_(\w+_)?(every|periodic(ally)?|repeat(ed|edly|ing)?|recurring|interval)(_\w+)?)"
 )
 """Names of functions that call what they are given again and again."""
-_GIVEN_CALL = re.compile(r"self\.\w+(?:\.(run|execute|perform|process|tick|work|call|update))?")
+_GIVEN_CALL = pattern(r"self\.\w+(?:\.(run|execute|perform|process|tick|work|call|update))?")
 _ASKS_A_CHILD = frozenset({"poll", "is_alive"})
 SHORTEST = 0.5  # seconds: what re-arms itself faster is an animation or a debounce, not a schedule
 _SILENT = (Role.VENDORED, Role.MIGRATION, Role.TASK)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from mainspring.advisor.record import record
 from mainspring.advisor.rules.definitions import ScheduleFact, Unknown
 from mainspring.core import cron as crons
 from mainspring.core.calendar import CronCalendar, zone
@@ -55,7 +55,7 @@ def fixed_times(schedule: ScheduleFact) -> tuple[tuple[int, int], ...]:
     return tuple(times) if len(times) < 24 else ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Oddity:
     """A slot on a day when clocks change. ``kind``: "gap" where the clocks leave its time out, "fold" where they show it twice."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mainspring.advisor.finding import Role
+from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Param, Value, ValueForm
+from mainspring.advisor.record import record
 from mainspring.advisor.rules.handles import Hold, hold_of, is_handle_awaited, is_started, may_be_awaited
 from mainspring.advisor.rules.spawn import CALLBACK, SPAWNS, SURE, Spawn, Way, may_spawn, spawn_of
 from mainspring.advisor.shelf import mentioning
@@ -16,10 +18,10 @@ from mainspring.advisor.shelf import mentioning
 if TYPE_CHECKING:
     from mainspring.advisor.project import Project
 
-_CALLABLE = re.compile(r"Callable|Coroutine|Awaitable|Future\b|\bAny\b|^[A-Z]\w?$|Func|Coro|\bobject\b")
-_CALLABLES = re.compile(r"^_?(coro(utine)?s?|func(tion)?|fn|f|callable|awaitable|aw)(_?(fn|func|coro))?$", re.IGNORECASE)
+_CALLABLE = pattern(r"Callable|Coroutine|Awaitable|Future\b|\bAny\b|^[A-Z]\w?$|Func|Coro|\bobject\b")
+_CALLABLES = pattern(r"^_?(coro(utine)?s?|func(tion)?|fn|f|callable|awaitable|aw)(_?(fn|func|coro))?$", re.IGNORECASE)
 _WORDS = sorted({each.rpartition(".")[2] for each in SPAWNS} | {*SURE, "create_task", "ensure_future", "start_soon", "add_task"})
-_AWAITABLE = re.compile(r"Coroutine|Awaitable")
+_AWAITABLE = pattern(r"Coroutine|Awaitable")
 # What a body may do beside calling what it was given: open a loop or a context for it, and say how it went.
 _ASIDE = frozenset(
     {
@@ -30,12 +32,12 @@ _ASIDE = frozenset(
         "capture_exception", "append", "add", "put", "shutdown_asyncgens",
     }
 )  # fmt: skip
-ENGINES = re.compile(r"(Executor|Pool)$")  # of classes that are there to do what they are given: whoever calls them is judged
+ENGINES = pattern(r"(Executor|Pool)$")  # of classes that are there to do what they are given: whoever calls them is judged
 _DEPTH = 2  # wrappers of wrappers of wrappers
 SILENT = frozenset({Role.VENDORED, Role.TEST, Role.CLI, Role.MIGRATION})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Wrapper:
     """One such function. ``param``: what of its arguments is started, empty where it always starts the same (``fixed``)."""
 
@@ -61,7 +63,7 @@ class Wrapper:
         return call.argument(self.position, self.param)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Wrappers:
     """The wrappers of a project. ``called``: what starts work when it is called, by its dotted name; ``names``: the last parts of those."""
 
