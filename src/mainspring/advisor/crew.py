@@ -15,6 +15,8 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Generic, Self, TypeVar, cast
 
+from mainspring.advisor.record import record
+
 MOST_DEATHS = 100  # then it is not what they were asked for
 
 S = TypeVar("S")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from mainspring.advisor.record import record
+
 
 class Kind(StrEnum):
     """What a piece of work should be. People read: on demand, schedule, service, multi-step, plain code."""

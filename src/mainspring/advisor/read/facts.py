@@ -27,14 +27,7 @@ from mainspring.advisor.read.words import holds_word, words_in
 from mainspring.advisor.record import record
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass as fact
-
     from mainspring.advisor.read.source import Source
-else:
-
-    def fact(*, frozen, slots):
-        """Make a dataclass that the type checker alone holds frozen: while files are read, the lock would double what a fact costs."""
-        return dataclass(slots=slots, unsafe_hash=frozen)
 
 
 MODULE = "<module>"  # the function that stands for a file's own level
