@@ -509,16 +509,6 @@ class Runner:
     def go(self, i):
         return self.pool.submit(push, i)
 """,
-    "lifespan task cancelled": """
-from contextlib import asynccontextmanager
-from fastapi import FastAPI
-@asynccontextmanager
-async def lifespan(app):
-    t = asyncio.create_task(send(1))
-    yield
-    t.cancel()
-app = FastAPI(lifespan=lifespan)
-""",
     "asyncio main": """
 async def main():
     t = asyncio.create_task(send(1))

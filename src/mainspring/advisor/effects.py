@@ -138,7 +138,7 @@ _MODULES: dict[Effect, tuple[str, ...]] = {
         "asyncio.get_event_loop asyncio.current_task asyncio.wait_for asyncio.gather asyncio.shield asyncio.timeout",
         "asyncio.Task asyncio.Future concurrent.futures.Future  pydantic attrs attr zoneinfo pytz dateutil markupsafe jinja2",
         "orjson ujson msgpack django.utils django.conf flask.current_app fastapi.encoders fastapi.HTTPException",
-        "starlette.exceptions fastapi.Response fastapi.responses starlette.responses rich click.echo",
+        "starlette.exceptions fastapi.Response fastapi.responses starlette.responses rich click.echo torch.cuda torch.mps torch.xpu",
     ),
 }
 _DB_ROOTS = words(
@@ -249,9 +249,11 @@ _ENDS = frozenset(
 )  # of a process that somebody else has started
 _CLOSES = frozenset(
     words(
-        "close aclose disconnect quit release cancel unlink dispose wait_closed",
+        "close aclose disconnect quit release cancel abort unlink dispose wait_closed",
     )
 )
+
+_OVER_A_SOCKET = frozenset(words("send_str send_json send_bytes send_text send receive receive_str receive_json ping pong"))
 
 _HANDLES = words(
     "subprocess.Popen. multiprocessing. concurrent.futures. threading.Thread. asyncio.subprocess. asyncio.create_subprocess_exec().",
@@ -288,7 +290,9 @@ def effect_of(ref: str, given: Mapping[str, Effect] | None = None) -> Effect | N
             if found is Effect.LOCAL and ("()." in ref or plain.startswith("typing.")):
                 return _of_result(last)
             return (
-                Effect.LOCAL if found in (Effect.NETWORK, Effect.DB_WRITE, Effect.SUBPROCESS) and _is_quiet(plain, last, found) else found
+                Effect.LOCAL
+                if found in (Effect.NETWORK, Effect.DB_WRITE, Effect.SUBPROCESS, Effect.LLM) and _is_quiet(plain, last, found)
+                else found
             )
         name = name.rpartition(".")[0]
     if ref == "open":
@@ -319,6 +323,8 @@ def _is_quiet(plain: str, last: str, effect: Effect) -> bool:
     """Making or closing a client sends nothing."""
     if last in _CLOSES or (effect is Effect.SUBPROCESS and last in _ENDS):
         return True
+    if effect is Effect.NETWORK and "WebSocket" in plain and last in _OVER_A_SOCKET:
+        return True  # over a connection that this process holds: no other one could
     return (
         effect is Effect.NETWORK
         and last[:1].isupper()

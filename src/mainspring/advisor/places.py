@@ -96,10 +96,12 @@ class Places:
         if function.name == MODULE:
             return of_path or (Role.STARTUP if self.is_web(file) else Role.CLI if self._is_script(file) else Role.SERVICE)
         own = self._own(file, function)
+        if Role.CLI in (own, of_path) and self._binds_a_server(function):
+            return Role.STARTUP  # a command that serves
         if own is not None:
             return own
         if of_path is not None:
-            return of_path
+            return Role.SERVICE if of_path is Role.CLI and self._is_beside_a_server(file, function) else of_path
         parent = self._code.parents(file, function)
         if parent is not None:
             outer = self.role(file, parent)
@@ -110,6 +112,13 @@ class Places:
             return Role.CLI
         last = function.name.rpartition(".")[2]
         return Role.SERVICE if last.startswith("__") or "<" in function.name else None
+
+    def _is_beside_a_server(self, file: FileFacts, function: Function) -> bool:
+        """Say whether a command that binds a server calls a function: what that begins goes on for as long as the server does."""
+        return "/cli/" in f"/{file.path}" and any(self._binds_a_server(caller) for _, caller, _ in self._code.callers(file, function))
+
+    def _binds_a_server(self, function: Function) -> bool:
+        return any(roles.serves(self._code.canonical(call.ref)) for call in function.calls)
 
     def _is_begun(self, parent: Function, ref: str) -> bool:
         """Say whether a function calls or hands on the one that it defines: else it only makes it, for others to call."""
@@ -180,9 +189,7 @@ class Places:
         if role is not Role.CLI:
             return role
         is_beside = self.of_file(file) is not role and self._is_script(file) and not self._reads_a_command_line(file)
-        is_start = roles.starts_a_server(function.name.rpartition(".")[2]) or any(
-            roles.serves(self._code.canonical(call.ref)) for call in function.calls
-        )
+        is_start = roles.starts_a_server(function.name.rpartition(".")[2]) or self._binds_a_server(function)
         return Role.SERVICE if is_beside or is_start else role
 
     def _own(self, file: FileFacts, function: Function) -> Role | None:
@@ -403,15 +410,33 @@ class Places:
         return any(ref.startswith(roles.ARGUMENTS) for ref in refs)
 
     def _is_script(self, file: FileFacts) -> bool:
-        """Say whether a file is made to be started, and parses its own command line or binds no server."""
+        """Say whether a file is made to be started for something else than to serve."""
         return self._scripts.ask(file.module, False, self._find_script, file)
 
     def _find_script(self, file: FileFacts) -> bool:
         return file.has_main_guard and self._is_started(file) and not self._is_imported(file)
 
     def _is_started(self, file: FileFacts) -> bool:
+        """A server is a server, however it is started, unless serving is one of several commands of a program."""
         refs = {call.ref for function in file.functions for call in function.calls}
-        return any(ref.startswith(roles.ARGUMENTS) for ref in refs) or not any(roles.serves(ref) for ref in refs)
+        is_server = any(roles.serves(ref) for ref in refs) or self._brings_a_server(file)
+        return not is_server or any(roles.is_one_of_several(ref) for ref in refs)
+
+    def _brings_a_server(self, file: FileFacts) -> bool:
+        """Say whether a file calls or hands on what binds a web server in another one of the project."""
+        calls = [call for function in file.functions for call in function.calls]
+        used = {call.ref for call in calls} | {value.text for call in calls for value in call.given}
+        for _, target in file.names:
+            if not any(each == target or each.startswith(f"{target}.") for each in used):
+                continue
+            other = self._code.file(target) or self._code.file(target.rpartition(".")[0])
+            if other is None or other is file or other.says.isdisjoint(roles.SERVER_WORDS):
+                continue
+            taken = "" if target == other.module else target.removeprefix(f"{other.module}.")
+            said = (each for each in other.naming(*roles.SERVER_WORDS) if not taken or each.name.partition(".")[0] == taken)
+            if any(map(self._binds_a_server, said)):
+                return True
+        return False
 
     def _is_imported(self, file: FileFacts, *, by_web: bool = False) -> bool:
         """Say whether code that is no command and no test takes what a file defines: then its guard is only one way in.

@@ -115,6 +115,8 @@ def wrappers_of(facts: FileFacts) -> tuple[str, ...]:
     They widen the prefilter: whoever calls them may be a spawn site without any other telling word.
     """
     found = [each.name for each in facts.classes if any(_STARTED.search(base) for base in each.bases) and each.name.isidentifier()]
+    if not facts.says.isdisjoint(_REPEATERS):
+        found += [short for each in facts.outermost if (short := each.name.rpartition(".")[2]) in _REPEATERS]
     for function in facts.calling(*_SPAWNS):
         given_to = {param.name.lstrip("*") for param in function.params}
         given_to |= {call.target for call in function.calls if call.target and any(each.text in given_to for each in call.args)}
@@ -138,6 +140,13 @@ _SPAWNS = names(
     "start_background_task call_later call_soon run_coroutine_threadsafe start_new_thread BackgroundTask add_job on_commit",
     "call_soon_threadsafe Popen",
 )
+
+
+_REPEATERS = names(
+    "looping_call looping_call_now run_periodically run_periodic run_periodically_in_thread call_periodically run_every call_every",
+    "call_repeatedly run_repeatedly schedule_periodic schedule_recurring start_periodic register_timer run_interval set_interval",
+)
+"""Names of functions of the project that call what they are given again and again."""
 
 
 _STARTED = pattern(r"(Thread|Process|Timer|Greenlet)$")

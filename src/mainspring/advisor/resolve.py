@@ -134,15 +134,15 @@ def _member(files: Files, file: FileFacts, owner: Class, name: str, ref: str) ->
         target = files.canonical(base)
         found = files.split(target)
         if found is None:
-            outside = outside or target
+            outside = outside or f"{target}.{name}"
             continue
         followed = files.canonical(f"{target}.{name}")
+        if files.split(followed) is None and followed.endswith(f".{name}"):
+            outside = outside or followed  # of a library that a base comes from; another base may have it here
+            continue
         if followed != f"{target}.{name}" or _has(files, target, first):
             return followed
-        further = files.split(followed)
-        if further is None:
-            return followed
-    return f"{outside}.{name}" if outside else ref
+    return outside or ref
 
 
 def _has(files: Files, class_ref: str, name: str) -> bool:

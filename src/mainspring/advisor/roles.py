@@ -274,6 +274,18 @@ def serves(ref: str) -> bool:
     return ref.startswith(_SERVERS) or ref.endswith(_SERVING)
 
 
+SERVER_WORDS = names(
+    "uvicorn hypercorn waitress gunicorn granian daphne bjoern cheroot run_app AppRunner TCPSite HTTPServer run_simple make_server pywsgi",
+    "WSGIServer TCPServer start_server SocketIO launch_instance create_server listen cherrypy",
+)
+"""One of these is said where a server is bound."""
+
+
+def is_one_of_several(ref: str) -> bool:
+    """Say whether a call defines a command of a program that has more than one."""
+    return ref.endswith(".add_subparsers") or ref.startswith(("click.group", "typer.Typer", "fire.Fire"))
+
+
 def starts_a_server(name: str) -> bool:
     """Say whether a command of this name starts a server."""
     return bool(_SERVE_COMMANDS.fullmatch(name))

@@ -9,7 +9,7 @@ from mainspring.advisor.codebase import Codebase, Known
 from mainspring.advisor.effects import Effect, Effects, effect_of
 from mainspring.advisor.finding import Evidence
 from mainspring.advisor.patterns import pattern
-from mainspring.advisor.read.facts import Call, FileFacts, Value, ValueForm
+from mainspring.advisor.read.facts import Call, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.record import record
 
 DEPTH = 3  # calls inside the project that are followed
@@ -112,12 +112,14 @@ class _Gathered:
         if target is not None:
             self._follow(target)
             return
+        if self._code.class_in(ref) is not None:
+            return  # a class of the project, even where the project is one of the libraries that the tables know
         effect = effect_of(ref, self._work.given)
         if effect is Effect.SLEEP:
             self._slept(file, call, evidence)
         elif effect is not None:
             self._add(effect, evidence)
-        elif self._code.class_in(ref) is None:
+        else:
             self._is_unknown = True
 
     def _constructor(self, ref: str) -> Known | None:
@@ -127,7 +129,7 @@ class _Gathered:
     def _follow(self, target: Known) -> None:
         if target.ref in self._around:
             self.cut.add(target.ref)
-        elif self._depth <= 0:
+        elif self._depth <= 0 or is_left_open(target.function):
             self._is_unknown = True
         else:
             seen = self._work.of(target, self._depth - 1, self._around)
@@ -166,6 +168,12 @@ class _Gathered:
             self._add(Effect.SLEEP, evidence)
         if seconds is not None:
             self._sleep = max(self._sleep or 0.0, seconds)
+
+
+def is_left_open(function: Function) -> bool:
+    """Say whether a method is there for others to write: it says nothing."""
+    is_silent = not function.calls and not function.assigns and not function.returns and not function.loops
+    return is_silent and "." in function.name and not function.name.endswith("__init__")
 
 
 _SELECTS = pattern(r"\s*(with|select|listen)\b(?!.*\b(insert|update|delete)\b)", re.IGNORECASE)

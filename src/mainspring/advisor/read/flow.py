@@ -70,7 +70,8 @@ class Flow:
             self._events[path] = [event]
         else:
             known.append(event)
-        if sink.kind == "await" or (sink.kind == "arg" and is_gathering(self._calls[sink.call].ref)):
+        is_awaited = sink.kind == "await" or any(each.kind == "await" for each in sink.many)  # and what it gives flows on
+        if is_awaited or (sink.kind == "arg" and is_gathering(self._calls[sink.call].ref)):
             self._awaits[path] = None
 
     def _rebind(self, path: str) -> None:

@@ -9,10 +9,21 @@ from mainspring.advisor.patterns import pattern
 
 _STOP = pattern(
     r"stop|shut|running|clos(ed|ing)|exit|quit|terminat|cancel|kill|alive|keep_going|disconnect|is_active|\bactive|interrupt|should_(run|continue)"
+    r"|abort"
 )
 """Names of signals from outside: who leaves a loop by these has not got anywhere."""
+_EVENT = pattern(r"(not )?\w+\.[\w.]+\.is_set\(\)")
+_HAS_COME = pattern(r"done|ready|complet|finish|found|result|success|loaded|connect|start|receiv|answer|available|init|got", re.IGNORECASE)
+"""Names of events that tell how far something is: all others are somebody's word that it is enough."""
+_ON = pattern(
+    r"(\w+\.)*_*(run|run_\w+|go|go_on|enabled|\w+_enabled|(is_)?(polling|serving|monitoring|listening|watching|looping|working|subscribed)|polling_\w+)"
+)
+"""Names of switches that somebody else turns off."""
 _PROGRESS = pattern(r"time\(|monotonic|deadline|timeout|remaining|attempt|retries|tries|count|len\(|<|>|\bdone\b|finished")
-_STILL_ITS_OWN = pattern(r" is (threading\.current_thread|asyncio\.current_task|current_thread|current_task)\(\)$")  # no other took over
+_STILL_ITS_OWN = pattern(  # no other took over
+    r" is (threading\.current_thread|asyncio\.current_task|current_thread|current_task)\(\)$"
+    r"|^self\.\w*(id|token|generation|epoch|version|thread|task|current|active)\w* (==|is) [a-z_]+$"
+)
 _WAIT = pattern(r"\.wait\([^()]*(\([^()]*\)[^()]*)*\)")  # its limit is none of the loop's
 _ENDLESS_ITERATORS = ("itertools.cycle", "itertools.count", "itertools.repeat")
 _RECEIVE = pattern(r"\.(get|get_nowait|recv|receive|pop|popleft)\((timeout=[^)]*|block=[^)]*|)\)")
@@ -21,6 +32,8 @@ _RECEIVE = pattern(r"\.(get|get_nowait|recv|receive|pop|popleft)\((timeout=[^)]*
 def is_stop_signal(text: str) -> bool:
     """Say whether a condition only asks for a signal to stop."""
     text = _WAIT.sub(".wait()", text.replace("->", ""))
+    if _EVENT.fullmatch(text):
+        return not _HAS_COME.search(text)
     return bool(_STOP.search(text.lower())) and not _PROGRESS.search(text)
 
 
@@ -31,7 +44,7 @@ def is_endless_while(test: ast.expr, text: str) -> bool:
     if isinstance(test, ast.BoolOp):
         parts = [is_endless_while(part, ast.unparse(part)) for part in test.values]
         return all(parts) if isinstance(test.op, ast.And) else any(parts)
-    return is_stop_signal(text) or bool(_STILL_ITS_OWN.search(text))
+    return is_stop_signal(text) or bool(_STILL_ITS_OWN.search(text) or _ON.fullmatch(text))
 
 
 def is_endless_for(iterates: str, arguments: int) -> bool:

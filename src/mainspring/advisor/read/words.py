@@ -13,7 +13,8 @@ MS0 = (b"mainspring:",)
 MS1 = (
     b"create_task", b"ensure_future", b"TaskGroup", b"task_group", b"open_nursery", b"run_coroutine_threadsafe", b"to_thread",
     b"Thread", b"thread(", b"Timer(", b"Process(", b"multiprocess", b"PoolExecutor", b"xecutor(", b"xecutor.", b".submit(", b"apply_async",
-    b"BackgroundTask", b"background=", b"add_task", b"_task(", b"Popen", b"create_subprocess", b"os.fork", b"os.spawn", b"nohup",
+    b"BackgroundTask", b"background=", b"add_task", b"_task(", b"_task.create(", b"_tasks.create(",
+    b"Popen", b"create_subprocess", b"os.fork", b"os.spawn", b"os.system", b"nohup",
     b"shell=True", b"gevent", b"eventlet", b"on_commit", b"call_later", b"call_at", b"call_soon", b"spawn(",
     b"_background", b"background_call", b"and_forget", b"sync_to_async", b"spawn_callback",
     b"IOLoop", b"callLater", b"callInThread", b"deferTo", b"ensureDeferred",
@@ -22,6 +23,8 @@ MS2 = (
     b"apscheduler", b"add_job", b"scheduled_job", b"cheduler.start(", b"cheduler.task(", b"import schedule", b"schedule.every",
     b"repeat_every", b"repeat_at", b"rocketry", b"uwsgi", b"PeriodicCallback", b"LoopingCall", b"import sched", b"aiocron", b"timeloop",
     b"process.plugins", b"loopingcall", b"aioclock", b"ischedule", b"crython", b"simple_scheduler",
+    b"looping_call", b"periodic", b"repeatedly", b"call_every", b"run_every", b"schedule_recurring",
+    b"register_timer", b"run_interval", b"set_interval",
     b"ext.tasks", b"setitimer", b"SIGALRM", b"RepeatedTimer", b"sleep(", b".wait(",
 )  # fmt: skip
 PAUSES = frozenset({b"sleep(", b".wait("})
@@ -55,6 +58,11 @@ ROUTES = (
     b"add_event_handler",
     b"on_startup",
     b"lifespan=",
+    b"uvicorn",
+    b"hypercorn",
+    b"waitress",
+    b"run_app",
+    b"serve_forever",
 )
 """Who registers handlers elsewhere: nothing is found there, but what is found in these functions weighs by it."""
 

@@ -28,6 +28,7 @@ from mainspring.advisor.rules.sources import (
 from mainspring.advisor.rules.spawn import spawn_of
 from mainspring.advisor.rules.steps import SHARED, WRITES, Step, inside, is_state, models_of, steps_of, texts_of
 from mainspring.advisor.rules.writers import writer_of
+from mainspring.advisor.work import is_left_open
 
 SEARCH = 2  # calls that are followed from a spawn to a loop
 NEAR = 2  # how deep in a loop's calls its pauses and its sources may stand
@@ -37,6 +38,11 @@ _STOPS = pattern(
     r"|enabled|active|\bnone\b",
     re.IGNORECASE,
 )
+_ARRIVES = pattern(
+    r"^except|done|complet|finish|succe|result|stat(us|e)|found|ready|deadline|time|attempt|retr(y|ies)|tries|count|empty|last|end|size|len\(|[<>]",
+    re.IGNORECASE,
+)
+"""What a loop is left by that has got somewhere, or has tried often enough."""
 _STOPPING_ERRORS = pattern(r"Cancel|Interrupt|Exit|Stop|Clos|Shut|Disconnect|EOF")
 _PASSES_ON = frozenset({"write", "flush", "send", "put", "push", "writelines", "print", "drain"})
 _OUTLETS = pattern(
@@ -44,34 +50,44 @@ _OUTLETS = pattern(
 )
 _FANS_OUT = frozenset(
     {
-        "send_json", "send_text", "send_bytes", "broadcast", "emit", "write_message", "broadcast_json", "broadcast_text", "group_send",
+        "send_json", "send_text", "send_str",
+        "send_bytes", "broadcast", "emit", "write_message", "broadcast_json", "broadcast_text", "group_send",
         "send_personal_message", "publish_local", "put_nowait",
     }
 )  # fmt: skip
 _DELETES = frozenset({"unlink", "rmtree", "removedirs"})  # of files, whatever library has them
 _JOB = pattern(r"(^|[._])\w*(func|fn|callback|job|task|handler|callable|coro|method|work|cb|action|command)$|^f$", re.IGNORECASE)
 _RUNS = frozenset({"execute", "run", "process", "handle", "dispatch", "perform"})
-_CHANGES = pattern(
-    r"_*(delete|clean_?up|purge|prune|save|send|publish|upload|persist|commit|dispatch|archive|reconcile|sweep|process|execute|ingest|export"
-    r"|backup|renew|retry|trigger|deliver|enqueue|mark_|remove_(old|stale|expired|dead)|update_(status|state)"
-    r"|run_(all|once|pending|due|jobs|tasks|cycle|round|iteration))"
+_DOES = (
+    r"save|send|publish|upload|persist|commit|dispatch|archive|reconcile|process|execute|ingest|export|backup|renew|retry|trigger|deliver"
+    r"|enqueue|mark_|claim|recover|update_(status|state)|run_(all|once|pending|due|jobs|tasks|cycle|round|iteration)"
 )
+_ACTS = pattern(rf"_*({_DOES})")
+"""Names of functions that do something for others, whatever that is."""
+_CHANGES = pattern(
+    rf"_*({_DOES}|delete|clean_?up|purge|prune|sweep|remove_(old|stale|expired|dead)|(update|insert|store|sync|finali[sz]e|expire)_\w)"
+)
+"""Names of what nobody can follow, but that changes something."""
 
 
 _OWN_CARE = pattern(
-    r"metric|heart_?beat|keep_?alive|ping|tick|_lag|stall|stats|statistic|memory|cpu|cache|animat|spinner|progress|uptime|watch_?(parent|dog)|monitor_resource",
+    r"metric|heart_?beat|keep_?alive|ping|tick|_lag|stall|stats|statistic|memory|cpu|cache|animat|spinner|progress|uptime|watch_?(parent|dog|modules?|files?|sources?)|monitor_resource"
+    r"|reaper|(^|[._])stats?_",
     re.IGNORECASE,
 )
 """Names of loops that look after this process alone."""
-_KEEPS_ALIVE = pattern(r"heart_?beat|keep_?alive|(^|_)ping(_|$)|ping_?loop", re.IGNORECASE)
+_OF_LOGS = pattern(r"(^|[._])\w*(Logger|LogHandler|log_?queue|log_?writer|write_logs?|log_?records?)([._]|$)")
+"""Names of what writes down what this process says of itself."""
+_KEEPS_ALIVE = pattern(r"heart_?beat|keep_?alive|typing|(^|_)ping(_|$)|ping_?loop", re.IGNORECASE)
 _LOOKS = pattern(
     r"_*(get|look|is|has|list|read|load|find|count|query|parse|validate|format|make|build|to|as|log|calculate|compute|collect|measure)(_\w+|$)"
     r"|(all|first|one|unique|scalars?|fetchall|fetchone|time|cancelled|done|stat|children|exists|next|items|keys|values|set|inc|dec|observe"
-    r"|labels|set_value|wait|acquire|release|cast|poll|_*db|put\w*|close|aclose|admit|add|append|begin|end|cls|self|super|__\w+__)$"
+    r"|expire\w*|evict\w*|labels|set_value|wait|acquire|release|cast|poll|_*db|put\w*|close|aclose|admit|add|append|begin|end|cls|self|super|__\w+__)$"
 )
+_TELLS = frozenset({Effect.NETWORK, Effect.DB_WRITE})  # how a process says that it is there: nobody else could say so for it
 _CONNECTED = pattern(r"(^|[._])_?(ws|\w*socket|conn|connection|sock|stream|transport|channel|session)$", re.IGNORECASE)
 _LOGS = pattern(r"(^|[._])_?(log|logger|logging|console|tracer|span|gauge|counter|histogram)$", re.IGNORECASE)
-_ANSWERS = frozenset({"set_result", "set_exception"})
+_ANSWERS = pattern(r"\w*set_(result|exception)(_\w+)?")
 _WORDS = (ValueForm.TEXT, ValueForm.FLAG, ValueForm.NUMBER, ValueForm.NONE)
 
 
@@ -99,12 +115,18 @@ class Endless:
     @property
     def is_sign_of_life(self) -> bool:
         """Whether it only tells the other side, again and again, that this process is still there."""
-        return bool(_KEEPS_ALIVE.search(self.function.name)) and all(effect is Effect.NETWORK for effect, _ in self.shared)
+        ways = {effect for effect, _ in self.shared} - {Effect.DB_READ}
+        return bool(_KEEPS_ALIVE.search(self.function.name)) and len(ways) < 2 and ways <= _TELLS
 
     @property
     def does_more(self) -> bool:
         """Whether it does something at a pace of which nobody knows what it is, and which does not call itself this process's own care."""
         return self.nature is Nature.PERIOD and bool(self.opaque) and not _OWN_CARE.search(self.function.name)
+
+    @property
+    def is_own_log(self) -> bool:
+        """Whether it writes down what this process says of itself, where nobody else keeps that."""
+        return bool(_OF_LOGS.search(self.function.name) or _OF_LOGS.search(self.what)) and not self.shared and not self.telling
 
     @property
     def only_enqueues(self) -> bool:
@@ -173,8 +195,10 @@ def is_forever(loop: Loop) -> bool:
     """Return whether nothing but a stop, an error or an empty sign in a queue ends a loop."""
     if not loop.is_endless:
         return False
-    is_asked = loop.is_while and loop.head not in ("True", "1")  # a stop is looked for: a bare break follows a wait for it
-    return not loop.has_exit or (bool(loop.exits) and all(_is_stop(each) or (is_asked and not each) for each in loop.exits))
+    is_asked = loop.is_while and loop.head not in ("True", "1")  # a stop is looked for: whoever wrote that meant it to go on
+    return not loop.has_exit or (
+        bool(loop.exits) and all(_is_stop(each) or (is_asked and not _ARRIVES.search(each)) for each in loop.exits)
+    )
 
 
 _WHILE_ANOTHER = pattern(r"(?!self\.\w+\(|.*main_thread)[\w.\[\]]+\.(is_alive|is_running|is_active|running)\(\)$")
@@ -262,7 +286,7 @@ class _Look:
         return Endless(
             self._file, self._function, self._function.loops[self._number], nature, what, tuple(self._shared.items()),
             telling=self._telling(), opaque=self._opaque(), writer=writer,
-            is_answered=any(step.method in _ANSWERS and step.depth < NEAR for step in self._steps),
+            is_answered=any(step.depth < NEAR and _answers(step.call) for step in self._steps),
             is_local=(self._is_known or self._forwards) and not self._shared and not runs_jobs,
         )  # fmt: skip
 
@@ -272,7 +296,10 @@ class _Look:
                 self._pauses = True
                 return
             if (source := source_of(self._project, step.call)) is not None:
-                self._sources.append(source)
+                if source[0] is not Nature.MEMORY or not (
+                    (step.depth and _is_made_in(step.function, source[1])) or self._asks_whether_to_stop(step.call)
+                ):
+                    self._sources.append(source)
                 return
         if _forwards(step.call) and not any(step.call.source.startswith(f"{queue}.") for _, queue in self._sources):
             self._forwards = True
@@ -294,6 +321,11 @@ class _Look:
                 if effects.has(effect):
                     self._shared.setdefault(effect, next((each for each in effects.evidence(effect) if each.path), step.evidence))
             self._is_known = self._is_known and not effects.is_unknown
+
+    def _asks_whether_to_stop(self, call: Call) -> bool:
+        """Whether what comes out of a queue is only the word that the loop goes by: ``while not stop: stop = await queue.get()``."""
+        head = self._function.loops[self._number].head
+        return bool(call.target) and call.target.isidentifier() and re.search(rf"\b{call.target}\b", head) is not None
 
     def _table(self, nature: Nature, what: str) -> tuple[Nature, str, str]:
         """Return what the loop is when the tables that it reads are looked at, and who writes the rows that it works off."""
@@ -342,46 +374,56 @@ class _Look:
                 continue
             if any(other.call.source.startswith(f"{step.call.source}().") for other in self._steps):
                 continue  # it only gives the object that is spoken to
+            if step.depth and "." not in call.source and ("." not in call.ref or call.ref[:1] == "?"):
+                continue  # a variable: it was given by who calls it, where it has been seen
             known = self._project.function(step.call.ref)
-            if _is_left_open(known.function) if known is not None else self._project.effects(step.call.ref).is_unknown:
+            if is_left_open(known.function) if known is not None else self._project.effects(step.call.ref).is_unknown:
                 return step.call.source
         return ""
 
     def _telling(self) -> str:
-        """Return a call that nobody can follow, but that calls itself a change: ``store().cleanup_expired(…)``."""
+        """Return a call that nobody can follow to its end, but that calls itself a change: ``store().cleanup_expired(…)``."""
         for step in self._steps:
             if not _CHANGES.match(step.method) or self._keeps_alive(step.call) or _is_cached(step.call):
                 continue
             known = self._project.function(step.call.ref)
-            if _is_abstract(known.function) if known is not None else self._project.effects(step.call.ref).is_unknown:
+            is_near = self._pauses and step.depth < NEAR and bool(_ACTS.match(step.method))
+            if known is not None and (is_left_open(known.function) or (is_near and self._project.effects(known).is_unknown)):
+                return step.call.source
+            if known is None and self._project.effects(step.call.ref).is_unknown:
                 return step.call.source
         return ""
+
+
+def _is_made_in(function: Function, queue: str) -> bool:
+    """Whether a queue is a variable that a function makes each time that it is called: nobody else fills it."""
+    return any(queue == each for each in (*(call.target for call in function.calls), *(assign.target for assign in function.assigns)))
+
+
+def _answers(call: Call) -> bool:
+    """Whether a call gives somebody who waits what came of their item, itself or by what it is given to call."""
+    return any(_ANSWERS.fullmatch(ref.rpartition(".")[2]) for ref in (call.ref, *(value.text for value in call.args[:3])))
 
 
 def _only_looks(project: Project, call: Call) -> bool:
     """Whether a call that nobody can follow makes a value, logs or reads, as far as its name says."""
     ref = project.canonical(call.ref)
     last = call.source.rpartition(".")[2]
+    is_of_a_base = call.source.count(".") > 1 and not _is_of_python(call.ref)  # an attribute of who inherits from Python's library
     return (
         last.lstrip("_")[:1].isupper()
-        or ref.partition(".")[0] in sys.stdlib_module_names
+        or (_is_of_python(ref) and not is_of_a_base)
         or bool(_LOOKS.match(last) or _LOGS.search(call.source.rpartition(".")[0]))
     )
+
+
+def _is_of_python(ref: str) -> bool:
+    return ref.partition(".")[0] in sys.stdlib_module_names
 
 
 def _is_cached(call: Call) -> bool:
     """Whether a call looks after what this process remembers for itself."""
     return bool(re.search(r"(^|[._])cache$", call.source.rpartition(".")[0]))
-
-
-def _is_abstract(function: Function) -> bool:
-    """Whether a function says nothing: others write what it does."""
-    return not function.calls and not function.assigns and not function.returns and not function.loops
-
-
-def _is_left_open(function: Function) -> bool:
-    """Whether a method is there for others to write: it says nothing."""
-    return _is_abstract(function) and "." in function.name
 
 
 def _forwards(call: Call) -> bool:

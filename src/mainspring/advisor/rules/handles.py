@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from mainspring.advisor.patterns import pattern
-from mainspring.advisor.read.facts import MODULE, Call, Fate, FileFacts, Function, ValueForm
+from mainspring.advisor.read.facts import MODULE, Call, Fate, FileFacts, Function
 from mainspring.advisor.rules.spawn import Spawn, Way, spawn_of
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ WAITERS = frozenset(
     {
         "asyncio.run", "asyncio.AbstractEventLoop.run_until_complete", "concurrent.futures.wait", "concurrent.futures.as_completed",
         "gevent.joinall", "gevent.wait", "gevent.iwait", "multiprocessing.connection.wait", "asyncio.Runner.run",
-        "asgiref.sync.async_to_sync",
+        "asgiref.sync.async_to_sync", "tornado.concurrent.chain_future",
     }
 )  # fmt: skip
 _GATHERERS = frozenset({"gather", "wait", "as_completed", "joinall", "wait_for"})
@@ -81,13 +80,15 @@ def hold_of(project: Project, file: FileFacts, function: Function, call: Call, s
     """Return who holds on to what a call starts."""
     if not spawn.is_waitable:
         return Hold.DROPPED
-    if spawn.start and not is_started(function, call):
+    if spawn.start and not is_started(function, call) and not _is_started_elsewhere(file, function, call):
         return Hold.RETURNED if call.fate is Fate.RETURNED else Hold.SAFE
     if spawn.start and call.fate is Fate.USED and any(value.text.endswith(".start") for each in function.calls for value in each.args):
         return Hold.DROPPED  # Thread(…).start, handed on to whoever calls it
+    if _is_wait_declined(file, function, call, spawn):
+        return Hold.KEPT if call.fate is Fate.KEPT else Hold.BOUND
     if spawn.way is Way.FUTURE and _is_left_by_with(call, ("Executor", "Pool")):
         return Hold.SAFE
-    if spawn.way is Way.FUTURE and _is_shut_down(function, call):
+    if spawn.way is Way.FUTURE and (_is_shut_down(function, call) or _is_pool_of_callers(project, file, function, call)):
         return Hold.SAFE
     if spawn.way is Way.PROCESS and _is_process_seen_to(file, function, call):
         return Hold.SAFE
@@ -96,6 +97,8 @@ def hold_of(project: Project, file: FileFacts, function: Function, call: Call, s
     if spawn.way is Way.COROUTINE and spawn.keyword == "func" and call.fate not in (Fate.KEPT, Fate.RETURNED):
         return Hold.SAFE if _is_left_by_with(call, ("TaskGroup", "Nursery", "task_group", "nursery")) else Hold.DROPPED
     held = _by_fate(project, file, function, call, spawn, depth=0)
+    if held in (Hold.DROPPED, Hold.BOUND) and spawn.code == "MS103" and _is_of_a_given_pool(function, call):
+        return Hold.HANDED
     return Hold.SAFE if spawn.is_chained and (held is not Hold.DROPPED or _is_chained(call)) else held
 
 
@@ -152,11 +155,29 @@ def _by_fate(project: Project, file: FileFacts, function: Function, call: Call, 
         return Hold.SAFE
     if held in (Hold.KEPT, Hold.BOUND) and _is_gathered_elsewhere(project, file, function, call):
         return Hold.SAFE
-    if held is Hold.KEPT and spawn.way is Way.PROCESS and _is_killed_elsewhere(file, function):
+    if held is Hold.KEPT and spawn.way is Way.PROCESS and _is_killed_elsewhere(file, function, call):
         return Hold.MANAGED
     if held is Hold.KEPT and (place := _attribute(call)) and _is_stopped(project, file, function, place):
         return Hold.MANAGED
     return held
+
+
+def is_only_called_off(call: Call) -> bool:
+    """Return whether the only one who waits is who calls it off at the end."""
+    order = [bind.partition("@")[0] for bind in call.binds]
+    return "cancel" in order and not call.is_awaited and ("await" not in order or order.index("cancel") < order.index("await"))
+
+
+def may_be_awaited(file: FileFacts, function: Function, call: Call, spawn: Spawn) -> bool:
+    """Return whether the object that keeps a handle lets others wait for it."""
+    place, owner = _attribute(call), function.name.partition(".")[0]
+    waits = {f"{place}.{each}" for each in {"__await__", *_WAITS[spawn.way]} - {"cancel", "kill", "terminate"}}
+    if spawn.way is Way.COROUTINE:
+        waits.discard(f"{place}.result")  # which waits for nothing
+    return bool(place) and any(
+        each.name.startswith(f"{owner}.") and (place in each.awaits or any(one.source in waits for one in each.calls))
+        for each in file.speaking((place.rpartition(".")[2],))
+    )
 
 
 def _is_awaited_when_cancelled(call: Call) -> bool:
@@ -203,8 +224,9 @@ def _passed(project: Project, file: FileFacts, function: Function, call: Call, s
     name = params[position].name if position < len(params) else ""
     if name and (name in known.function.awaits or _waits_for(known.function, name, spawn)):
         return Hold.SAFE
-    is_kept = name and any(
-        each.source.rpartition(".")[2] in KEEPERS and any(value.text == name for value in each.args) for each in known.function.calls
+    is_kept = name and (
+        any(each.source.rpartition(".")[2] in KEEPERS and any(value.text == name for value in each.args) for each in known.function.calls)
+        or any(each.value.text == name and not each.target.startswith("self.") for each in known.function.assigns)
     )
     return Hold.KEPT if is_kept else Hold.HANDED
 
@@ -228,6 +250,18 @@ def is_started(function: Function, call: Call) -> bool:
     return any(each.source.endswith(".start") for each in function.calls)
 
 
+def _is_started_elsewhere(file: FileFacts, function: Function, call: Call) -> bool:
+    """Return whether another method of the object, or another function of the file, starts what this one only makes."""
+    place = _attribute(call) or (call.target if function.name == MODULE else "")
+    if not place or "[" in place or call.fate is Fate.RETURNED:
+        return False
+    owner = function.name.partition(".")[0] if place.startswith("self.") else ""
+    start = f"{place}.start"
+    return any(
+        one.source == start for each in file.speaking((start,)) if not owner or each.name.startswith(f"{owner}.") for one in each.calls
+    )
+
+
 def _is_left_by_with(call: Call, owners: tuple[str, ...]) -> bool:
     return any(each.startswith("with:") and each.endswith(owners) for each in call.inside)
 
@@ -246,10 +280,64 @@ def _is_shut_down(function: Function, call: Call) -> bool:
     return False
 
 
+def _is_pool_of_callers(project: Project, file: FileFacts, function: Function, call: Call) -> bool:
+    """Return whether the pool is given by callers that shut it down, and wait for all that was put into it."""
+    pool = call.source.rpartition(".")[0]
+    if not any(each.name == pool and not each.depends for each in function.params):
+        return False
+    return any(
+        one.source.endswith((".shutdown", ".join", ".close")) and any(given.text == one.source.rpartition(".")[0] for given in outer.given)
+        for _, caller, outer in project.callers(file, function)
+        for one in caller.calls
+    )
+
+
+def _is_of_a_given_pool(function: Function, call: Call) -> bool:
+    """Return whether work goes into a pool that a function was given to use: whoever made that decides how long it is waited for."""
+    pool = call.source.rpartition(".")[0]
+    return any(each.name == pool and not each.depends and (each.default is None or each.default.text == "None") for each in function.params)
+
+
+_ASKED = pattern(r"(?:el)?if (\w+)(?: is True| == True)?:")
+
+
+def _is_wait_declined(file: FileFacts, function: Function, call: Call, spawn: Spawn) -> bool:
+    """Return whether a function waits only for callers that ask for it: ``if wait: process.wait()``."""
+    if not call.target or "return" in call.binds or file.source is None or not function.params:
+        return False
+    waits = {f"{call.target}.{method}" for method in ("wait", "join", "communicate", "result", "get")}
+    waiting = [each for each in function.calls if each.source in waits]
+    off = {each.name for each in function.params if each.default is not None and each.default.text in ("False", "None")}
+    return (
+        spawn.way in (Way.THREAD, Way.FUTURE, Way.PROCESS)
+        and bool(waiting and off)
+        and all(_condition(file, each, len(call.inside)) in off for each in waiting)
+    )
+
+
+def _condition(file: FileFacts, call: Call, depth: int) -> str:
+    """Return the name that a call is done for, nothing where its condition is more than a name or none is nearer than so many blocks."""
+    if file.source is None or "if" not in call.inside[depth:]:
+        return ""
+    lines = file.source.lines
+    indent = len(lines[call.place.line - 1]) - len(lines[call.place.line - 1].lstrip())
+    for line in reversed(lines[max(0, call.place.line - 20) : call.place.line - 1]):
+        text = line.strip()
+        if text and len(line) - len(line.lstrip()) < indent:
+            found = _ASKED.match(text)
+            return found[1] if found is not None else ""
+    return ""
+
+
+_LEAVES = frozenset({"sys.exit", "os._exit", "os.abort", "exit", "quit"})
+
+
 def _is_process_seen_to(file: FileFacts, function: Function, call: Call) -> bool:
     if call.source.startswith(("os.fork", "os.spawn", "pty.fork", "os.posix_spawn")):
         ends = ("os.wait", "os.kill", "os.setsid", "os._exit", "sys.exit")  # somebody waits, or a program becomes a daemon
         return any(each.source.startswith(ends) for one in file.speaking(ends) for each in one.calls)
+    if any(each.source in _LEAVES and each.place.line > call.place.line and each.loop == call.loop for each in function.calls):
+        return True  # the program begins anew, or makes room for another
     if any(each.startswith("with:") and each.endswith("Popen") for each in call.inside) and call.fate is Fate.JOINED:
         return True
     name = call.target
@@ -284,24 +372,28 @@ def _is_given_to_an_await(function: Function, name: str) -> bool:
     )
 
 
-def _is_waited_for_there(project: Project, function: Function, kept: Collection[str]) -> bool:
+def _is_waited_for_there(project: Project, function: Function, kept: set[str]) -> bool:
     """Return whether a collection of the function is given to one of the project that waits for what is in it."""
     for each in function.calls:
-        for position, value in enumerate(each.args):
+        for position, value in (*enumerate(each.args), *each.keywords):
+            if project.canonical(each.ref) in WAITERS and kept & set(value.names):
+                return True  # wrapped into something else: wait(tuple(pending))
             if value.text not in kept or "." in value.text or each.source.rpartition(".")[2] in KEEPERS:
                 continue
             if project.canonical(each.ref) in {*WAITERS, *AWAITERS}:
                 return True
             known = project.function(each.ref)
             params = [param.name for param in known.function.params if param.name not in ("self", "cls")] if known is not None else []
-            if known is not None and position < len(params) and _waits_for_each(project, known.function, params[position]):
+            name = params[position] if isinstance(position, int) and position < len(params) else str(position)
+            if known is not None and name in params and _waits_for_each(project, known.function, name):
                 return True
     return False
 
 
 def _waits_for_each(project: Project, function: Function, name: str) -> bool:
     return any(
-        project.canonical(each.ref) in {*WAITERS, *AWAITERS} and any(name in {value.text, *value.names} for value in each.args)
+        each.source in ("os.wait", "os.waitpid")
+        or (project.canonical(each.ref) in {*WAITERS, *AWAITERS} and any(name in {value.text, *value.names} for value in each.args))
         for each in function.calls
     ) or any(loop.iterates is not None and name in {loop.head, loop.iterates.text, *loop.iterates.names} for loop in function.loops)
 
@@ -313,6 +405,8 @@ def _is_gathered_elsewhere(project: Project, file: FileFacts, function: Function
         kept |= {each.target.removesuffix(f"[{call.target}]") for each in function.assigns if each.target.endswith(f"[{call.target}]")}
     if _is_waited_for_there(project, function, kept):
         return True
+    if (shared := kept & set(function.captures)) and any(_is_waited_for_there(project, each, shared) for each in file.around(function)):
+        return True  # a closure's, which the function around it waits for
     kept = {each for each in kept if each.startswith("self.")}
     owner = function.name.partition(".")[0]
     for each in file.speaking(tuple(sorted(kept))) if kept else ():
@@ -327,13 +421,16 @@ def _is_gathered_elsewhere(project: Project, file: FileFacts, function: Function
     return False
 
 
-def _is_killed_elsewhere(file: FileFacts, function: Function) -> bool:
+def _is_killed_elsewhere(file: FileFacts, function: Function, call: Call) -> bool:
     """Return whether an object ends the processes that it collects."""
     owner = function.name.partition(".")[0]
     ends = tuple(f".{each}" for each in ("kill", "terminate", "wait", "communicate"))
+    watched = f"{call.target}.is_alive"
     return owner != function.name and any(
-        each.name.startswith(f"{owner}.") and each is not function and any(one.source.endswith(ends) for one in each.calls)
-        for each in file.speaking(ends)
+        each.name.startswith(f"{owner}.")
+        and each is not function
+        and any(one.source.endswith(ends) or (one.source == watched and one.loop >= 0) for one in each.calls)
+        for each in file.speaking((*ends, watched))
     )
 
 
@@ -354,78 +451,3 @@ def _is_stopped(project: Project, file: FileFacts, function: Function, place: st
         if mentions and each is not function and (last.startswith(STOPPERS) or any(one.source.endswith(".cancel") for one in each.calls)):
             return True
     return False
-
-
-def is_awaited_by_signal(
-    file: FileFacts, function: Function, call: Call, target: Function | None, names: Collection[str], *, is_awaiting: bool = False
-) -> bool:
-    """Return whether a function goes on to wait for a sign of the work, or to read what it gives.
-
-    ``names``: what both have. An event, a queue or a stream that is made in the function counts as well, handed over in whatever way.
-    ``is_awaiting``: the work runs on the function's own loop, so that only what is awaited waits for it.
-    """
-    made = {each.target for each in function.calls if _CHANNELS.search(each.ref.rpartition(".")[2])}
-    roots = {
-        name
-        for name in (names if is_awaiting and target is not None else {*names, *made})
-        if name.isidentifier() and name not in ("self", "cls")
-    }
-    if _is_streamed_on(file, function, target, made) or _is_settled_for_others(function, target, made):
-        return True
-    told = {each.source.removesuffix(".set") for each in (target.calls if target is not None else ()) if each.source.endswith(".set")}
-    for one in function.calls:
-        owner, _, method = one.source.rpartition(".")
-        if one.place.line < call.place.line or one is call:
-            continue
-        if method == "wait" and (owner in told or (told and owner.startswith("self.") and one.ref.startswith(_EVENTS))):
-            return True
-        if one.is_awaited and method.startswith("wait_for_") and any(roots & {value.text, *value.names} for value in one.given):
-            return True
-    if not roots:
-        return False
-    if not is_awaiting and (roots - {call.target}) & made & set(function.awaits):
-        return True
-    for each in (function, *file.within(function)):
-        if target is not None and each.name == target.name:
-            continue
-        line = call.place.line if each is function else 0
-        for one in each.calls:
-            owner, _, method = one.source.rpartition(".")
-            if one.place.line < line or owner not in roots or method not in _RECEIVES or _looks_up(one, method):
-                continue
-            if not is_awaiting or one.is_awaited:
-                return True
-        for loop in each.loops:
-            if is_awaiting and not loop.is_async:
-                continue
-            if loop.place.line >= line and loop.iterates is not None and roots & {*loop.iterates.names, loop.iterates.text, loop.head}:
-                return True
-    return False
-
-
-def _is_streamed_on(file: FileFacts, function: Function, target: Function | None, made: Collection[str]) -> bool:
-    """Return whether whoever calls the function reads what the work gives, through a stream that it gets or that is yielded from."""
-    if any(name in made for each in function.returns for name in (each.text, *each.names)):
-        return True
-    if not function.is_generator or target is None:
-        return False
-    channels = {each.target for one in file.around(function) for each in one.calls if _CHANNELS.search(each.ref.rpartition(".")[2])}
-    return bool(channels & set(function.captures) & set(target.captures))
-
-
-def _is_settled_for_others(function: Function, target: Function | None, made: Collection[str]) -> bool:
-    """Return whether the work settles a future that the function has made and hands on."""
-    settles = {
-        each.source.rpartition(".")[0] for each in (target.calls if target is not None else ()) if each.source.endswith(".set_result")
-    }
-    return any(name in {value.text, *value.names} for name in settles & set(made) for each in function.calls for value in each.given)
-
-
-def _looks_up(call: Call, method: str) -> bool:
-    """Whether it is a dict's ``get``, which is asked by a key: a queue's takes a flag and a time, and a result's a time."""
-    return method == "get" and bool(call.args) and call.args[0].form is not ValueForm.NUMBER and call.args[0].text not in ("True", "False")
-
-
-_EVENTS = ("asyncio.Event.", "threading.Event.", "anyio.Event.", "asyncio.locks.Event.")
-_CHANNELS = pattern(r"(Streamer|Queue|Pipe|Channel|Event|Condition|Future)$|^create_future$")
-_RECEIVES = frozenset({"wait", "get", "get_nowait", "acquire", "result", "recv", "read", "join", "readline"})

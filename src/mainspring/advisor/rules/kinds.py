@@ -33,8 +33,8 @@ _HARMLESS = pattern(
 )
 # What keeps something of this process alive, watches it or ends it, where nothing else is known of it: as its first word, or anywhere.
 _UPKEEP = (
-    r"close|aclose|release|disconnect|reconnect|connect|interrupt|keep_?alive|heart_?beat|ping|watch\w*|monitor\w*|reap\w*|expire\w*|evict\w*|pump\w*"
-    r"|reader?|read_loop|read_messages|recv\w*|ack"
+    r"close|aclose|release|terminate|kill|abort|disconnect|reconnect|connect|interrupt|keep_?alive|heart_?beat|ping|watch\w*|monitor\w*|reap\w*|expire\w*|evict\w*|pump\w*"
+    r"|reader?|read_loop|read_messages|receiver\w*|recv\w*|health\w*|ack"
 )
 UPKEEP = pattern(rf"_*(?:un[a-z]+|{_UPKEEP})(?:_|$)", re.IGNORECASE)
 TENDS = pattern(
@@ -77,6 +77,8 @@ def weight_of(effects: Effects, name: str, body: Body) -> Weight:
         return Weight.ENQUEUES
     if effects.is_local_only and effects.found:  # a body without a call is an abstract one
         return Weight.LOCAL
+    if body is Body.NESTED and _is_forgetting(effects):
+        return Weight.LOCAL
     if body is Body.UNSEEN and (harmless := _HARMLESS.match(last)) is not None and not _VERBS.search(last[harmless.end() :]):
         return Weight.LOCAL
     if body is Body.NESTED:
@@ -84,6 +86,13 @@ def weight_of(effects: Effects, name: str, body: Body) -> Weight:
     if last.strip("_") in _SAYS_NOTHING or last.endswith("_loop"):
         return Weight.UNKNOWN
     return Weight.LIKELY if _VERBS.search(last) else Weight.UNKNOWN
+
+
+def _is_forgetting(effects: Effects) -> bool:
+    """Whether something only waits before it changes what this process holds."""
+    if effects.is_unknown:
+        return False
+    return set(effects.found) in ({Effect.SLEEP, Effect.LOCAL}, {Effect.SLEEP, Effect.FOREVER})  # the last waits, and that is all
 
 
 def kind_of(effects: Effects) -> tuple[Kind, tuple[Kind, ...]]:

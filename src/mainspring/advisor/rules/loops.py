@@ -18,10 +18,12 @@ from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Known, Project, Target
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Loop, ValueForm
 from mainspring.advisor.record import record
+from mainspring.advisor.roles import serves
 from mainspring.advisor.rules.endless import Endless, endless, head, is_forever, is_inner, line_of, source_iterated
+from mainspring.advisor.rules.harmless import is_given_a_connection
 from mainspring.advisor.rules.sources import WATCHES, Nature
 from mainspring.advisor.rules.spawn import HINTS, RUNNERS, Spawn, Way, spawn_of
-from mainspring.advisor.rules.steps import WRITES
+from mainspring.advisor.rules.steps import WRITES, steps_within
 
 
 @record(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def verdict(loop: Endless, *, is_apart: bool) -> Verdict:
         case Nature.NOTIFY if any(effect is not Effect.NETWORK for effect, _ in loop.shared):
             return Verdict("MS303", Kind.ADHOC, variant="listen")
         case Nature.MEMORY:
-            is_own = loop.is_local or (loop.is_answered and not loop.writes)
+            is_own = loop.is_local or loop.is_own_log or (loop.is_answered and not loop.writes)
             return Verdict("MS301", Kind.ADHOC, Severity.NOTICE, "local") if is_own else Verdict("MS301", Kind.ADHOC)
         case Nature.CONNECTION | Nature.NOTIFY:
             if is_apart:
@@ -85,7 +87,14 @@ def target_of(project: Project, file: FileFacts, function: Function, call: Call,
             return project.function(f"{owner}.run") or project.function(f"{owner}._run")
         return None
     value = call.argument(spawn.target, spawn.keyword)
+    if value is not None and project.canonical(value.text).endswith(_RUNNERS_OF_COROUTINES):
+        given = call.keyword(spawn.args) if spawn.args else None
+        value = given.items[0] if given is not None and given.items else None
     return project.target(file, function, value).known if value is not None else None
+
+
+_RUNNERS_OF_COROUTINES = ("asyncio.run", "anyio.run", "trio.run", ".run_until_complete")
+"""What runs the coroutine that it is given to its end: that is the target then."""
 
 
 def is_coroutine(project: Project, function: Function, call: Call) -> bool:
@@ -150,6 +159,42 @@ _APART = (Role.WORKER, Role.CLI)
 _SILENT = (Role.HANDLER, Role.STREAM, Role.TASK)
 
 
+def role_of(project: Project, file: FileFacts, function: Function) -> Role:
+    """Return what a function is there for; a program that is started like a command is none where it stays to serve the web."""
+    role = project.role(file, function)
+    if role is not Role.CLI:
+        return role
+    is_server = _is_a_server(project, file) if file.has_main_guard else _is_in_one(project, file, function)
+    return Role.SERVICE if is_server else role
+
+
+_servers: WeakKeyDictionary[Project, dict[str, bool]] = WeakKeyDictionary()
+
+
+def _is_a_server(project: Project, file: FileFacts) -> bool:
+    """Whether a program binds a web server: itself, or in a thread or task that it starts."""
+    known = _servers.setdefault(project, {})
+    if file.module not in known:
+        known[file.module] = any(_serves(project, file, function) for function in file.functions)
+    return known[file.module]
+
+
+def _is_in_one(project: Project, file: FileFacts, function: Function) -> bool:
+    """Whether a command binds a web server, this function or one around it."""
+    outer = function.name.partition(".<locals>")[0]
+    around = (each for each in file.functions if each.name == outer or each.name.startswith(f"{outer}.<locals>"))
+    return function is not file.top and any(_serves(project, file, each) for each in around)
+
+
+def _serves(project: Project, file: FileFacts, function: Function) -> bool:
+    if any(serves(project.canonical(call.ref)) for call in function.calls):
+        return True
+    targets = (target_of(project, file, function, call, spawn) for call, spawn in spawns_of(project, file, function))
+    return any(
+        serves(project.canonical(step.call.ref)) for target in targets if target is not None for step in steps_within(project, target)
+    )
+
+
 def _sites(project: Project, file: FileFacts, function: Function) -> Iterator[Site]:
     """Yield the calls of a function that start what never ends, and those by which an object starts itself."""
     for call, _ in spawns_of(project, file, function):
@@ -172,11 +217,11 @@ def started(project: Project, file: FileFacts) -> Iterator[Finding]:
         for found in _sites(project, file, function):
             call = found.call
             if role is None:
-                role = project.role(file, function)
+                role = role_of(project, file, function)
             if role in _SILENT or _is_joined(project, file, function, found, role):
                 continue
             said = verdict(found.loop, is_apart=role in _APART)
-            if not found.loop.writes and is_of_a_connection(project, file, function):
+            if not found.loop.writes and _is_of_one(project, file, function, found):
                 said = replace(said, severity=Severity.NOTICE)
             if said.code and not _is_a_commands_own(said, role):
                 yield _finding(project, file, function, call, found.loop, said)
@@ -185,6 +230,25 @@ def started(project: Project, file: FileFacts) -> Iterator[Finding]:
 def _is_a_commands_own(said: Verdict, role: Role) -> bool:
     """Whether a loop belongs to a command that somebody started and looks at. A queue on a broker or a table serves others all the same."""
     return role is Role.CLI and said.code not in ("MS204", "MS302", "MS303")
+
+
+def _is_of_one(project: Project, file: FileFacts, function: Function, found: Site) -> bool:
+    """Whether a loop is there for one connection, or for what one call has made, and ends with it."""
+    return (
+        is_of_a_connection(project, file, function)
+        or is_given_a_connection(found.call, found.spawn, function)
+        or _serves_one(file, function, found.loop)
+        or _reads_its_own_queue(function, found.loop)
+    )
+
+
+def _reads_its_own_queue(function: Function, loop: Endless) -> bool:
+    """Whether a loop reads a queue that the function around it has made for it."""
+    return (
+        loop.nature is Nature.MEMORY
+        and loop.function.name.startswith(f"{function.name}.<locals>.")
+        and any(call.target and call.target == loop.what.partition(".")[0] for call in function.calls)
+    )
 
 
 _OF_A_CONNECTION = frozenset(
@@ -201,7 +265,9 @@ _CONNECTIONS = (
     "channels.generic.",
     "starlette.endpoints.WebSocketEndpoint",
     "twisted.internet.protocol.",
-    "autobahn.",
+    "autobahn.twisted.websocket.",
+    "autobahn.asyncio.websocket.",
+    "autobahn.websocket.",
 )
 _CONNECTIONISH = pattern(r"socket|connection|channel|session|protocol|peer", re.IGNORECASE)
 
@@ -218,13 +284,26 @@ def is_of_a_connection(project: Project, file: FileFacts, function: Function) ->
     return project.is_a(f"{file.module}.{owner}", *_CONNECTIONS)
 
 
+_ONE_CONNECTION = pattern(r"(Connection|Protocol|Socket|Peer|Transport)$")
+
+
+def _serves_one(file: FileFacts, function: Function, loop: Endless) -> bool:
+    """Whether a loop of no other nature belongs to a class that is one connection by its name, and is closed and written to like one."""
+    owner, _, rest = function.name.partition(".")
+    if not rest or not _ONE_CONNECTION.search(owner) or loop.nature not in (Nature.PERIOD, Nature.OTHER):
+        return False
+    methods = {each.name.rpartition(".")[2] for each in file.outermost if each.name.startswith(f"{owner}.")}
+    return "close" in methods and any(re.match(r"_?(send|write)", each) for each in methods)
+
+
 def _is_joined(project: Project, file: FileFacts, function: Function, found: Site, role: Role) -> bool:
     """Whether a function waits for what it started, as a fan-out does that ends with it. A start-up hook outlives its start."""
     call, spawn = found.call, found.spawn
     if function.name.rpartition(".")[2] in ("__enter__", "__aenter__"):
         # The object of a block ends with it; but a queue whose worker writes for others is a service, which somebody enters.
         return not (found.loop.nature is Nature.MEMORY and found.loop.writes)
-    if function.is_generator and not any("contextmanager" in decorator.ref for decorator in function.decorators):
+    is_context = role is Role.STARTUP or any("contextmanager" in decorator.ref for decorator in function.decorators)
+    if function.is_generator and not is_context:
         return call.fate is not Fate.KEPT  # a stream: what it starts is for whoever reads it, unless a global or an object keeps it
     if role is Role.STARTUP:
         return False
@@ -237,8 +316,14 @@ def _is_joined(project: Project, file: FileFacts, function: Function, found: Sit
 
 def _is_taken_and_left(project: Project, file: FileFacts, function: Function) -> bool:
     """Whether those who ask for a handle only keep it, or drop it."""
-    fates = {call.fate for _, _, call in project.callers(file, function)}
-    return bool(fates) and fates <= {Fate.KEPT, Fate.DROPPED, Fate.BOUND}
+    callers = [call for _, _, call in project.callers(file, function)]
+    return bool(callers) and all(_takes_and_leaves(function, call) for call in callers)
+
+
+def _takes_and_leaves(function: Function, call: Call) -> bool:
+    if function.is_async and call.is_awaited:  # that gives the handle only: an object keeps it, or nobody takes it
+        return "." in call.target or (call.target == "" and call.passed_to < 0 and not call.statement.startswith("return "))
+    return call.fate in (Fate.KEPT, Fate.DROPPED, Fate.BOUND)
 
 
 def _is_told_to_stop(function: Function, call: Call) -> bool:
@@ -254,7 +339,7 @@ def owned(project: Project, file: FileFacts) -> Iterator[Finding]:
         for number, loop in enumerate(function.loops):
             if is_inner(function, loop) or not (is_forever(loop) or source_iterated(project, function, loop) is not None):
                 continue
-            role = project.role(file, function)
+            role = role_of(project, file, function)
             if role not in _APART or function.is_generator:
                 continue
             found = endless(project, Known(file, function))
@@ -266,10 +351,12 @@ def owned(project: Project, file: FileFacts) -> Iterator[Finding]:
 
 
 def _is_started(project: Project, file: FileFacts, function: Function) -> bool:
-    """Whether the same file starts this function beside itself, where the finding stands then."""
-    for other in project.telling(file, HINTS):
-        for call, _ in spawns_of(project, file, other):
-            found = site(project, file, other, call)
+    """Whether somebody starts this function beside itself, where the finding stands then."""
+    own = ((file, other) for other in project.telling(file, HINTS))
+    others = ((caller_file, caller) for caller_file, caller, _ in project.callers(file, function) if caller_file is not file)
+    for other_file, other in (*own, *others):
+        for call, _ in spawns_of(project, other_file, other):
+            found = site(project, other_file, other, call)
             if found is not None and found.loop.function is function:
                 return True
     return False
@@ -307,7 +394,7 @@ def inherited(project: Project, file: FileFacts) -> Iterator[Finding]:
         for base in project.ancestors(f"{file.module}.{owner}"):
             if not _base_starts(project, base, method):
                 continue
-            role = project.role(file, function)
+            role = role_of(project, file, function)
             found = endless(project, Known(file, function))
             if found is None or found.loop is None or found.function is not function or role in _SILENT:
                 break

@@ -11,22 +11,31 @@ from weakref import WeakKeyDictionary
 from mainspring.advisor.finding import Edit, Evidence, Finding, Kind, Place, Role, Severity
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Value, ValueForm
 from mainspring.advisor.rules import loops
-from mainspring.advisor.rules.handles import Hold
+from mainspring.advisor.rules.handles import Hold, hold_of, is_only_called_off
 from mainspring.advisor.rules.harmless import (
     BEGINS,
     arms_itself,
     attends_a_child,
     is_a_job,
+    is_answer_to_come,
+    is_given_a_connection,
     is_heard_of,
     is_leaving,
+    is_logging,
     is_long,
     is_of_a_connection,
     is_of_one_connection,
+    is_own_log,
     is_soon,
+    is_the_program,
+    is_upkeep_of_memory,
     keeps_the_process_going,
+    opens_a_browser,
     opens_a_window,
     reads_a_pipe,
+    removes_what_was_sent,
     repeats,
+    speaks_to_its_own,
     tells_when_done,
     tends,
 )
@@ -144,6 +153,10 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
         hold = Hold.DROPPED
     if hold is Hold.RETURNED and site.wrapper is None and is_left_by_all(project, file, function, call):
         hold = Hold.KEPT
+    if hold is Hold.RETURNED and site.wrapper is None and spawn.target < 0 and spawn.way is Way.THREAD:
+        hold = _hold_of_callers(project, site) or hold
+    if hold is Hold.SAFE and site.role is Role.STARTUP and is_only_called_off(call):
+        hold = Hold.KEPT  # until the process ends, which is when it is lost
     if hold in (Hold.SAFE, Hold.RETURNED) or any(_is_one_of(each, EXITS) for each in receivers):
         return
     if site.value is not None and not site.shell and carried_by(project, file, function, site.value) is not None:
@@ -159,6 +172,9 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
         or reads_a_pipe(project, site, target)
         or is_soon(site)
         or arms_itself(project, site, target)
+        or is_the_program(site)
+        or opens_a_browser(project, site, target)
+        or is_answer_to_come(function)
     ):
         return
     if spawn.way is Way.TIMER and is_of_a_connection(file, function):
@@ -180,8 +196,8 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
     if hold is Hold.KEPT and call.target.startswith("self.") and tells_when_done(file, function, target):
         hold = Hold.MANAGED
     endless = loops.kind_of(project, target) if target is not None else None
-    if hold is Hold.MANAGED and site.role is Role.HANDLER and not call.target.startswith("self."):
-        hold = Hold.KEPT  # a global, which another request may call off
+    if hold is Hold.MANAGED and _is_of_nobody(site, endless):
+        hold = Hold.KEPT
     if hold is Hold.MANAGED and (site.role is not Role.SERVICE or effects is None or endless is not None):
         return
     kind, alternatives = kind_of(effects) if effects is not None else (Kind.ADHOC, ())
@@ -193,10 +209,17 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
         kind, alternatives = Kind.WORKFLOW, (Kind.ADHOC,)
     code = "MS107" if hooked and spawn.code in {"MS101", "MS102", "MS103", "MS105", "MS106"} else spawn.code
     severity = _severity(site, hold, weight)
+    is_own = effects is not None and is_own_log(effects, name) and site.role is not Role.HANDLER
+    if is_own or removes_what_was_sent(site, name):
+        severity = Severity.NOTICE
     if weight is not Weight.SHARED and (
         (endless is not None and site.role is not Role.HANDLER)
         or attends_a_child(project, target)
         or is_of_a_connection(file, function)
+        or (is_given_a_connection(call, spawn, function) and weight is Weight.UNKNOWN)
+        or speaks_to_its_own(target)
+        or (is_logging(function) and site.role is not Role.HANDLER)
+        or is_upkeep_of_memory(target)
         or tends(site, hold, weight, name)
     ):
         severity = Severity.NOTICE
@@ -225,6 +248,35 @@ def _judge(project: Project, site: Site, given: Mapping[str, Sequence[str]], ste
     )
     if severity is not Severity.NOTICE:
         yield from _captured(project, site, name)
+
+
+def _hold_of_callers(project: Project, site: Site) -> Hold | None:
+    """Return who holds on to a thread that a function begins and gives back, where its callers leave it alone."""
+    begun = replace(site.spawn, start="")
+    is_kept = any(bind.startswith(("add:", "append:", "set:")) for bind in site.call.binds)
+    for file, function, call in project.callers(site.file, site.function):
+        if project.role(file, function) in SILENT:
+            continue
+        hold = hold_of(project, file, function, call, begun)
+        if hold in (Hold.DROPPED, Hold.BOUND, Hold.KEPT) or (hold is Hold.HANDED and is_kept):
+            return hold if hold is not Hold.HANDED else Hold.KEPT
+    return None
+
+
+def _is_of_nobody(site: Site, endless: Kind | None) -> bool:
+    """Whether what could call work off is not what it belongs to: a global, the record of a run, a helper that keeps everybody's tasks."""
+    owner = site.call.target.rpartition(".")[0]
+    if site.role is Role.HANDLER:
+        return owner != "self"
+    if site.spawn.way in (Way.PROCESS, Way.TIMER):
+        return False  # calling off a child or a delay is how they end
+    return endless is None and (site.role is Role.STARTUP or (site.role is Role.SERVICE and _is_kept_by_another(site, owner)))
+
+
+def _is_kept_by_another(site: Site, owner: str) -> bool:
+    if site.wrapper is not None:
+        return bool(site.wrapper.param) and not site.wrapper.is_judged_by_caller
+    return owner.isidentifier() and owner not in ("self", "cls")
 
 
 def _effects(project: Project, target: Target | None) -> Effects | None:
@@ -381,6 +433,9 @@ def _judge_wrappers(project: Project, file: FileFacts, wrappers: Wrappers) -> It
     for wrapper in wrappers.defined.get(file.module, ()):
         if not wrapper.param or ENGINES.search(wrapper.function.name.partition(".")[0]):
             continue
+        is_of_one = wrapper.spawn.way is Way.COROUTINE and wrapper.function.name.endswith("__init__")
+        if wrapper.hold is Hold.MANAGED and not is_of_one:
+            continue  # it calls off what it keeps: who gives it something is told
         if (
             wrapper.is_judged_by_caller
             and (not wrapper.is_decorator or wrapper.spawn.way is Way.COROUTINE)

@@ -9,9 +9,11 @@ from dataclasses import replace
 from mainspring.advisor.finding import Evidence, Finding, Ground, Kind, Role, Severity
 from mainspring.advisor.patterns import pattern
 from mainspring.advisor.project import Known, Project
-from mainspring.advisor.read.facts import Assign, Call, Fate, FileFacts, Function, Value, ValueForm
+from mainspring.advisor.read.facts import Assign, Call, Fate, FileFacts, Function, Loop, Value, ValueForm
 from mainspring.advisor.rules import loops
 from mainspring.advisor.rules.endless import endless, head, is_forever, line_of
+from mainspring.advisor.rules.handles import Hold, hold_of
+from mainspring.advisor.rules.kinds import LEAVES
 from mainspring.advisor.rules.sources import pause_of
 from mainspring.advisor.rules.spawn import HINTS, Spawn, Way
 from mainspring.advisor.rules.steps import SHARED, functions_within, inside, steps_within
@@ -37,6 +39,8 @@ def _spawned(project: Project, file: FileFacts, function: Function) -> Iterator[
     """Yield the calls that start work which nobody waits for, with the function that they start."""
     for call, spawn in loops.spawns_of(project, file, function):
         if spawn.way in (Way.PROCESS, Way.TIMER) or (spawn.is_waitable and not _is_left(function, call, spawn)):
+            continue
+        if hold_of(project, file, function, call, spawn) in (Hold.SAFE, Hold.MANAGED):
             continue
         yield call, loops.target_of(project, file, function, call, spawn)
 
@@ -80,7 +84,7 @@ def _retry(project: Project, known: Known, depth: int) -> tuple[Known, int] | No
         if is_forever(loop) or not (_TRIES.search(loop.head) or any(_TRIES.search(condition) for condition in loop.exits)):
             continue
         body = [call for call in known.function.calls if inside(known.function, call.loop, number)]
-        tries = any("try" in call.inside for call in body)
+        tries = any("try" in call.inside for call in body) and _tries_within(known.file, loop)
         pauses = any(pause_of(project, call) and any(part.startswith("except") for part in call.inside) for call in body) or (
             any(pause_of(project, call) for call in body) and bool(_TRIES.search(loop.head))
         )
@@ -90,9 +94,18 @@ def _retry(project: Project, known: Known, depth: int) -> tuple[Known, int] | No
         return None
     for call in known.function.calls:
         callee = project.function(call.ref)
+        if callee is not None and LEAVES.search(callee.function.name.rpartition(".")[2]):
+            continue  # to end something of one's own may take a few attempts
         if callee is not None and callee.function is not known.function and (found := _retry(project, callee, depth - 1)) is not None:
             return found
     return None
+
+
+def _tries_within(file: FileFacts, loop: Loop) -> bool:
+    """Whether a loop itself catches what fails: one that stands in a try as a whole repeats nothing."""
+    if file.source is None:
+        return True
+    return any(line.strip().startswith("try:") for line in file.source.lines[loop.place.line : loop.place.end_line])
 
 
 # --- MS305 ---

@@ -93,6 +93,10 @@ def _carried_spawn(project: Project, call: Call) -> Spawn | None:
     """Return the spawn that a call hands on to somebody who will call it: ``call_soon_threadsafe(asyncio.create_task, f())``."""
     if call.source.rpartition(".")[2] not in CARRIERS or len(call.args) < 2 or call.args[0].form is not ValueForm.REF:
         return None
+    if any(each.startswith("with:") and each.endswith(("Executor", "Pool")) for each in call.inside) and call.args[0].text.endswith(
+        ".submit"
+    ):
+        return None  # a pool that is left waits for what it was given
     spawn = SPAWNS.get(project.canonical(call.args[0].text))
     return None if spawn is None or spawn.start or spawn.target < 0 else replace(spawn, target=spawn.target + 1, way=Way.AFTER)
 
@@ -114,13 +118,33 @@ def target_of(project: Project, site: Site) -> Target | None:
     if site.wrapper is not None and site.wrapper.fixed is not None:
         return project.target(site.wrapper.file, site.wrapper.source or site.wrapper.function, site.wrapper.fixed)
     if site.value is not None:
-        return project.target(site.file, site.function, site.value)
+        return project.target(site.file, site.function, _gathered(project, site) or site.value)
     if site.spawn.target < 0 and site.spawn.start:  # a class of the project that runs itself, or what it is made with
         for each in (*site.call.args, *(value for _, value in site.call.keywords)):
             if each.form is ValueForm.REF and not each.type and (given := project.target(site.file, site.function, each)).known is not None:
                 return given
         ref = f"{project.canonical(site.call.ref)}.{'_run' if site.spawn.way is Way.GREENLET else 'run'}"
         return project.target(site.file, site.function, Value(ValueForm.REF, ref, names=(ref,)))
+    return None
+
+
+_GATHERS = frozenset({"asyncio.gather", "asyncio.wait", "asyncio.wait_for", "asyncio.shield"})
+
+
+def _gathered(project: Project, site: Site) -> Value | None:
+    """Return the first coroutine that a started ``gather`` waits for: it does itself what that does."""
+    value, calls = site.value, site.function.calls
+    if value is None or value.form is not ValueForm.CALL or not 0 <= value.call < len(calls):
+        return None
+    call = calls[value.call]
+    if project.canonical(call.ref) not in _GATHERS:
+        return None
+    for each in call.args:
+        if each.form is ValueForm.CALL:
+            return each
+        for name in each.names:
+            if (known := project.function(name)) is not None and known.function.is_async:
+                return Value(ValueForm.REF, name, names=(name,))
     return None
 
 

@@ -194,7 +194,10 @@ SERVERS = frozenset(
     {
         "uvicorn.run", "uvicorn.Server.run", "uvicorn.Server.serve", "uvicorn.server.Server.run", "hypercorn.asyncio.serve",
         "hypercorn.trio.serve", "waitress.serve", "werkzeug.serving.run_simple", "flask.Flask.run", "aiohttp.web.run_app",
-        "http.server.HTTPServer.handle_request", "os.getppid",
+        "http.server.HTTPServer.handle_request", "os.getppid", "websockets.serve", "websockets.server.serve",
+        "websockets.asyncio.server.serve", "asyncio.start_server", "asyncio.start_unix_server",
+        "watchfiles.run_process", "watchgod.run_process",
+        "quart.Quart.run_task", "quart.app.Quart.run_task",
     }
 )  # fmt: skip
 
@@ -224,11 +227,17 @@ _SAYS_SO = pattern(
 
 # A name that says that a task is made of what is given: of a coroutine, as far as that is known.
 _TASKISH = pattern(r"_*(?:create|spawn|start|launch|make|schedule|run|fire|new|add)_(?:\w+_)?(?:task|coroutine|coro)")
+_OF_TASKS = pattern(r"(?:^|[._])tasks?\.create$")  # background_task.create
 
 
 def may_make_a_task(call: Call) -> bool:
     """Return whether a call says in its name that it makes a task."""
-    return _TASKISH.fullmatch(call.source.rpartition(".")[2]) is not None
+    return _TASKISH.fullmatch(call.source.rpartition(".")[2]) is not None or _is_of_tasks(call)
+
+
+def _is_of_tasks(call: Call) -> bool:
+    """Whether a module or an object that is called after tasks is told to begin one, and nobody takes what it gives."""
+    return _OF_TASKS.search(call.source) is not None and call.fate is Fate.DROPPED and not call.is_awaited
 
 
 def may_spawn(call: Call) -> bool:
@@ -342,6 +351,8 @@ def _by_the_look(call: Call, method: str, is_coroutine: bool) -> Spawn | None:
             return _SUBMIT if _POOLISH.search(receiver) and first is not None and first.form is ValueForm.REF else None
         case "apply_async" | "map_async":
             return _POOL if _POOLISH.search(receiver) and first is not None and first.form is ValueForm.REF else None
+        case "callInThread":  # of Twisted, that an object was given
+            return SPAWNS["twisted.internet.reactor.callInThread"] if receiver.endswith("reactor") and call.args else None
         case "call_later":
             return _LATER if _LOOPISH.search(receiver) or (len(call.args) >= 2 and call.args[0].form is ValueForm.NUMBER) else None
         case "call_at":

@@ -11,7 +11,7 @@ from mainspring.advisor.finding import Role
 from mainspring.advisor.patterns import pattern
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, Param, Value, ValueForm
 from mainspring.advisor.record import record
-from mainspring.advisor.rules.handles import Hold, hold_of, is_handle_awaited, is_started
+from mainspring.advisor.rules.handles import Hold, hold_of, is_handle_awaited, is_started, may_be_awaited
 from mainspring.advisor.rules.spawn import CALLBACK, SPAWNS, SURE, Spawn, Way, may_spawn, spawn_of
 from mainspring.advisor.shelf import mentioning
 
@@ -201,10 +201,12 @@ def _wrapper(project: Project, file: FileFacts, function: Function, call: Call, 
         return None
     carried = carried_by(project, file, function, value)
     hold = hold_of(project, file, function, call, spawn)
-    if hold in (Hold.SAFE, Hold.MANAGED):
+    if hold is Hold.SAFE or (hold is Hold.MANAGED and (carried is None or may_be_awaited(file, function, call, spawn))):
         return None
-    if spawn.start and is_started(function, call):
-        spawn = replace(spawn, start="")
+    if spawn.start:
+        if not is_started(function, call) and hold is not Hold.RETURNED:
+            return None  # only made here
+        spawn = replace(spawn, start="") if is_started(function, call) else spawn
     if carried is None:
         if call.fate is not Fate.RETURNED or "<locals>" in function.name or function.decorators:
             return None  # a decorated function that returns a task may be anything: a fixture, a property, a view
