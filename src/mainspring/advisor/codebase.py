@@ -16,6 +16,7 @@ from mainspring.advisor.settings import Settings
 from mainspring.advisor.shelf import Shelf, mentioning
 from mainspring.advisor.tables import names
 
+MANY_FILES = 60  # a name that more files mention is too common to follow
 Load = Callable[[str], FileFacts | None]
 
 _FIRST = names(
@@ -217,11 +218,14 @@ class Codebase:
     def callers(
         self, file: FileFacts, function: Function, modules: Sequence[str] | None = None
     ) -> Sequence[tuple[FileFacts, Function, Call]]:
-        """Return every call of a function in the project, or in some modules of it."""
-        wanted = f"{file.module}.{function.name}"
+        """Return every call of a function in the project, or in some modules of it; none of one whose name half the project speaks."""
         last = function.name.rpartition(".")[2]
+        if modules is None:
+            modules = self.mentioning(last)
+            modules = modules if len(modules) <= MANY_FILES else ()
+        wanted = f"{file.module}.{function.name}"
         found: list[tuple[FileFacts, Function, Call]] = []
-        for module in self.mentioning(last) if modules is None else modules:
+        for module in modules:
             caller = self.file(module)
             if caller is not None:
                 found += [

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from mainspring.advisor import roles
-from mainspring.advisor.codebase import Codebase
+from mainspring.advisor.codebase import MANY_FILES, Codebase
 from mainspring.advisor.finding import Role
 from mainspring.advisor.memory import Answers
 from mainspring.advisor.read.facts import MODULE, Call, FileFacts, Function, Value, ValueForm
@@ -19,7 +19,6 @@ _MADE = tuple(sorted({ref.rpartition(".")[2] for ref in roles.WEB}))
 _ARGUMENTS = tuple(sorted({ref.rpartition(".")[2] for ref in roles.ARGUMENTS}))
 _NAMED = frozenset({*roles.LIFESPANS, *roles.STARTS})
 _ASIDE = ("def ", "async def ", "import ", "from ", "#")  # beginnings of lines that do nothing with a name
-_MANY_FILES = 60  # a name that more files mention is too common to follow
 _DEEP = 6  # callers of callers
 _MOST_FILES = 1_000  # of a project that are searched for one more caller: in more of them, nobody is taken for a command's own
 _FEW_FILES = 8  # callers of one function that are worth a look at what each of them is
@@ -296,7 +295,7 @@ class Places:
         if own is not None or "<" in wanted:
             return own
         modules = code.mentioning(short)
-        for module in modules if len(modules) <= _MANY_FILES else ():
+        for module in modules if len(modules) <= MANY_FILES else ():
             other = code.file(module)
             if other is not None and other is not file:
                 role = self._registered_in(other, wanted)
@@ -448,7 +447,7 @@ class Places:
         }
         for name in own:
             modules = self._code.mentioning(name)
-            for module in modules if len(modules) <= _MANY_FILES else ():
+            for module in modules if len(modules) <= MANY_FILES else ():
                 other = self._code.file(module)
                 if other is None or other is file or self.of_file(other) is not None or other.has_main_guard:
                     continue
