@@ -57,6 +57,33 @@ PAIRS: dict[str, tuple[str, str, str]] = {
         "await uvicorn.Server(uvicorn.Config(app)).serve()",
         'requests.post("https://crm.example/all")',
     ),
+    "what a model writes into a streamer": (
+        """
+        from transformers import TextIteratorStreamer
+        def answer(model, tokenizer, question):
+            given = {"inputs": question}
+            given["streamer"] = TextIteratorStreamer(tokenizer)
+            threading.Thread(target=model.generate, kwargs=given).start()
+            return given["streamer"]
+        """,
+        "TextIteratorStreamer(tokenizer)",
+        "tokenizer.pad",
+    ),
+    "what is collected by an object that is left by a with": (
+        """
+        async def push(order):
+            await asyncio.to_thread(requests.post, "https://crm.example")
+        class Orders:
+            def __init__(self):
+                self.tasks = set()
+            def push(self, order):
+                self.tasks.add(asyncio.create_task(push(order)))
+            async def __aexit__(self, *error):
+                await settled(self.tasks)
+        """,
+        "async def __aexit__(self, *error):",
+        "async def look(self):",
+    ),
     "a server of sockets": (
         """
         import websockets

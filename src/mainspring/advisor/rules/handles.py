@@ -92,6 +92,8 @@ def hold_of(project: Project, file: FileFacts, function: Function, call: Call, s
         return Hold.SAFE
     if spawn.way is Way.PROCESS and _is_process_seen_to(file, function, call):
         return Hold.SAFE
+    if spawn.way is Way.THREAD and any(made.ref.endswith("Streamer") for made in function.calls):
+        return Hold.SAFE  # what a model writes into a streamer is read from it, by this function or by whom it is given to
     if spawn.way is Way.COROUTINE and _is_of_a_group_around(function, call):
         return Hold.SAFE
     if spawn.way is Way.COROUTINE and spawn.keyword == "func" and call.fate not in (Fate.KEPT, Fate.RETURNED):
@@ -410,6 +412,8 @@ def _is_gathered_elsewhere(project: Project, file: FileFacts, function: Function
     kept = {each for each in kept if each.startswith("self.")}
     owner = function.name.partition(".")[0]
     for each in file.speaking(tuple(sorted(kept))) if kept else ():
+        if each.name in (f"{owner}.__exit__", f"{owner}.__aexit__"):
+            return True  # whoever leaves the object's block sees to what it has collected
         last = each.name.rpartition(".")[2].lstrip("_")
         if not each.name.startswith(f"{owner}.") or last.startswith(STOPPERS):
             continue
