@@ -19,6 +19,7 @@ from mainspring import Mainspring, Run, RunHandle
 from mainspring.core import active
 from mainspring.core.access import EVERYTHING
 from mainspring.core.node import Node, NodeState
+from mainspring.store.files import Gate
 from mainspring.store.store import Store
 from tests import postgres
 from tests.chaos import checker
@@ -69,7 +70,13 @@ class Process:
         self._process.kill()
 
     def freeze(self) -> None:
-        self.signal(signal.SIGSTOP)
+        """Stop it between two writes: a process that is stopped inside one keeps the file of a store to itself until it goes on."""
+        while True:
+            self.signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
+            if self.stage.is_free():
+                return
+            self.thaw()
 
     def thaw(self) -> None:
         self.signal(signal.SIGCONT)
@@ -140,6 +147,16 @@ class Stage:
         }  # fmt: skip
         self.app = self.client()
         self.store: Store = None  # type: ignore[assignment]  # there once it is open
+
+    def is_free(self) -> bool:
+        """Tell whether nobody is writing into the file of the store; a server always is."""
+        if self.kind != "sqlite":
+            return True
+        gate = Gate(Path(self.url.removeprefix("sqlite:///") + ".gate"))
+        try:
+            return gate.try_acquire()
+        finally:
+            gate.close()
 
     def client(self, url: str | None = None, **settings: Any) -> Mainspring:
         """Return an app of the test's own; it enqueues and looks."""
