@@ -79,18 +79,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for each in read()
         if each.split is options.split and each.readers >= options.readers and (not options.package or each.package in options.package)
     ]
-    read_by_all = {each.package for each in labels}
+    packages = {each.package for each in labels}
     for each in stale(labels, options.corpus):
         print(f"not in this corpus: {each.folder}/{each.path}:{each.lines[0]}", file=sys.stderr)
     folders = {
-        folder.name.rpartition("-")[0]: folder
+        package: folder
         for folder in sorted(options.corpus.iterdir())
-        if split_of(folder.name.rpartition("-")[0]) is options.split
-        and (options.readers == 1 or folder.name.rpartition("-")[0] in read_by_all)
+        if split_of(package := folder.name.rpartition("-")[0]) is options.split and package in packages
     }
-    found = [
-        each for package, folder in folders.items() if not options.package or package in options.package for each in scan(package, folder)
-    ]
+    found = [each for package, folder in folders.items() for each in scan(package, folder)]
     report(labels, found, folders, is_listed=options.list)
     if options.sample:
         sample(labels, found, folders, options.sample, options.seed)

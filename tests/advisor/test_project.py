@@ -226,3 +226,11 @@ def test_one_file_says_which_of_its_functions_may_be_wrappers() -> None:
             self.pool.submit(fn, *args)
     """
     assert set(wrappers_of(facts_of(code)[0])) == {"fire_and_forget", "threaded", "defer"}
+
+
+@pytest.mark.parametrize(("files", "n"), [(60, 60), (61, 0)])
+def test_callers_of_a_name_that_too_many_files_speak_are_not_looked_for(files: int, n: int) -> None:
+    calling = {f"shop/page{number}.py": "from shop.mail import setup\nsetup()\n" for number in range(files - 1)}
+    project = project_of({"shop/mail.py": "def setup():\n    pass\n\n\nsetup()\n", **calling})
+    file = project.files["shop.mail"]
+    assert len(project.callers(file, file.outermost[1])) == n

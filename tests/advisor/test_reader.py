@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import gc
 from textwrap import dedent, indent
 
 import pytest
 
 from mainspring.advisor.read.facts import Call, Fate, FileFacts, Function, ValueForm
 from mainspring.advisor.read.reader import read_source
+from mainspring.advisor.read.words import words_in
 
 HEAD = """
 import asyncio
@@ -451,3 +454,39 @@ def test_comments_that_speak_to_the_checker_are_kept_and_no_others() -> None:
     )
     assert [(each.line, each.is_alone) for each in facts.comments] == [(2, False), (3, True)]
     assert facts.comments[0].text.startswith("# mainspring: allow[MS101]") and facts.comments[0].column == 8
+
+
+def test_facts_hold_no_syntax_tree_whenever_their_functions_are_read() -> None:
+    def trees() -> int:
+        gc.collect()
+        return sum(isinstance(each, ast.stmt) for each in gc.get_objects())
+
+    before = trees()
+    facts = read(
+        """
+        import jobs
+
+        def send(order: int) -> None:
+            receipt = jobs.charge(order)
+            jobs.mail(receipt)
+
+        def nobody_asks_for() -> None:
+            jobs.rest()
+        """
+    )
+    assert [call.source for call in facts.outermost[1].calls] == ["jobs.charge", "jobs.mail"]
+    assert trees() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("while True:\n    time.sleep(1)\n", ["sleep("]),
+        ("for n in range(3):\n    time.sleep(n)\n", []),
+        ("thread_name = 'x'\nthreading.Lock()\n", []),
+        ("class Sender(threading.Thread):\n    pass\n", ["Thread"]),
+        ("for n in range(3):\n    time.sleep(n)\nrun_in_thread(send)\n", ["sleep(", "thread("]),
+    ],
+)
+def test_a_file_is_asked_for_words_that_stand_in_a_finding(text: str, held: list[str]) -> None:
+    assert sorted(words_in(text)) == held

@@ -218,7 +218,7 @@ class Codebase:
     def callers(
         self, file: FileFacts, function: Function, modules: Sequence[str] | None = None
     ) -> Sequence[tuple[FileFacts, Function, Call]]:
-        """Return every call of a function in the project, or in some modules of it; none of one whose name half the project speaks."""
+        """Return every call of a function in the project, or in some modules of it; none where more than `MANY_FILES` speak of its name."""
         last = function.name.rpartition(".")[2]
         if modules is None:
             modules = self.mentioning(last)

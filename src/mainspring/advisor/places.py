@@ -53,7 +53,7 @@ class Places:
         self._paths: Answers[str, Role | None] = Answers(code.memory)
         self._plain: Answers[tuple[str, str, int], Role | None] = Answers(code.memory)
         self._web: Answers[str, bool] = Answers(code.memory)
-        self._indexes: Answers[tuple[str, str, int], _Said] = Answers(code.memory)
+        self._sayings: Answers[tuple[str, str, int], _Said] = Answers(code.memory)
         self._scripts: Answers[str, bool] = Answers(code.memory)
 
     def of_file(self, file: FileFacts) -> Role | None:
@@ -308,7 +308,7 @@ class Places:
         last = name.rpartition(".")[2]
         registering = file.holding(_registering(file))
         for outer in registering if "<" in name else [each for each in file.holding_name(last) if each in registering]:
-            yield self._indexes.ask((file.module, outer.name, outer.line), _Said(), self._find_said, file, outer)
+            yield self._sayings.ask((file.module, outer.name, outer.line), _Said(), self._find_said, file, outer)
 
     def _find_said(self, file: FileFacts, outer: Function) -> _Said:
         said = _Said()

@@ -21,7 +21,8 @@ _ASCII_WORD = pattern(r"[A-Za-z_][A-Za-z_0-9]*")  # in two thirds of the time
 Def = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-_MOST_AT_HAND = 200  # files whose lines are kept: they take as much as their facts
+_MOST_AT_HAND = 200
+_AT_HAND: deque[Source] = deque()  # files whose lines are kept, no more of them: they take as much as their facts
 
 
 class Unreadable(Exception):
@@ -152,6 +153,3 @@ def _without_comments(node: ast.AST, parts: list[str]) -> str:
     if len(parts) > 50:  # what unparse takes for a long literal is not worth it
         return " ".join(parts[0].split())
     return ast.unparse(node).split("\n", 1)[0]
-
-
-_AT_HAND: deque[Source] = deque()

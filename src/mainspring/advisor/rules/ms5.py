@@ -21,7 +21,7 @@ from mainspring.advisor.rules.demand import polls_user_work, submitted, user_par
 from mainspring.advisor.rules.enqueues import ENQUEUES, enqueues
 from mainspring.advisor.rules.literals import Unknown, constant, duration, plain, span
 from mainspring.advisor.rules.ours import canonical
-from mainspring.advisor.rules.rests import fired_by_timer, is_in, sleeps
+from mainspring.advisor.rules.pauses import fired_by_timer, is_in, sleeps
 from mainspring.advisor.rules.schedule_facts import ScheduleFact, schedule_of_call, schedule_of_text
 from mainspring.advisor.rules.timetable import fixed_times, has_clocks, oddities, shortest_period, zone_of
 from mainspring.advisor.shelf import mentioning

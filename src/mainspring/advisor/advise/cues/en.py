@@ -14,11 +14,7 @@ _FOREVER, _STREAM, _LOCAL = (Question.DURATION, Length.FOREVER), (Question.STREA
 
 _N = r"(?:\d+|an?|one|two|three|four|five|six|ten|twelve|fifteen|thirty|half an?|(?:a )?few|several|a couple of|some)"
 _UNIT = r"(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?)"
-_DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?"
 _PERSON = r"(?:users?|customers?|clients?|admins?|administrators?|somebody|someone|people|visitors?|operators?|editors?|members?|they)"
-_PERIOD = (
-    rf"(?:\d+(?:st|nd|rd|th)?\s+)?(?:(?:few|couple of|other|single|half|business|working)\s+)?(?:{_UNIT}|night|morning|evening|weekday|weekend|quarter|year|{_DAY})"
-)  # fmt: skip
 
 CUES = (
     # Shapes with advice of their own, and words that mean something else than they seem to.
